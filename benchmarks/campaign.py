@@ -57,7 +57,7 @@ class Campaign:
                 ) from error
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
-                    f"{path} does not hold measurements of this release; remove it, or write to another "
+                    f"{path} does not contain measurements of this release; remove it, or write to another "
                     "folder with --out"
                 ) from error
         return campaign
@@ -71,7 +71,7 @@ class Campaign:
         if any(measured.shaped == bool(self.reason) for measured in self.measurements):
             kept, now = ("emulated", "unlimited") if self.reason else ("unlimited", "emulated")
             raise ConfigurationError(
-                f"{self.folder} holds measurements of {kept} devices, and these would be {now} ones"
+                f"{self.folder} contains measurements of {kept} devices, and these would be {now} ones"
                 f"{f' ({self.reason})' if self.reason else ''}; write to another folder with --out"
             )
         models = self._models(settings)

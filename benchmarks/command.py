@@ -146,7 +146,7 @@ def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Consol
         async def measure(stop: asyncio.Event) -> None:
             await run_together(campaign.run(wanted, report), stop.wait())
             if stop.is_set():
-                raise DeepThingsError(f"stopped; what is measured is kept in {campaign.folder}")
+                raise DeepThingsError(f"stopped; the measurements so far are kept in {campaign.folder}")
 
         run_service(measure)
         progress.update(task, completed=len(wanted), description="measured")

@@ -73,7 +73,7 @@ class GridBench:
 
     @property
     def work(self) -> float:
-        """Operations of all tiles divided by those of the whole."""
+        """Return the operations of all tiles divided by those of the whole."""
         tiled = sum(cost.macs for tile in tile_costs(self.partitioned.model.network, self.stage) for cost in tile)
         return tiled / macs_of(self.partitioned.model.network, self.stage.layers)
 
@@ -120,7 +120,7 @@ def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Tabl
     table = Table("run", "median, ms", "÷ whole", "operations ÷ whole", "time ratio ÷ operations ratio")
     table.add_row("onnxruntime, whole", f"{median(times['whole']) * 1e3:.0f}", "1", "1", "")
     for name in list(runs)[1:]:
-        ratio = median(one / whole for one, whole in zip(times[name], times["whole"], strict=True))
+        ratio = median(tiled / whole for tiled, whole in zip(times[name], times["whole"], strict=True))
         work = benches[name.split()[1]].work
         row = (f"{median(times[name]) * 1e3:.0f}", f"{ratio:.2f}", f"{work:.2f}", f"{ratio / work:.3f}")
         table.add_row(f"{name.split()[0]} engine, {name.split()[1]}", *row)

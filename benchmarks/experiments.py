@@ -104,8 +104,8 @@ def equal_engine(scope: Scope) -> Iterator[BenchSetting]:
     """Yield settings with devices as slow as with the authors' engine: the same ratio of computing to communication."""
     if Method.WHOLE in scope.methods and 1 in scope.edges:
         yield replace(scope.setting_of(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
-    some = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
-    for edges, method in product(some, scope.wanted_methods([Method.BODP, Method.WST, Method.WST_S])):
+    chosen = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
+    for edges, method in product(chosen, scope.wanted_methods([Method.BODP, Method.WST, Method.WST_S])):
         grids = {Method.BODP: ("3x3",), Method.WST: ("3x3", "5x5", one_each(edges))}.get(method, ("3x3", "5x5"))
         for grid in grids:
             yield replace(scope.setting_of(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=5)

@@ -69,10 +69,12 @@ def _figures(
     results: Results, memory: MemoryFigures | None, network: Network | None = None
 ) -> Iterator[tuple[str, str, Figure]]:
     if network is not None:
-        caption = "One map, with reuse: what tiles that depend on nobody compute, what they hand on, what is left"
+        caption = (
+            "One map, with reuse: the part that independent tiles compute, the strips of it, the part left for others"
+        )
         yield "strips", caption, draw_strips(network, [PAPER_CUT], Grid(3, 3))
     if memory is not None:
-        yield "memory", "Memory per layer, maps and weights, of the device that needs most", _memory(memory)
+        yield "memory", "Memory per layer, maps and weights, of the device that needs the most", _memory(memory)
     grids = [grid for grid in ("3x3", "4x4", "5x5") if results.by_edges(Method.WST_S, grid)]
     if grids:
         yield "latency", "Latency of the fused layers, one source", _latency(results, grids)
@@ -82,7 +84,7 @@ def _figures(
     if comparable:
         yield "reuse", "The effect of reuse-aware scheduling", _reuse(results, comparable)
     if results.by_edges(Method.WST_S, pixels="float32"):
-        counter = "by the interfaces" if all(m.shaped for m in results.all) else "by the nodes' own account"
+        counter = "by the interfaces" if all(m.shaped for m in results.all) else "as the nodes report them"
         yield "bytes", f"Bytes on the wire, {counter}", _bytes(results)
     most = max(results.scope.edges)
     by_source = {
@@ -116,12 +118,12 @@ def _from_zero(axes: Axes) -> None:
 def _memory(memory: MemoryFigures) -> Figure:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots()
-    ways = list(memory.analytic.items())
-    width = 0.8 / len(ways)
+    divisions = list(memory.analytic.items())
+    width = 0.8 / len(divisions)
     colours = ("#7f7f7f", "#2a9d5c", "#4c72b0", "#c44e52")
-    for number, ((way, device), colour) in enumerate(zip(ways, colours, strict=True)):
-        places = [layer + (number - len(ways) / 2 + 0.5) * width for layer in range(len(device.layers))]
-        axes.bar(places, [count / _MIB for count in device.layers], width, label=way, color=colour)
+    for number, ((division, device), colour) in enumerate(zip(divisions, colours, strict=True)):
+        positions = [layer + (number - len(divisions) / 2 + 0.5) * width for layer in range(len(device.layers))]
+        axes.bar(positions, [count / _MIB for count in device.layers], width, label=division, color=colour)
     axes.set(xlabel="layer", ylabel="MiB", xticks=range(len(memory.layers)))
     axes.legend()
     return figure

@@ -71,7 +71,7 @@ def paper_findings(results: Results, memory: MemoryFigures | None) -> list[Paper
         lambda: _reuse(results),
         lambda: _sources(results),
         lambda: _authors(results),
-        lambda: _same(results),
+        lambda: _same_detections(results),
     )
     return [finding for part in parts for finding in part()]
 
@@ -83,20 +83,20 @@ def _percent(share: float) -> str:
 def _memory(memory: MemoryFigures | None) -> Iterator[PaperFinding]:
     if memory is None:
         return
-    for way, expected in paper.PEAK_REDUCTION.items():
-        ours = memory.analytic[way].peak_reduction
+    for division, expected in paper.PEAK_REDUCTION.items():
+        ours = memory.analytic[division].peak_reduction
         yield PaperFinding(
-            f"largest memory per device, {way}", _percent(expected), _percent(ours), ours >= expected - 0.005
+            f"largest memory per device, {division}", _percent(expected), _percent(ours), ours >= expected - 0.005
         )
-    for way, expected in paper.LAYER_REDUCTION.items():
-        ours = memory.analytic[way].layer_reduction
+    for division, expected in paper.LAYER_REDUCTION.items():
+        ours = memory.analytic[division].layer_reduction
         text = f"{-ours * 100:+.1f} %"
-        yield PaperFinding(f"mean memory per layer, {way}", _percent(expected), text, ours >= expected - 0.005)
+        yield PaperFinding(f"mean memory per layer, {division}", _percent(expected), text, ours >= expected - 0.005)
     default = memory.measured.get("default")
     if default:
         for grid, expected in (("3x3", 0.58), ("5x5", 0.68)):
             ours = 1 - memory.measured[grid] / default
-            remark = "resident memory of a worker above what importing takes, against onnxruntime as it comes"
+            remark = "resident memory of a worker above what importing takes, against onnxruntime with its defaults"
             yield PaperFinding(f"measured memory, {grid}", _percent(expected), _percent(ours), ours >= expected, remark)
 
 
@@ -151,7 +151,7 @@ def _latency(results: Results) -> Iterator[PaperFinding]:
             text = ", ".join(f"{grid} {value:.2f}x" for grid, value in known.items())
             yield PaperFinding(
                 f"latency, FTP-WST-S, {most} devices against 1{name}", f"{paper.SPEED_UP}x", text,
-                known[best] >= paper.SPEED_UP, _shares(rows[1].fused_s, rows[most]),
+                known[best] >= paper.SPEED_UP, _latency_parts(rows[1].fused_s, rows[most]),
             )  # fmt: skip
         modnn = _speed_up(results.by_edges(Method.BODP, edge_cpu=cpu), most)
         if modnn is not None:
@@ -161,13 +161,13 @@ def _latency(results: Results) -> Iterator[PaperFinding]:
             )  # fmt: skip
 
 
-def _shares(one_s: float, best: Measurement) -> str:
+def _latency_parts(single_s: float, best: Measurement) -> str:
     """Return a text with the parts of the latency with most devices: computing and transfer."""
     setting, edges, megabytes = best.setting, best.setting.edges, best.bytes_per_frame / 1e6
     transfer_s = megabytes * 8 / setting.link_mbit
     return (
-        f"{setting.method} {setting.grid}: {best.fused_s:.2f} s; the computation of {one_s:.2f} s, divided by "
-        f"{edges}, would be {one_s / edges:.2f} s; {megabytes:.1f} MB a frame take {transfer_s:.2f} s of one link"
+        f"{setting.method} {setting.grid}: {best.fused_s:.2f} s; the computation of {single_s:.2f} s, divided by "
+        f"{edges}, would be {single_s / edges:.2f} s; {megabytes:.1f} MB a frame take {transfer_s:.2f} s of one link"
     )
 
 
@@ -186,10 +186,10 @@ def _reuse(results: Results) -> Iterator[PaperFinding]:
         if gains:
             mean, worst = fmean(gains.values()), min(gains, key=lambda key: gains[key])
             yield PaperFinding(
-                f"latency, reuse-aware scheduling, where tiles outnumber devices twice and more{name}",
-                _percent(paper.REUSE_REDUCTION), f"{_percent(mean)} in the mean", mean >= paper.REUSE_REDUCTION,
+                f"latency, reuse-aware scheduling, with two or more tiles for each device{name}",
+                _percent(paper.REUSE_REDUCTION), f"{_percent(mean)} on average", mean >= paper.REUSE_REDUCTION,
                 f"from {_percent(max(gains.values()))} to {_percent(gains[worst])} ({worst[0]}, {worst[1]} devices); "
-                f"{_where_it_goes(gains, spared)}",
+                f"{_explain_gain(gains, spared)}",
             )  # fmt: skip
     pairs = [
         (
@@ -209,45 +209,45 @@ def _reuse(results: Results) -> Iterator[PaperFinding]:
         )  # fmt: skip
 
 
-def _where_it_goes(gains: Mapping[tuple[str, int], float], spared: Mapping[tuple[str, int], float]) -> str:
+def _explain_gain(gains: Mapping[tuple[str, int], float], spared: Mapping[tuple[str, int], float]) -> str:
     """Return a text that explains why latency falls by less than the work."""
-    text = f"the edges' own time falls by {fmean(spared.values()) * 100:.0f} % in the mean"
+    text = f"the edges' own time falls by {fmean(spared.values()) * 100:.0f} % on average"
     alone = [key for key in gains if key[1] == 1]
     if not alone:
         return text
-    latency, time = (fmean(some[key] for key in alone) * 100 for some in (gains, spared))
+    latency, time = (fmean(shares[key] for key in alone) * 100 for shares in (gains, spared))
     return (
         f"{text}; on one device, where no strip travels and no tile waits for one, latency falls by {latency:.0f} %, "
-        f"its time by {time:.0f} %: with more devices, strips take back a part of what they spare on their way"
+        f"its time by {time:.0f} %: with more devices, sending strips costs a part of what they save"
     )
 
 
 def _sources(results: Results) -> Iterator[PaperFinding]:
     most = max(results.scope.edges)
-    one = results.find_measurement(Method.WST_S, edges=most)
-    all_of_them = results.find_measurement(Method.WST_S, edges=most, sources=most)
+    single = results.find_measurement(Method.WST_S, edges=most)
+    several = results.find_measurement(Method.WST_S, edges=most, sources=most)
     modnn = results.find_measurement(Method.BODP, edges=most, sources=most)
-    if one and all_of_them:
-        ours = all_of_them.largest_fused_s / one.largest_fused_s
-        needed, cores = most * _core_seconds(all_of_them), sum(all_of_them.setting.edge_cpus)
+    if single and several:
+        ours = several.largest_fused_s / single.largest_fused_s
+        needed, cores = most * _core_seconds(several), sum(several.setting.edge_cpus)
         yield PaperFinding(
             f"largest latency, FTP-WST-S, {most} sources against 1", f"{paper.SOURCES_LATENCY}x", f"{ours:.2f}x",
             round(ours, 1) <= paper.SOURCES_LATENCY,  # the paper gives one decimal
-            f"{one.largest_fused_s:.2f} s and {all_of_them.largest_fused_s:.2f} s; for a frame of each source the "
+            f"{single.largest_fused_s:.2f} s and {several.largest_fused_s:.2f} s; for a frame of each source the "
             f"edges compute {needed:.2f} core-seconds, which {cores:g} cores give in {needed / cores:.2f} s",
         )  # fmt: skip
-    if all_of_them and modnn:
-        ours = all_of_them.frames_per_s / max(1e-9, modnn.frames_per_s)
+    if several and modnn:
+        ours = several.frames_per_s / max(1e-9, modnn.frames_per_s)
         yield PaperFinding(
             f"throughput with {most} sources, FTP-WST-S against MoDNN", f"{paper.SOURCES_THROUGHPUT}x", f"{ours:.2f}x",
             ours >= paper.SOURCES_THROUGHPUT,
-            f"{all_of_them.frames_per_s:.2f} and {modnn.frames_per_s:.2f} frames a second, for which the edges "
-            f"computed {_core_seconds(all_of_them):.2f} and {_core_seconds(modnn):.2f} core-seconds a frame"
-            + _most_throughput(results, all_of_them, modnn),
+            f"{several.frames_per_s:.2f} and {modnn.frames_per_s:.2f} frames a second, for which the edges "
+            f"computed {_core_seconds(several):.2f} and {_core_seconds(modnn):.2f} core-seconds a frame"
+            + _throughput_bound(results, several, modnn),
         )  # fmt: skip
 
 
-def _most_throughput(results: Results, ours: Measurement, modnn: Measurement) -> str:
+def _throughput_bound(results: Results, ours: Measurement, modnn: Measurement) -> str:
     """Return a text with the bound of throughput on these devices: frames untiled, no work twice, nothing sent."""
     whole = results.find_measurement(Method.WHOLE)
     if whole is None:
@@ -266,7 +266,7 @@ def _core_seconds(measured: Measurement) -> float:
 
 
 def _authors(results: Results) -> Iterator[PaperFinding]:
-    seen, text = 0, []
+    compared, slower = 0, []
     for (method, grid), cells in paper.AUTHORS.items():
         for edges, (seconds, megabytes) in cells.items():
             measured = results.find_measurement(
@@ -274,16 +274,16 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             )
             if measured is None:
                 continue
-            seen += 1
+            compared += 1
             if measured.fused_s >= seconds or measured.bytes_per_frame / 1e6 >= megabytes:
-                text.append(
+                slower.append(
                     f"{measured.setting.text}: {measured.fused_s:.2f} s, {measured.bytes_per_frame / 1e6:.1f} MB "
                     f"against {seconds} s, {megabytes} MB"
                 )
-    if seen:
+    if compared:
         yield PaperFinding(
             "the authors' program, seconds and bytes in every cell", "1.8 to 9.9 s, 1.6 to 15 MB",
-            "not in all" if text else "faster and fewer", not text, "; ".join(text),
+            "not in all" if slower else "faster and fewer", not slower, "; ".join(slower),
         )  # fmt: skip
     thin = {
         key: (measured.fused_s, seconds)
@@ -297,7 +297,7 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             ", ".join(f"{ours:.2f}" for ours, _ in thin.values()) + " s",
             all(ours < seconds for ours, seconds in thin.values()),
             ", ".join(f"{method} {grid}" for method, grid in thin),
-        )  # fmt: skip
+        )
     for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", at equal engine speed")):
         whole = results.find_measurement(Method.WHOLE, edge_cpu=cpu)
         candidates = [
@@ -310,18 +310,18 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             ours = whole.fused_s / best.fused_s
             yield PaperFinding(
                 f"{best.setting.edges} devices against one untiled{name}", f"{paper.AUTHORS_SPEED_UP:.1f}x",
-                f"{ours:.2f}x", ours > paper.AUTHORS_SPEED_UP, _shares(whole.fused_s, best),
+                f"{ours:.2f}x", ours > paper.AUTHORS_SPEED_UP, _latency_parts(whole.fused_s, best),
             )  # fmt: skip
 
 
-def _same(results: Results) -> Iterator[PaperFinding]:
+def _same_detections(results: Results) -> Iterator[PaperFinding]:
     """Compare the detections of all methods, device numbers and links, which must be the same."""
-    whole = [m for m in results.all if not m.dropped and len(m.frames) == m.setting.frames * m.setting.sources]
+    complete = [m for m in results.all if not m.dropped and len(m.frames) == m.setting.frames * m.setting.sources]
     groups: dict[tuple[str, int, int], set[str]] = {}
-    for measured in whole:
+    for measured in complete:
         setting = measured.setting
         groups.setdefault((setting.workload, setting.sources, setting.frames), set()).add(measured.detections_sha256)
     if groups:
-        same = all(len(seen) == 1 for seen in groups.values())
+        same = all(len(hashes) == 1 for hashes in groups.values())
         text = "the same, bit for bit" if same else "not all the same"
-        yield PaperFinding("detections of all settings", "", text, same, f"{len(whole)} settings")
+        yield PaperFinding("detections of all settings", "", text, same, f"{len(complete)} settings")

@@ -41,7 +41,7 @@ async def no_picture() -> Pixels:
 
 
 async def measure_home(fps: float, objects: int) -> tuple[float, float]:
-    """Return percent of one core, and messages for each frame, for cameras at this rate with so many people each."""
+    """Return percent of one core, and messages a frame, for cameras at this rate with this number of people each."""
     names = [f"camera-{number}" for number in range(_CAMERAS)]
     address = Address(LOOPBACK, free_port())
     camera = {"source": "test://64x64", "zones": {"yard": _ZONE}, "snapshots": {"enabled": False}}

@@ -24,7 +24,7 @@ DIVISIONS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Gr
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """Memory of one device for one way to divide the fused layers: bytes by layer, and the peak.
+    """Memory of one device for one division of the fused layers: bytes by layer, and the peak.
 
     `peak_reduction`: against the whole; `layer_reduction`: mean over the layers.
     """
@@ -48,14 +48,14 @@ def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFi
     """Return the figures of a model's layers up to `cut`; measuring takes some seconds for each grid."""
     network = model.network
     whole = tile_memory(network, partition(network, [cut], Grid(1, 1)))[0]
-    analytic = {"whole": _of(whole, [whole])}
-    for way, grid in DIVISIONS.items():
+    analytic = {"whole": _memory_of(whole, [whole])}
+    for division, grid in DIVISIONS.items():
         stages = (
             stages_of(Method.BODP, network, [cut], grid)
-            if way.startswith("BODP")
+            if division.startswith("BODP")
             else (partition(network, [cut], grid),)
         )
-        analytic[way] = _of(whole, _by_device(network, stages))
+        analytic[division] = _memory_of(whole, _by_device(network, stages))
     grids = [Grid(1, 1), Grid(3, 3), Grid(5, 5)]
     peaks = measure_memory(model, [cut], grids) if measured else {}
     return MemoryFigures(tuple(step.layer for step in whole), analytic, peaks)
@@ -67,7 +67,7 @@ def _by_device(network: Network, stages: Sequence[Stage]) -> list[list[StepMemor
     return [[step for steps in tiles for step in steps] for tiles in zip(*by_stage, strict=True)]
 
 
-def _of(whole: Sequence[StepMemory], devices: Sequence[Sequence[StepMemory]]) -> DeviceMemory:
+def _memory_of(whole: Sequence[StepMemory], devices: Sequence[Sequence[StepMemory]]) -> DeviceMemory:
     largest = [max(step.bytes for step in steps) for steps in zip(*devices, strict=True)]
     peak = max(peak_bytes(steps) for steps in devices)
     return DeviceMemory(

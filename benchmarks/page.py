@@ -63,19 +63,19 @@ def _opening(campaign: Campaign, results: Results, found: Sequence[PaperFinding]
     if campaign.reason:
         yield (
             f"> **Not shaped.** {campaign.reason} All processes ran unlimited on loopback: times and speed-ups say "
-            "nothing of small devices, and bytes are by our own account."
+            "nothing about small devices, and bytes are those that the nodes report."
         )
     places, limits = "", ""
     if not campaign.reason:
         places = " in network namespaces"
-        limits = f" Edges had 0.2 of a core, the gateway 0.4, the link {link}, where nothing else is said."
+        limits = f" Edges had 0.2 of a core, the gateway 0.4, the link {link}, unless stated otherwise."
     yield (
         f"Gateway, edges and cameras ran as processes of their own{places} on {machine['processor']} "
         f"({machine['cores']} cores).{limits} The network is YOLOv2 at 608 with seeded random weights, of which 16 "
         "layers are fused; latency is the median from a frame's arrival at its owner until its last tile is merged."
     )
     yield "\n".join(["| method | what it is |", "|---|---|", *(f"| {m} | {METHOD_DESCRIPTIONS[m]} |" for m in Method)])
-    yield "## Beside the paper"
+    yield "## Compared with the paper"
     rows = [f"| {f.figure} | {f.paper} | {f.ours} | {'yes' if f.reached else '**no**'} | {f.remark} |" for f in found]
     yield "\n".join(["| figure | paper | here | reached | remark |", "|---|---|---|---|---|", *rows])
 
@@ -95,11 +95,10 @@ def _by_calculation(calculated: Mapping[str, Calculated]) -> Iterable[str]:
         "|---|---|---|---|---|",
     ]
     for network, figures in calculated.items():
-        for way, device in figures.memory.analytic.items():
+        for division, device in figures.memory.analytic.items():
             less = f"{-device.peak_reduction:+.1%} | {-device.layer_reduction:+.1%}".replace("%", " %")
-            lines.append(
-                f"| {network} | {way} | {device.peak_bytes / 2**20:.1f} | {less if way != 'whole' else ' | '} |"
-            )
+            less = " | " if division == "whole" else less
+            lines.append(f"| {network} | {division} | {device.peak_bytes / 2**20:.1f} | {less} |")
     yield "\n".join(lines)
     yield "### Work"
     lines = ["| network | grid | work without reuse | with reuse | strips, MB a frame |", "|---|---|---|---|---|"]
@@ -140,9 +139,7 @@ def _usual(measured: Measurement, scope: Scope) -> bool:
 
 
 def _table(rows: Sequence[Measurement]) -> str:
-    head = (
-        "| method | grid | devices | sources | fused, s | largest, s | to the end, s | frames/s | MB a frame | stolen |"
-    )
+    head = "| method | grid | devices | sources | fused, s | largest, s | total, s | frames/s | MB a frame | stolen |"
     lines = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     for m in sorted(rows, key=lambda m: (m.setting.method, m.setting.grid, m.setting.sources, m.setting.edges)):
         s = m.setting

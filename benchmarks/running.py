@@ -66,7 +66,7 @@ class WitnessedState:
                 self.cameras[name] = message
         self.changed.set()
 
-    async def wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+    async def wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
         """Wait until a condition on the messages holds. Raises UnfinishedError after the time."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -76,7 +76,7 @@ class WitnessedState:
         except TimeoutError:
             accounts = {name: stats["counts"] for name, stats in self.cameras.items()}
             raise UnfinishedError(
-                f"{what} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were received, cameras "
+                f"{event} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were received, cameras "
                 f"report {accounts}"
             ) from None
 
@@ -103,6 +103,8 @@ async def measure_setting(setting: BenchSetting, models: dict[str, str], folder:
 
 
 class _Run:
+    """The cluster of one setting, while it is measured."""
+
     def __init__(self, setting: BenchSetting, nodes: BenchNodes, cluster: LocalCluster, cache: Path) -> None:
         self._setting = setting
         self._nodes = nodes
@@ -129,7 +131,7 @@ class _Run:
 
     @contextlib.asynccontextmanager
     async def witness(self) -> AsyncIterator[None]:
-        """Receive the messages of the broker in another process, so that the gateway's CPU time is not used for it."""
+        """Receive the messages of the broker in another process, so that this does not use the gateway's CPU time."""
         process = await asyncio.create_subprocess_exec(
             *self._nodes.bare_command(GATEWAY_NODE), *parent_death_prefix(), sys.executable, "-P", "-m",
             "benchmarks.witness", str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL,
@@ -160,18 +162,18 @@ class _Run:
             for end in ends:
                 end.cancel()
 
-    async def _wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+    async def _wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
         """Wait until a condition holds. Raises UnfinishedError after the time, or when a process ends."""
 
         def fulfilled() -> object:
             for child in self._children:
                 if child.process.returncode is not None:
-                    raise UnfinishedError(f"{child.name} ended before {what}; see {child.log}")
+                    raise UnfinishedError(f"{child.name} ended before {event}; see {child.log}")
             return condition()
 
         watching = asyncio.create_task(self._watch_children())
         try:
-            await self._witnessed.wait_until(what, fulfilled, timeout_s)
+            await self._witnessed.wait_until(event, fulfilled, timeout_s)
         finally:
             watching.cancel()
 
@@ -207,9 +209,7 @@ class _Run:
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._wait_until("the cameras' end", lambda: all(self._camera_ended(name) for name in cameras), timeout_s)
-        with contextlib.suppress(
-            UnfinishedError
-        ):  # detections are sent only once; a lost one is missing from the figures
+        with contextlib.suppress(UnfinishedError):  # a lost message is not sent again: it is missing from the figures
             await self._wait_until(
                 "the last detections", lambda: all(self._all_published(name) for name in cameras), 5.0
             )

@@ -33,13 +33,13 @@ class BenchSetting:
 
     @property
     def edge_cpus(self) -> list[float]:
-        """Cores of each edge; with `unequal` according to UNEQUAL_CPU_FACTORS."""
+        """Return the cores of each edge; with `unequal` according to UNEQUAL_CPU_FACTORS."""
         factors = UNEQUAL_CPU_FACTORS if self.unequal else (1.0,)
         return [self.edge_cpu * factors[edge % len(factors)] for edge in range(self.edges)]
 
     @property
     def text(self) -> str:
-        """Text that names all values that differ between settings."""
+        """Return a text with all values that differ between settings."""
         grid = "" if self.method in {"bodp", "whole"} else f" {self.grid}"
         medium = "shared " if self.shared_medium else ""
         more = "" if self.workload == "fused" else f", {self.workload} network"
@@ -88,7 +88,7 @@ class Measurement:
 
     @property
     def steady(self) -> tuple[FrameTimes, ...]:
-        """All frames except each camera's first two, when connections are new and speeds unknown."""
+        """Return all frames except each camera's first two, when connections are new and speeds unknown."""
         first = {camera: sorted(f.number for f in self.frames if f.camera == camera)[:2] for camera in self.cameras}
         later = tuple(frame for frame in self.frames if frame.number not in first[frame.camera])
         return later or self.frames
@@ -99,22 +99,22 @@ class Measurement:
 
     @property
     def fused_s(self) -> float:
-        """Median latency of the fused layers."""
+        """Return the median latency of the fused layers."""
         return median(frame.fused_s for frame in self.steady)
 
     @property
     def largest_fused_s(self) -> float:
-        """Largest of the cameras' median latencies."""
+        """Return the largest of the cameras' median latencies."""
         return max(median(f.fused_s for f in self.steady if f.camera == camera) for camera in self.cameras)
 
     @property
     def total_s(self) -> float:
-        """Median latency from capture to publication."""
+        """Return the median latency from capture to publication."""
         return median(frame.total_s for frame in self.steady)
 
     @property
     def frames_per_s(self) -> float:
-        """Published frames of all cameras a second, while all of them run."""
+        """Return the published frames of all cameras a second, while all of them run."""
         by_camera = [sorted(f.published_at for f in self.steady if f.camera == camera) for camera in self.cameras]
         begin, end = max(times[0] for times in by_camera), min(times[-1] for times in by_camera)
         count = sum(1 for frame in self.frames if begin < frame.published_at <= end)
@@ -122,13 +122,13 @@ class Measurement:
 
     @property
     def bytes_per_frame(self) -> float:
-        """Bytes of a frame on all links: counted by the interfaces, or reported by the nodes without them."""
+        """Return the bytes of a frame on all links, by the interfaces, or without them as the nodes report."""
         counted = self.interface_bytes if self.interface_bytes is not None else sum(self.accounted_bytes.values())
         return counted / max(1, len(self.frames))
 
     @property
     def stolen_share(self) -> float:
-        """Share of tiles that were not computed by their owner."""
+        """Return the share of tiles that were not computed by their owner."""
         return sum(frame.stolen for frame in self.frames) / max(1, sum(frame.tiles for frame in self.frames))
 
     def to_json(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ SUB_STREAM = "640", "480"
 """Width and height of the second stream of most RTSP cameras."""
 
 _START_TIMEOUT_S, _SETTLING_S = 90.0, 20.0
-"""During the second, the motion gate learns the noise, and passes its first frames on."""
+"""During the second period, the motion gate learns the noise, and passes its first frames on."""
 
 _CAMERA_NAME = "still"
 CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
@@ -50,15 +50,9 @@ CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
 """Settings of the camera, by the name of the row: the last has the defaults."""
 
 WEB = (
-    sys.executable,
-    str(SERVERS_FOLDER / "web_camera.py"),
-    "PORT",
-    "--still",
-    "--size",
-    f"{WIDTH}x{HEIGHT}",
-    "--fps",
-    FPS,
-)
+    sys.executable, str(SERVERS_FOLDER / "web_camera.py"), "PORT", "--still",
+    "--size", f"{WIDTH}x{HEIGHT}", "--fps", FPS,
+)  # fmt: skip
 RTSP = ("/usr/bin/python3", str(SERVERS_FOLDER / "rtsp_server.py"), "PORT")
 CAMERA_SERVERS = {
     "mjpeg": (WEB, "http://127.0.0.1:PORT/stream"),
@@ -94,9 +88,8 @@ async def measure_camera(kind: str, settings: dict[str, object], seconds: float)
     with temporary_folder("bench") as folder:
         file = folder / "deepthings.yaml"
         async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
-            file.write_text(
-                json.dumps({"cameras": {_CAMERA_NAME: {"source": source, **settings}}})
-            )  # JSON is also YAML
+            configuration = {"cameras": {_CAMERA_NAME: {"source": source, **settings}}}
+            file.write_text(json.dumps(configuration))  # JSON is also YAML
             gateway = await cluster.start(
                 "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
                 "--port", str(free_port()), "--data-port", "0",
@@ -160,10 +153,10 @@ def main(kinds: tuple[str, ...], seconds: float) -> None:
     logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # hides errors before the broker has started
     table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
     for kind in kinds or tuple(CAMERA_SERVERS):
-        for way, settings in CAMERA_CONFIGURATIONS.items():
+        for name, settings in CAMERA_CONFIGURATIONS.items():
             cost = asyncio.run(measure_camera(kind, settings, seconds))
-            figures = [cost[name] for name in PROCESSES]
-            table.add_row(kind, way, *(f"{figure:.1f}" for figure in (*figures, sum(figures))))
+            figures = [cost[process] for process in PROCESSES]
+            table.add_row(kind, name, *(f"{figure:.1f}" for figure in (*figures, sum(figures))))
     Console(width=120).print(table)
 
 

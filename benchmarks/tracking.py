@@ -39,10 +39,10 @@ class Crowd:
 
     def __init__(self, seed: int, objects: int = OBJECTS, fps: float = FPS, seconds: float = SECONDS) -> None:
         self._objects, self._fps, self._seconds = objects, fps, seconds
-        self._chance = random.Random(seed)  # noqa: S311  (the same scene in each run)
-        self._places = [self._chance.uniform(0, IMAGE_SIZE[0]) for _ in range(objects)]
-        self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(objects)]
-        self._heights = [self._chance.uniform(80, 300) for _ in range(objects)]
+        self._random = random.Random(seed)  # noqa: S311  (the same scene in each run)
+        self._positions = [self._random.uniform(0, IMAGE_SIZE[0]) for _ in range(objects)]
+        self._speeds = [self._random.choice([-WALK, 0, WALK]) for _ in range(objects)]
+        self._heights = [self._random.uniform(80, 300) for _ in range(objects)]
 
     def frames(self) -> Iterator[FrameDetections]:
         """Yield the detections of each frame."""
@@ -50,21 +50,24 @@ class Crowd:
             yield FrameDetections(
                 camera="camera", frame=f"camera-{number}", number=number, captured_at=number / self._fps,
                 published_at=number / self._fps, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE_SIZE, nodes={},
-                objects=tuple(self._seen(one) for one in range(self._objects) if self._chance.random() > MISSED),
+                objects=self._detections(),
             )  # fmt: skip
-            for one in range(self._objects):
-                self._places[one] += self._speeds[one] / self._fps
-                if not 0 <= self._places[one] <= IMAGE_SIZE[0]:
-                    self._speeds[one] = -self._speeds[one]
+            for person in range(self._objects):
+                self._positions[person] += self._speeds[person] / self._fps
+                if not 0 <= self._positions[person] <= IMAGE_SIZE[0]:
+                    self._speeds[person] = -self._speeds[person]
 
-    def _seen(self, one: int) -> DetectedObject:
-        height, x = self._heights[one], self._places[one]
-        tremble = [self._chance.gauss(0, TREMBLE * height) for _ in range(4)]
+    def _detections(self) -> tuple[DetectedObject, ...]:
+        return tuple(self._detection(person) for person in range(self._objects) if self._random.random() > MISSED)
+
+    def _detection(self, person: int) -> DetectedObject:
+        height, x = self._heights[person], self._positions[person]
+        noise = [self._random.gauss(0, TREMBLE * height) for _ in range(4)]
         feet = 300 + 2.5 * height
         sides = (x - 0.2 * height, feet - height, x + 0.2 * height, feet)
-        left, top, right, bottom = (side + by for side, by in zip(sides, tremble, strict=True))
+        left, top, right, bottom = (side + by for side, by in zip(sides, noise, strict=True))
         relative = (left / IMAGE_SIZE[0], top / IMAGE_SIZE[1], right / IMAGE_SIZE[0], bottom / IMAGE_SIZE[1])
-        score = self._chance.uniform(0.55, 0.95)
+        score = self._random.uniform(0.55, 0.95)
         return DetectedObject(label="person", score=score, box=(left, top, right, bottom), box_rel=relative)
 
 

@@ -1,4 +1,4 @@
-"""Prints what a subscriber receives, as JSON lines on standard output; runs inside the gateway's namespace.
+"""Prints the messages that a subscriber receives, as JSON lines; runs inside the gateway's namespace.
 
 python -P -m benchmarks.witness HOST:PORT
 """

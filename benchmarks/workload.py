@@ -48,7 +48,7 @@ class _Layer:
 
 
 def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
-    """Write yolov2.cfg and yolov2.weights (205 MB) into the folder, or, not `whole`, yolov2-fused.* (14 MB).
+    """Write yolov2.cfg and yolov2.weights (205 MB) into the folder, or, unless `whole`, yolov2-fused.* (14 MB).
 
     The latter has the fused layers and a detection layer right behind them. Returns the .cfg.
     """

@@ -20,16 +20,16 @@ PartSides = tuple[float, float, float, float]
 
 
 def parse_picture_part(value: object) -> PartSides:
-    """Return left, top, right, bottom, in parts of the picture, of "l,t,r,b" or a list. Raises ValueError."""
-    right = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
+    """Return left, top, right, bottom, in parts of the picture, from "l,t,r,b" or a list. Raises ValueError."""
+    cure = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
     try:
         items = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-        left, top, to_right, bottom = (float(item) for item in items)
+        left, top, right, bottom = (float(item) for item in items)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"must be four numbers; {right}") from error
-    if not (0 <= left < to_right <= 1 and 0 <= top < bottom <= 1):
-        raise ValueError(f"must enclose a part of the picture; {right}")
-    return left, top, to_right, bottom
+        raise ValueError(f"must be four numbers; {cure}") from error
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"must enclose a part of the picture; {cure}")
+    return left, top, right, bottom
 
 
 PicturePart = Annotated[PartSides, BeforeValidator(parse_picture_part, json_schema_input_type=str | PartSides)]
@@ -42,9 +42,9 @@ class MotionSettings(Section):
     enabled: bool = True
     """Send on only frames with motion."""
     threshold: int = Field(default=30, ge=1, le=255)
-    """Least change of a pixel's brightness by day, of 255; in the dark it is lowered automatically."""
+    """Smallest change of a pixel's brightness that counts by day, of 255; in the dark it is lowered automatically."""
     contour_area: float = Field(default=0.002, gt=0, le=1)
-    """Least size of a moving patch, as part of the picture."""
+    """Size of the smallest moving patch that counts, as part of the picture."""
     keep_alive: Seconds = Field(default=30.0, gt=0, le=3600)
     """Seconds after which a frame is sent on although nothing has moved."""
     hold: Seconds = Field(default=5.0, ge=0, le=600)
@@ -63,7 +63,7 @@ class CameraSettings(Section):
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """Transport of an rtsp(s) source; auto uses UDP only if the camera refuses TCP."""
     fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
-    """Most frames a second to send on; default: all. Also the rate at which snapshots are requested."""
+    """Maximum of frames a second to send on; default: all. Also the rate at which snapshots are requested."""
     loop: bool = True
     """Restart a file or folder at its end."""
     rotate: Literal[0, 90, 180, 270] = 0
@@ -86,7 +86,7 @@ class AssignedCamera(Section):
     """Replaces the rate of the settings."""
 
     def encode(self) -> str:
-        """Return one line of JSON for the agent. It holds the source's password: never show or log it."""
+        """Return one line of JSON for the agent. It contains the source's password: never show or log it."""
         values = self.model_dump(mode="json")
         values["settings"]["source"] = self.settings.source.get_secret_value()
         return json.dumps(values)
@@ -98,5 +98,5 @@ class AssignedCamera(Section):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "settings"
-            raise ConfigurationError(f"settings of a camera: {where}: {first['msg']}") from None
+            key = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise ConfigurationError(f"settings of a camera: {key}: {first['msg']}") from None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FpsLimit:
-    """Most pictures a second; None: all."""
+    """The maximum of pictures a second; None: all."""
 
     fps: float | None
 
@@ -62,7 +62,7 @@ MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
 @click.option("--loop", is_flag=True, help="Restart a file or folder at its end.")
 @click.option(
     "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
-    help="Most pictures to send a second, or all; also the rate to play a file or folder at.",
+    help="Maximum of pictures to send a second, or all; also the rate to play a file or folder at.",
 )  # fmt: skip
 @click.option(
     "--motion-gate/--no-motion-gate", default=None, show_default="motion-gate",
@@ -118,8 +118,8 @@ def _reader_from_options(
 ) -> SourceReader:
     """Build a reader from command-line options.
 
-    For a camera, `limit` is the most pictures a second; for a recording, its playing rate. Without it the default
-    rate holds, with `every_frame` none.
+    For a camera, `limit` is the maximum of pictures a second; for a recording, its playing rate. Without it the
+    maximum is DEFAULT_FPS, or with `every_frame` there is none.
     """
     fps = limit.fps if limit else None
     motion = MotionSettings(enabled=not every_frame if motion_gate is None else motion_gate)

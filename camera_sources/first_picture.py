@@ -64,7 +64,7 @@ def first_picture(settings: CameraSettings) -> Pixels:
     except DeepThingsError:
         raise
     except Exception as error:
-        # A source may be third-party code: its message may hold the password.
+        # A source may be third-party code: its message may contain the password.
         text = UrlSecrets(settings.source.get_secret_value()).redact(str(error))
         raise SourceError(f"the source failed: {text or type(error).__name__}") from error
     return turn_and_crop(picture, settings.rotate, settings.crop)

@@ -15,7 +15,7 @@ EVERY_FRAME = "all"
 
 
 def parse_frame_limit(value: object) -> float | None:
-    """Return the most frames a second, from a number or EVERY_FRAME (then None). Raises ValueError."""
+    """Return the maximum of frames a second from a number; None for EVERY_FRAME. Raises ValueError."""
     if value == EVERY_FRAME:
         return None
     try:
@@ -33,4 +33,4 @@ FrameLimit = Annotated[
         parse_frame_limit, json_schema_input_type=Annotated[float, Field(gt=0, le=MAX_FPS)] | Literal["all"]
     ),
 ]
-"""Most frames a second; in the file a number, or "all" for None."""
+"""The maximum of frames a second; in the file a number, or "all" for None."""

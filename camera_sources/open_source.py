@@ -86,6 +86,6 @@ def _factory(scheme: str) -> Factory:
         ) from error
 
 
-def _load(place: str) -> Factory:
-    module, _, name = place.partition(":")
+def _load(reference: str) -> Factory:
+    module, _, name = reference.partition(":")
     return cast("Factory", getattr(importlib.import_module(module), name))

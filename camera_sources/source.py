@@ -102,5 +102,5 @@ def silence_s(stale_after_s: float) -> float:
 
 
 def no_picture_for(seconds: float) -> str:
-    """Return the reason to report when no picture has come for so many seconds."""
+    """Return the reason to report when no picture has come for this many seconds."""
     return f"no picture for {seconds:.0f} s" if seconds >= 1.5 else f"no picture for {seconds:.1f} s"

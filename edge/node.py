@@ -44,7 +44,7 @@ from shared.payloads.cluster import (
     NodeStats,
     State,
     TileCounts,
-)  # fmt: skip
+)
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
@@ -115,7 +115,7 @@ class EdgeNode:
         self._subscribe()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
+        """Run until `stop`. Raises DeepThingsError when the edge cannot go on."""
         remove_abandoned(self._config.cache)
         log.info("edge %s listens on %s", self._config.name, self._server.address)
         await run_together(
@@ -174,7 +174,7 @@ class EdgeNode:
         self._worker.wake()
 
     def _on_own_work(self) -> None:
-        """Let the thief request again: the gateway withdraws a node's request when that announces tasks of its own."""
+        """Let the thief request again: the gateway drops a node's request when it announces own tasks."""
         self._thief.forget_request()
         self._worker.wake()
 
@@ -222,10 +222,10 @@ class EdgeNode:
 
     def _state(self, state: State) -> NodeState:
         online = state is State.ONLINE
-        where = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
+        address = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
             node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
-            version=installed_version(), host=where.host, port=where.port, identity=self._name_owner.identity,
+            version=installed_version(), host=address.host, port=address.port, identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -303,7 +303,7 @@ class EdgeNode:
                 self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
         if trial != self._passed_trial:
-            log.info("the programs were prepared again and have passed their test")
+            log.info("the programs were prepared again and have passed the trial")
         self._passed_trial, self._computes_correctly = trial, True
         work = PlanWork(plan, engines, gateway)
         if following:
@@ -328,14 +328,8 @@ class EdgeNode:
             follower.adopt_plan(work)
         self._cameras.open()
         self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
-        log.info(
-            "plan %s: %s by %s, %s tiles (%s)",
-            work.epoch,
-            work.plan.model,
-            work.plan.method,
-            work.tile_count,
-            work.plan.stages[-1].grid,
-        )
+        plan, grid = work.plan, work.plan.stages[-1].grid
+        log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
 
 
 def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:

@@ -81,9 +81,9 @@ class OwnedFrame:
 class Owner:
     """Owns the frames that cameras give to this edge, until the gateway has published their outcome.
 
-    Only the gateway decides outcomes: it may publish a frame in the moment in which the owner gives it up. The owner
+    Only the gateway decides outcomes: it may publish a frame at the moment when the owner gives it up. The owner
     therefore announces a given-up frame with the outcome that it proposes, and repeats that until the gateway answers
-    with the outcome that counts. Only when no answer arrives in time the owner uses its own proposal.
+    with the outcome that counts. Only if no answer arrives in time does the owner use its own proposal.
 
     `on_announced` is called after each announcement of tasks.
     """
@@ -150,9 +150,8 @@ class Owner:
         for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
             log.debug("%s: no answer from the gateway", frame)
             self._finish(frame, self._given_up[frame].outcome)
-        due = [name for name, waiting in self._given_up.items() if all_again or waiting.request_at <= now][
-            :MAX_REQUESTED_OUTCOMES
-        ]
+        due = [name for name, waiting in self._given_up.items() if all_again or waiting.request_at <= now]
+        due = due[:MAX_REQUESTED_OUTCOMES]
         if not due:
             return
         for frame in due:
@@ -299,7 +298,7 @@ class Owner:
         return self._frames.get(frame) or next(iter(published), None)
 
     def on_tile_failed(self, task: Task, node: str) -> None:
-        """Queue a task for other nodes, because this node or another cannot compute it."""
+        """Queue a task for other nodes, because `node` cannot compute it."""
         if self.queue.task_failed(task, node):
             log.debug("%s tile %s will run on another edge: %s cannot compute it", task.frame, task.tile, node)
             self._announce()
@@ -338,6 +337,7 @@ class Owner:
         self._announce_requeued(lost, f"{node} is offline")
 
     def _update_alone(self) -> None:
+        """Note whether this edge computes mostly alone, for the queue."""
         self.queue.alone = not self._others or self._experience.on_its_own
 
     def put_back_task(self, task: Task, reason: str) -> None:

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_UNREST_S, MAX_UNREST_S = 0.5, 30.0
+FIRST_REPLACED_PAUSE_S, MAX_REPLACED_PAUSE_S = 0.5, 30.0
 """Pauses after a plan was replaced while it was prepared: when plans follow each other quickly, preparing each of them
 would take all the time of a small device."""
-
 
 FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S = 10.0, 1800.0
 """Pauses of a device that computes wrongly: each attempt prepares its programs twice, probably in vain."""
@@ -54,7 +53,7 @@ class PlanFollower:
 
     async def run(self) -> None:
         """Follow plans until cancelled; one that cannot be followed is tried again, with growing pauses."""
-        failures, unrest = Backoff(), Backoff(FIRST_UNREST_S, MAX_UNREST_S)
+        failures, replacements = Backoff(), Backoff(FIRST_REPLACED_PAUSE_S, MAX_REPLACED_PAUSE_S)
         faults = Backoff(FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S)
         while True:
             await self._due.wait()
@@ -67,13 +66,13 @@ class PlanFollower:
             try:
                 await asyncio.wait([attempt, replaced], return_when=asyncio.FIRST_COMPLETED)
             finally:
-                overtaken = not attempt.done()
+                superseded = not attempt.done()
                 for task in (attempt, replaced):
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
-            if overtaken:
+            if superseded:
                 log.info("plan %s was replaced before it was ready", plan.epoch)
-                await asyncio.sleep(unrest.next_s())
+                await asyncio.sleep(replacements.next_s())
             elif self.problem:
                 delay_s = (faults if self._faulty else failures).next_s()
                 log.warning("the plan cannot be followed: %s; trying again in %.1f s", self.problem, delay_s)
@@ -84,7 +83,7 @@ class PlanFollower:
             else:
                 failures.reset()
                 faults.reset()
-                unrest.reset()
+                replacements.reset()
 
     async def _attempt(self, plan: Plan) -> None:
         """Adopt a plan; any failure becomes a problem, and does not stop the edge."""

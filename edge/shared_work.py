@@ -47,7 +47,7 @@ class SharedWork:
         self._work = work
 
     async def accept_tile(self, header: TileHeader, payload: Payload) -> None:
-        """Start a tile; wait while too many are here. Raises ProtocolError for a tile that does not fit the plan."""
+        """Start a tile; wait while there are too many. Raises ProtocolError for a tile that does not fit the plan."""
         work = self._work
         if work is None or header.epoch != work.epoch:
             return
@@ -58,9 +58,8 @@ class SharedWork:
             await self._worker.report_failure(work, header.info, header.owner, header.tile, BARRED_REASON)
             return
         key = header.info.frame, header.tile
-        if (
-            len(work.stages) > 1
-        ):  # a new attempt replaces all tiles of the frame; with one stage, single tiles are shared again
+        # With several stages, a new attempt replaces all tiles of the frame; with one, single tiles are shared again.
+        if len(work.stages) > 1:
             for (frame, tile), (attempt, _) in list(self._tasks.items()):
                 if frame == header.info.frame and attempt < header.attempt:
                     self._give_up(frame, tile)
@@ -69,7 +68,7 @@ class SharedWork:
         await self._room.acquire()
         task = asyncio.create_task(self._compute(work, header, pixels))
         self._tasks[key] = header.attempt, task
-        task.add_done_callback(lambda ended: self._ended(key, header.attempt, ended))
+        task.add_done_callback(lambda ended: self._on_ended(key, header.attempt, ended))
 
     async def run(self) -> None:
         """Run until cancelled, then give up all tiles."""
@@ -83,7 +82,7 @@ class SharedWork:
         _, task = self._tasks.pop((frame, tile))
         task.cancel()
 
-    def _ended(self, key: tuple[str, int], attempt: int, task: asyncio.Task[None]) -> None:
+    def _on_ended(self, key: tuple[str, int], attempt: int, task: asyncio.Task[None]) -> None:
         self._room.release()
         if self._tasks.get(key, (0, None))[1] is task:
             del self._tasks[key]
@@ -113,5 +112,5 @@ class SharedWork:
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return
-        done = TileResult(maps, compute_ms, macs)
-        await self._worker.send_result(work, header.info, header.owner, header.tile, done)
+        result = TileResult(maps, compute_ms, macs)
+        await self._worker.send_result(work, header.info, header.owner, header.tile, result)

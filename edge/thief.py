@@ -79,7 +79,7 @@ class Thief:
     def request_task(self, missed: str | None = None, *, idle: bool = True) -> None:
         """Request a task from the gateway, unless enough tiles are here or a request is open.
 
-        `missed`: the victim where nothing was found. `idle`: there is nothing to do, not just soon.
+        `missed`: the last victim, which had no task. `idle`: there is nothing to do now, not only soon.
 
         A node that becomes idle repeats an open request as `idle`: more tasks are for idle nodes. If a victim answered
         that it has tasks for this node once it is idle, its grant is used again instead of a request.
@@ -130,7 +130,7 @@ class Thief:
                     log.info("stealing from %s failed: %s", grant.victim, error)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
-                except Exception:  # whatever a victim sends costs one request only
+                except Exception:  # anything that a victim sends costs one request at most
                     log.exception("stealing from %s failed", grant.victim)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
@@ -145,7 +145,7 @@ class Thief:
                 connection.close()
 
     async def _follow_grant(self, grant: Grant) -> bool:
-        """Fetch one granted tile; return False when the victim has none left, also not for an idle thief."""
+        """Fetch one granted tile; return False when the victim has none left, even for an idle thief."""
         work = self._work
         if work is None or grant.epoch != work.epoch:
             return True
@@ -164,9 +164,9 @@ class Thief:
     async def fetch_whole(self, work: PlanWork, stolen: StolenTile) -> StolenTile | None:
         """Fetch the same tile with its whole halo, because its strips are not available; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-        again = TakeHeader(thief=self._node, epoch=work.epoch, again=task)
+        take = TakeHeader(thief=self._node, epoch=work.epoch, again=task)
         try:
-            found = await self._fetch_tile(stolen.victim, work, again)
+            found = await self._fetch_tile(stolen.victim, work, take)
         except DeepThingsError as error:
             log.debug("%s tile %s not received again: %s", task.frame, task.tile, error)
             return None

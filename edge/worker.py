@@ -41,13 +41,16 @@ BARRED_REASON = "this node is barred"
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
 
+_WAKE_PERIOD_S = 1.0
+"""An idle worker wakes this often, so that its thief repeats a request that was lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
     """A tile's part of the maps at the cut, float32 (1, C, h, w) each.
 
     `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones. `strips`: by reader, those that the
-    gateway shall keep.
+    gateway must keep.
     """
 
     maps: Sequence[FeatureMap]
@@ -130,9 +133,9 @@ class Worker:
             raise ModelError(f"the engine failed: {error}") from error
 
     async def _wait_until_woken(self) -> None:
-        """Wait until woken, but not for long, so that a lost request is repeated."""
+        """Wait until woken, at most _WAKE_PERIOD_S."""
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(_WAKE_PERIOD_S):
                 await self._awake.wait()
         except TimeoutError:
             return
@@ -190,8 +193,8 @@ class Worker:
         log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, compute_ms)
         kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        done = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
-        await self.send_result(work, info, assigned.owner, tile.index, done)
+        result = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        await self.send_result(work, info, assigned.owner, tile.index, result)
         return True
 
     async def _return_stolen(self, work: PlanWork, thief: Thief) -> bool:
@@ -207,7 +210,7 @@ class Worker:
     async def report_failure(
         self, work: PlanWork, info: FrameInfo, owner: str, tile: int, reason: str, worker: str = ""
     ) -> None:
-        """Send the gateway that a tile cannot be computed by this node, or by another `worker`."""
+        """Report to the gateway that this node, or another `worker`, cannot compute a tile."""
         if not worker and reason != BARRED_REASON:
             level = logging.DEBUG if self._failing else logging.WARNING
             log.log(level, "%s tile %s cannot be computed here: %s; other edges compute it", info.frame, tile, reason)
@@ -218,7 +221,7 @@ class Worker:
         )  # fmt: skip
         await self._courier.send(work.gateway, (header, []))
 
-    async def send_result(self, work: PlanWork, info: FrameInfo, owner: str, tile: int, done: TileResult) -> None:
+    async def send_result(self, work: PlanWork, info: FrameInfo, owner: str, tile: int, result: TileResult) -> None:
         """Send the result of a tile to the gateway, and count it."""
         header = ResultHeader(
             info=info,
@@ -226,14 +229,14 @@ class Worker:
             owner=owner,
             worker=self._node,
             tile=tile,
-            shapes=tuple(array.shape for array in done.maps),
-            strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in done.strips.items()},
-            compute_ms=done.compute_ms,
-            macs=done.macs,
-            fetch_bytes_per_s=done.fetch_bytes_per_s,
+            shapes=tuple(array.shape for array in result.maps),
+            strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in result.strips.items()},
+            compute_ms=result.compute_ms,
+            macs=result.macs,
+            fetch_bytes_per_s=result.fetch_bytes_per_s,
         )
-        strips = [np.ascontiguousarray(array) for arrays in done.strips.values() for array in arrays]
-        await self._courier.send(work.gateway, (header, [array.data for array in (*done.maps, *strips)]))
+        strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
+        await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *strips)]))
         if self._failing:
             self._failing = False
             log.info("tiles are computed here again")

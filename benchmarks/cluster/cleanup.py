@@ -55,7 +55,7 @@ def remove_leftover_groups(tops: Iterable[Path]) -> None:
             remove_groups([folder])
 
 
-def _kill_all(pids: Callable[[], Iterable[int]], where: str) -> None:
+def _kill_all(pids: Callable[[], Iterable[int]], group: str) -> None:
     """Kill processes, except this one, until `pids()` is empty."""
 
     def none_left() -> bool:
@@ -65,7 +65,7 @@ def _kill_all(pids: Callable[[], Iterable[int]], where: str) -> None:
                 os.kill(pid, signal.SIGKILL)
         return not others
 
-    _retry(none_left, f"the processes in {where} did not end")
+    _retry(none_left, f"the processes in {group} did not end")
 
 
 def _members(folders: Iterable[Path]) -> Iterator[int]:
@@ -84,9 +84,12 @@ def _is_removed(folder: Path) -> bool:
     return True
 
 
-def _retry(attempt: Callable[[], bool], what: str) -> None:
+def _retry(attempt: Callable[[], bool], failure: str) -> None:
+    """Repeat an attempt until it returns True. Raises EmulationError, with `failure`, after _END_TIMEOUT_S."""
     end = time.monotonic() + _END_TIMEOUT_S
     while not attempt():
         if time.monotonic() > end:
-            raise EmulationError(f"{what} within {_END_TIMEOUT_S:.0f} s; find what still uses it, and end that by hand")
+            raise EmulationError(
+                f"{failure} within {_END_TIMEOUT_S:.0f} s; find the process that still uses it, and end it"
+            )
         time.sleep(_POLL_PERIOD_S)

@@ -124,7 +124,6 @@ def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
 
 def _start_link(namespace: str, device: str) -> None:
     with suppress(EmulationError):  # fails on a kernel without IPv6, where it is not needed
-        run_tool(
-            "ip", "-n", namespace, "link", "set", device, "addrgenmode", "none"
-        )  # so that no IPv6 frame is counted
+        # So that no IPv6 frame is counted.
+        run_tool("ip", "-n", namespace, "link", "set", device, "addrgenmode", "none")
     run_tool("ip", "-n", namespace, "link", "set", device, "up")

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from benchmarks.cluster.cgroups import (
-    MIN_CORES,
-    Controllers,
-    cpu_values,
-    find_controllers,
-    memory_values,
-)
+from benchmarks.cluster.cgroups import MIN_CORES, Controllers, cpu_values, find_controllers, memory_values
 from benchmarks.cluster.cleanup import remove_groups, remove_leftover_groups
 from benchmarks.cluster.commands import EmulationError
 from benchmarks.cluster.owned_names import check_node_names, new_prefix
@@ -40,7 +34,7 @@ class NodeLimits:
 
 
 class ControlGroup:
-    """A context in which commands run within `limits`; all that still run at its end are killed.
+    """A context in which commands run within `limits`; those that still run at its end are killed.
 
     Entering it also removes leftovers of dead processes. Raises EmulationError when the kernel refuses something.
     """

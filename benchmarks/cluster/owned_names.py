@@ -45,10 +45,10 @@ def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:
     return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
-def check_node_names(nodes: Sequence[str], most: int) -> None:
-    """Check that `nodes` are 1 to `most` different names of letters, digits, "-" and "_". Raises ConfigurationError."""
-    if not 1 <= len(nodes) <= most:
-        raise ConfigurationError(f"a cluster of {len(nodes)} nodes cannot be emulated; name 1 to {most}")
+def check_node_names(nodes: Sequence[str], max_nodes: int) -> None:
+    """Raise ConfigurationError unless `nodes` are 1 to `max_nodes` different names of letters, digits, "-" and "_"."""
+    if not 1 <= len(nodes) <= max_nodes:
+        raise ConfigurationError(f"a cluster of {len(nodes)} nodes cannot be emulated; name 1 to {max_nodes}")
     for node in nodes:
         if NODE_NAME.fullmatch(node) is None:
             raise ConfigurationError(f"invalid node name {node!r}; use letters, digits, - and _, for example edge-1")

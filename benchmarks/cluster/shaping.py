@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ETHERNET_FRAME_BYTES = 1514  # 1500 bytes of IP behind the Ethernet header
 BURST_S = 0.002  # a shaper that wakes up less late than this loses none of its rate
 BUFFER_S = 0.1  # the longest wait in the queues before a link
-MIN_BUFFER_FRAMES = 32  # the first packets of three connections at once are not lost, however slow the link
+MIN_BUFFER_FRAMES = 32  # so that even a slow link does not lose the first packets of three connections at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class Link:
 
     @property
     def rate_bytes(self) -> float:
-        """Bytes per second."""
+        """Return the bytes per second."""
         return self.rate_mbit * 1e6 / 8
 
     @property
     def burst_bytes(self) -> int:
-        """Bytes that may be sent at once after a pause; at least two frames."""
+        """Return the bytes that may be sent at once after a pause; at least two frames."""
         return max(round(self.rate_bytes * BURST_S), 2 * ETHERNET_FRAME_BYTES)
 
     def buffer_bytes(self, queues: int = 1) -> int:
-        """Return the size of each of so many queues before the link; more is lost."""
+        """Return the size of each queue before the link, if there are `queues` of them; more is lost."""
         return max(round(self.rate_bytes * BUFFER_S / queues), MIN_BUFFER_FRAMES * ETHERNET_FRAME_BYTES)
 
 
@@ -81,15 +81,15 @@ def _take_turns(device: str, senders: Iterable[str], link: Link) -> list[str]:
     The last queue is for the few packets that are not IP, such as ARP.
     """
     classes = {address: f"1:{number:x}" for number, address in enumerate((*senders, "other"), 0x10)}
-    whole, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {ETHERNET_FRAME_BYTES}"
+    rate, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {ETHERNET_FRAME_BYTES}"
     commands = [
         f"qdisc replace dev {device} root handle 1: htb default {classes['other'].removeprefix('1:')}",
-        f"class add dev {device} parent 1: classid 1:1 htb rate {whole} burst {link.burst_bytes} {burst} {quantum}",
+        f"class add dev {device} parent 1: classid 1:1 htb rate {rate} burst {link.burst_bytes} {burst} {quantum}",
     ]
     for address, name in classes.items():
         commands += [
             f"class add dev {device} parent 1:1 classid {name} htb"
-            f" rate {_bits(link, 1 / len(classes))} ceil {whole} burst {ETHERNET_FRAME_BYTES} {burst} {quantum}",
+            f" rate {_bits(link, 1 / len(classes))} ceil {rate} burst {ETHERNET_FRAME_BYTES} {burst} {quantum}",
             f"qdisc add dev {device} parent {name} bfifo limit {link.buffer_bytes(max(len(classes) - 1, 1))}",
         ]
         if address != "other":

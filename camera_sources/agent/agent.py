@@ -1,4 +1,4 @@
-"""The camera agent: sends the newest frame of a source to its edge, and counts what becomes of each frame."""
+"""The camera agent: sends the newest frame of a source to its edge, and counts the outcome of each frame."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class CameraAgent:
             await self._changed.wait()
             self._changed.clear()
             while self._credit and (shot := self._take_fresh_shot()) is not None:
-                # Under way before it is sent: if the connection breaks meanwhile, the next one asks what became of it.
+                # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
                 self._credit -= 1
                 frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
                 self._under_way[shot.number] = frame
@@ -216,11 +216,11 @@ class CameraAgent:
         while True:
             self._report_due.clear()
             if not self._leaving:  # else the last report is already sent
-                now = self._reader.health.condition(time.monotonic())
+                condition = self._reader.health.condition(time.monotonic())
                 await connection.send(
                     ReportHeader(
-                        counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
-                        height=now.height,
+                        counts=self.counts, state=condition.state, reason=condition.reason, fps=condition.fps,
+                        width=condition.width, height=condition.height,
                     )
                 )  # fmt: skip
             with contextlib.suppress(TimeoutError):
@@ -242,14 +242,13 @@ class CameraAgent:
                 self._apply_control(header)
             self._changed.set()
 
-    def _apply_control(self, order: ControlHeader) -> None:
-        control = order.model_copy(update={"look": False})
-        if order.look:
+    def _apply_control(self, received: ControlHeader) -> None:
+        control = received.model_copy(update={"look": False})
+        if received.look:
             self._reader.selection.show_still_scene()
         if control != self._control:
-            level = (
-                logging.DEBUG if self._control is None else logging.INFO
-            )  # the first usually repeats what the agent was started with
+            # The first control usually repeats what the agent was started with.
+            level = logging.DEBUG if self._control is None else logging.INFO
             log.log(level, "camera %s: %s", self._config.camera, _describe_control(control))
             self._control = control
             self._reader.selection.set_rate(detect=control.detect, fps=control.fps)
@@ -265,7 +264,7 @@ class CameraAgent:
         self._settled.set()
 
     async def _until_finished(self) -> None:
-        """Wait until the source has ended and its frames are finished, or the time for that is over."""
+        """Wait until the source has ended and its frames are finished, at most _LAST_FRAMES_TIMEOUT_S."""
         await self._ended.wait()
         await self._wait_settled(_LAST_FRAMES_TIMEOUT_S)
 
@@ -291,8 +290,8 @@ class CameraAgent:
             return
         self._leaving = True
         try:
-            why = str(self._reader.error or (AGENT_STOPPED if stopped else "ended"))[:MAX_REASON_LENGTH]
-            await connection.send(ReportHeader(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
+            reason = str(self._reader.error or (AGENT_STOPPED if stopped else "ended"))[:MAX_REASON_LENGTH]
+            await connection.send(ReportHeader(counts=self.counts, ended=True, state=State.OFFLINE, reason=reason))
             connection.end_sending()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 while self._connection is connection:  # the edge closes it after it has read the report

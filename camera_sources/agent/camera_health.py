@@ -57,7 +57,7 @@ class CameraHealth:
         """Note a picture at `now` (monotonic seconds). `size`: height and width, None if it was not decoded."""
         with self._lock:
             if self._recent and now - self._recent[-1] > self._stale_after_s:
-                self._recent.clear()  # the pause says nothing about the rate
+                self._recent.clear()  # the rate must not include the pause
             self._recent.append(now)
             if size is None and self._undecodable:
                 return  # not decoded, so it does not prove that pictures are good again

@@ -95,9 +95,8 @@ class MotionGate:
 def _small_grey(picture: Pixels) -> Grey:
     """Return the picture in grey, smoothed, with at most MAX_SIDE_PIXELS a side."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    while (
-        min(grey.shape) > 1 and max(grey.shape) >= 4 * MAX_SIDE_PIXELS
-    ):  # halving is several times faster than all in one step
+    # Halving repeatedly is several times faster than a single step.
+    while min(grey.shape) > 1 and max(grey.shape) >= 4 * MAX_SIDE_PIXELS:
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     height, width = grey.shape
     scale = min(1.0, MAX_SIDE_PIXELS / max(height, width))
@@ -120,7 +119,7 @@ def _counted_pixels(picture: tuple[int, ...], small: tuple[int, ...], masks: Seq
     counting = np.full(small[:2], 255, np.uint8)
     height, width = picture[:2]
     for mask in masks:
-        whole = (1, 1) if is_relative(mask) else (width, height)
-        corners = [(x / whole[0] * small[1] - 0.5, y / whole[1] * small[0] - 0.5) for x, y in mask]
+        size = (1, 1) if is_relative(mask) else (width, height)
+        corners = [(x / size[0] * small[1] - 0.5, y / size[1] * small[0] - 0.5) for x, y in mask]
         cv2.fillPoly(counting, [np.rint(corners).astype(np.int32)], 0)
     return counting

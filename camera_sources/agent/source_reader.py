@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRY_FIRST_S, RETRY_MAX_S = 2.0, 30.0
-"""Pauses before a failed camera is opened again. Half of a pause is random: 1 to 2 s first, 15 to 30 s at last."""
+FIRST_RETRY_S, MAX_RETRY_S = 2.0, 30.0
+"""Pauses before a failed camera is opened again; half of each is random: at first 1 to 2 s, in the end 15 to 30 s."""
 
 HANG_GRACE_S = 1.0
 """A source ends its own waits within stale_after; one that takes longer by this hangs."""
@@ -42,7 +42,7 @@ MAX_BROKEN_IN_A_ROW = 10
 """Undecodable pictures in a row after which the source is opened again, which may help."""
 
 LATE_REMARK_PERIOD_S = 600.0
-"""For so long after the last late picture the report says that this device is too slow."""
+"""The report says for this long after the last late picture that this device is too slow."""
 
 MIN_FROZEN_S = 10.0
 """A camera is frozen when it sends the same picture for this long, and for stale_after."""
@@ -56,8 +56,8 @@ T = TypeVar("T")
 class SourceReader:
     """Puts the selected pictures of a source into a mailbox, with number and time.
 
-    `frames`: stop after so many (0: never). `loop`: restart a recording at its end. `fps` replaces a recording's own
-    rate. `every_frame`: wait for an empty mailbox instead of the clock, so that no picture is superseded.
+    `frames`: stop after this number (0: never). `loop`: restart a recording at its end. `fps` replaces a recording's
+    own rate. `every_frame`: wait for an empty mailbox instead of the clock, so that no picture is superseded.
     `persistent`: reopen a source that fails, for ever. `redact` removes secrets from error messages.
     """
 
@@ -89,7 +89,7 @@ class SourceReader:
         self._persistent = persistent
         self._stale_after_s = stale_after_s
         self._redact = redact
-        self._backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S)
+        self._backoff = Backoff(FIRST_RETRY_S, MAX_RETRY_S)
         self.broken = 0
         """Pictures that could not be decoded."""
         self._broken_in_a_row = 0
@@ -147,8 +147,8 @@ class SourceReader:
         except Exception as error:  # noqa: BLE001  (a source may be third-party code, which may raise anything)
             failure = self._as_failure(error)
             self._refused = isinstance(error, WrongPasswordError)
-            again = f"; trying again after {RETRY_REFUSED_S / 60:.0f} min, or the camera may lock the user out"
-            self.health.on_failure(str(failure) + (again if self._refused and self._persistent else ""))
+            note = f"; trying again after {RETRY_REFUSED_S / 60:.0f} min, or the camera may lock the user out"
+            self.health.on_failure(str(failure) + (note if self._refused and self._persistent else ""))
             if self._persistent:
                 return False
             self.error = failure
@@ -156,7 +156,7 @@ class SourceReader:
 
     def _as_failure(self, error: Exception) -> DeepThingsError:
         """Return the error to report, without secrets."""
-        # Our own messages hold no secrets, but a short password may equal one of their words.
+        # Our own messages contain no secrets, and redacting them could remove a word that equals a short password.
         own = isinstance(error, DeepThingsError) and _is_own_error(error)
         text = str(error) if own else self._redact(str(error))
         if isinstance(error, DeepThingsError):

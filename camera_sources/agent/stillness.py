@@ -15,9 +15,8 @@ SAMPLE_STEP = 8
 MIN_CONTRAST = 4.0
 """Standard deviation of brightness. Pictures with less, as at night, may be equal although the camera works."""
 
-
 MIN_EQUAL_PICTURES = 5
-"""So that a camera with few pictures in a long time is not called frozen."""
+"""Fewer equal pictures, which a camera with a low frame rate may send in a long time, do not count."""
 
 
 class Stillness:
@@ -29,7 +28,7 @@ class Stillness:
         self._equal = 0
 
     def equal_for_s(self, picture: Pixels, now: float) -> float:
-        """Return for how many seconds pictures equal to this one, uint8 BGR (H, W, 3), have come.
+        """Return the seconds for which all pictures have been equal to this one, uint8 BGR (H, W, 3).
 
         `now` is in monotonic seconds.
         """

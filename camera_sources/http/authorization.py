@@ -60,7 +60,7 @@ class Authorization:
 def _digest(
     challenge: dict[str, str], user: str, password: str, method: str, target: str, count: int, own_nonce: str
 ) -> str:
-    """RFC 7616, section 3.4."""
+    """Return the answer to a digest challenge (RFC 7616, section 3.4)."""
     algorithm = challenge.get("algorithm", "MD5")
     digest = DIGEST_HASHES[algorithm.upper()]
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]

@@ -23,7 +23,7 @@ MAX_REDIRECTIONS = 3
 MAX_ERROR_PAGE_BYTES = 64 * 1024
 """Of a page that is read only to reuse its connection."""
 
-_STATUS_REASONS = {403: "this user may not see it", 404: "no such path (404)"}
+_STATUS_REASONS = {403: "this user has no permission to see it", 404: "no such path (404)"}
 
 
 class WebClient:
@@ -75,9 +75,9 @@ class WebClient:
             if status == http.client.UNAUTHORIZED and not answered:
                 answered = True
                 if not (self._locator.user or self._locator.password):
-                    raise SourceError("it wants a user and a password")
+                    raise SourceError("it requires a user and a password")
                 if not self._authorization.accept_challenge(challenges):
-                    raise SourceError("it wants a login method other than Basic and Digest")
+                    raise SourceError("it requires a login method other than Basic and Digest")
                 continue
             if status == http.client.UNAUTHORIZED:
                 raise WrongPasswordError
@@ -128,13 +128,13 @@ class WebClient:
     def _connect(self) -> http.client.HTTPConnection:
         if self._connection is not None and self._connection.sock is not None:
             return self._connection
-        where, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
+        host, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
         if self._locator.scheme == "https":
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                where, port, timeout=timeout_s, context=unverified_tls_context()
+                host, port, timeout=timeout_s, context=unverified_tls_context()
             )
         else:
-            connection = http.client.HTTPConnection(where, port, timeout=timeout_s)
+            connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
         try:
             connection.connect()
         except OSError as error:
@@ -148,7 +148,7 @@ class WebClient:
         return connection
 
     def _finish_response(self, response: http.client.HTTPResponse) -> None:
-        """Read the rest of a response so that its connection can be reused; close the connection if that is long."""
+        """Read the rest of a response so that its connection can be reused; close it if the rest is long."""
         length = response.length
         if length is None or length > MAX_ERROR_PAGE_BYTES or response.will_close:
             self.close()
@@ -162,14 +162,14 @@ class WebClient:
         """Follow a redirection. The password is sent to the same host only."""
         self.close()
         try:
-            there = Locator.parse(urljoin(self._locator.plain, location))
+            redirected = Locator.parse(urljoin(self._locator.plain, location))
         except ConfigurationError:
             raise SourceError("it redirects to an invalid address") from None
-        if there.scheme not in {"http", "https"}:
-            raise SourceError(f"it redirects to {there.scheme}://, which is not HTTP")
-        same = there.host == self._locator.host
+        if redirected.scheme not in {"http", "https"}:
+            raise SourceError(f"it redirects to {redirected.scheme}://, which is not HTTP")
+        same = redirected.host == self._locator.host
         self._locator = Locator(
-            scheme=there.scheme, host=there.host, port=there.port, target=there.target,
+            scheme=redirected.scheme, host=redirected.host, port=redirected.port, target=redirected.target,
             user=self._locator.user if same else "", password=self._locator.password if same else "",
         )  # fmt: skip
         self._authorization = Authorization(self._locator.user, self._locator.password)

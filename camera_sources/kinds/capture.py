@@ -1,4 +1,4 @@
-"""Opens streams and files with FFmpeg inside OpenCV, and decodes what was grabbed."""
+"""Opens streams and files with FFmpeg inside OpenCV, and decodes grabbed pictures."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def check_video_size(capture: cv2.VideoCapture) -> None:
 def decode_grabbed(capture: cv2.VideoCapture) -> Pixels:
     """Return the picture that was grabbed last, uint8 BGR (H, W, 3). Raises SourceError if it cannot be decoded."""
     try:
-        there, picture = capture.retrieve()
+        decoded, picture = capture.retrieve()
     except cv2.error:
-        there, picture = False, None
-    if not there or picture is None or picture.ndim != 3:
+        decoded, picture = False, None
+    if not decoded or picture is None or picture.ndim != 3:
         raise SourceError("codec not decodable")
     return cast("Pixels", picture)

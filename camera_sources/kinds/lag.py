@@ -25,7 +25,7 @@ class StreamLag:
     def lateness_s(self, now: float, position_s: float) -> float:
         """Return by how many seconds a picture is late: `position_s` in its stream, read at `now` (monotonic seconds).
 
-        0 if the stream's time is of no use: it stands still, or jumped.
+        0 if the stream's time is useless, because it stands still or jumped.
         """
         difference_s = now - position_s
         before, self._last = self._last, (now, position_s)

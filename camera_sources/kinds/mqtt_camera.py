@@ -32,9 +32,9 @@ _KEEPALIVE_S = 15
 
 _REFUSAL_REASONS = {
     134: "wrong password",
-    135: "wrong password, or this user may not",
+    135: "wrong password, or no permission",
     4: "wrong password",
-    5: "wrong password, or this user may not",
+    5: "wrong password, or no permission",
 }
 """Reasons by the codes of MQTT 5 and 3.1.1."""
 
@@ -94,7 +94,7 @@ class MqttCamera(LiveSource):
 
         def on_subscribe(_: mqtt.Client, __: object, ___: object, codes: list[ReasonCode], ____: object) -> None:
             if any(code.is_failure for code in codes):
-                inbox.fail(SourceError("this user may not read the topic"))
+                inbox.fail(SourceError("this user has no permission to read the topic"))
 
         def on_message(_: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
             if not message.retain and 0 < len(message.payload) <= MAX_PICTURE_BYTES:

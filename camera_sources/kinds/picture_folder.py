@@ -32,11 +32,11 @@ class PictureFolder(Source):
     fps = 1.0
 
     def __init__(self, folder: Path) -> None:
-        """Check the folder. Raises SourceError if it holds no picture."""
+        """Check the folder. Raises SourceError if it contains no picture."""
         self._folder = folder
         self._left_out: dict[Path, str] = {}
         if not self._paths():
-            raise SourceError(f"folder {folder} holds no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
+            raise SourceError(f"folder {folder} contains no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
 
     def pictures(self) -> Iterator[Pixels]:
         """Yield every readable picture; others are logged once and skipped."""

@@ -73,11 +73,11 @@ class RtspCamera(LiveSource):
         lag = StreamLag()
         while True:
             begun = time.monotonic()
-            there = capture.grab()
+            grabbed = capture.grab()
             now = time.monotonic()
             if now - begun > LATE_READ_SHARE * self._silence_s:
                 raise SourceError(no_picture_for(self._silence_s))
-            if not there:
+            if not grabbed:
                 raise SourceError("the stream ended")
             late_s = lag.lateness_s(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
             if late_s > LATE_S and not self._has_unread():

@@ -46,10 +46,10 @@ class UsbCamera(LiveSource):
             capture.set(cv2.CAP_PROP_BUFFERSIZE, MAX_BUFFERED_PICTURES)
             while True:
                 begun = time.monotonic()
-                there = capture.grab()
+                grabbed = capture.grab()
                 if time.monotonic() - begun > self._silence_s:
                     raise SourceError(no_picture_for(self._silence_s))
-                if not there:
+                if not grabbed:
                     raise SourceError("it sends no more pictures: unplugged, or in use")
                 yield Grab(time.time(), lambda: decode_grabbed(capture))
         finally:

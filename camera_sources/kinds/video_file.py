@@ -30,7 +30,7 @@ class VideoFile(Source):
         capture = self._open()
         try:
             if not capture.read()[0]:
-                raise SourceError(f"video {path} holds no picture that can be decoded")
+                raise SourceError(f"video {path} contains no picture that can be decoded")
             fps = float(capture.get(cv2.CAP_PROP_FPS))
         finally:
             capture.release()
@@ -41,8 +41,8 @@ class VideoFile(Source):
         capture = self._open()
         try:
             while True:
-                there, picture = capture.read()
-                if not there:
+                decoded, picture = capture.read()
+                if not decoded:
                     return
                 yield cast("Pixels", picture)
         finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
 
 MAX_CHUNK_BYTES = 64 * 1024
-"""Most bytes of one read; a picture has several of these."""
+"""Bytes of one read; a picture takes several."""
 
 SNAPSHOT_FPS = 1.0
 """Default rate at which snapshots are requested."""
@@ -36,9 +36,9 @@ RECEIVER_STOP_TIMEOUT_S = 1.0
 
 
 class WebCamera(LiveSource):
-    """Reads Motion JPEG or snapshots, as the settings or the camera's Content-Type say.
+    """Reads Motion JPEG or snapshots, by the settings or by the camera's Content-Type.
 
-    A thread receives all the time, so that a slow reader finds no old pictures in the connection.
+    A thread receives continuously, so that a slow reader finds no old pictures in the connection.
     """
 
     def __init__(self, settings: CameraSettings) -> None:
@@ -57,9 +57,8 @@ class WebCamera(LiveSource):
         patience_s = max(OPENING_S, self._patience_s)
         try:
             while True:
-                found = inbox.take_picture(
-                    patience_s
-                )  # the thread ends its waits sooner, unless single bytes keep coming
+                # The thread ends its waits sooner, unless single bytes keep coming.
+                found = inbox.take_picture(patience_s)
                 if found is None:
                     raise SourceError(no_picture_for(patience_s))
                 patience_s = self._patience_s
@@ -107,13 +106,13 @@ class WebCamera(LiveSource):
                 raise SourceError(no_picture_for(self._silence_s))
 
     def _poll(self, client: WebClient, response: http.client.HTTPResponse, inbox: PictureInbox) -> None:
-        asked = time.monotonic()
+        requested_at = time.monotonic()
         while True:
-            inbox.put_picture(time.time(), self._read_answer(client, response, asked + self._silence_s))
+            inbox.put_picture(time.time(), self._read_answer(client, response, requested_at + self._silence_s))
             begun = time.monotonic()
-            if client.aborted.wait(max(0.0, min(asked + self._interval_s - begun, self._silence_s / 2))):
+            if client.aborted.wait(max(0.0, min(requested_at + self._interval_s - begun, self._silence_s / 2))):
                 return
-            asked = time.monotonic()
+            requested_at = time.monotonic()
             response = client.get(begun + self._silence_s)
 
     def _read_answer(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
@@ -137,10 +136,10 @@ class WebCamera(LiveSource):
         response.close()
         return b"" if broken_off and not is_complete_picture(bytes(body)) else bytes(body)
 
-    def _read_chunk(self, response: http.client.HTTPResponse, most: int = MAX_CHUNK_BYTES) -> bytes:
+    def _read_chunk(self, response: http.client.HTTPResponse, max_bytes: int = MAX_CHUNK_BYTES) -> bytes:
         try:
-            return response.read1(most)
+            return response.read1(max_bytes)
         except TimeoutError:
             raise SourceError(no_picture_for(self._silence_s)) from None
         except (OSError, http.client.HTTPException, ValueError):
-            raise SourceError("the connection broke off") from None
+            raise SourceError("the connection was interrupted") from None

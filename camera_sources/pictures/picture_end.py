@@ -13,15 +13,15 @@ JPEG_START = b"\xff\xd8\xff"
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 
-_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+_WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a segment behind them."""
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 
 _MARKER_IN_SCAN = re.compile(rb"\xff([\xc4\xcc\xd8-\xdd\xe0-\xef\xfe])")
-"""Markers that may follow the pixels of a scan; other bytes behind 0xFF are pixels, or damage for the decoder.
+"""Markers that may follow the pixels of a scan; others behind 0xFF are pixels, or damage for the decoder to handle.
 
-All bytes of a stream are searched for it: a pattern with a single 0xFF is 17 times faster than with any number."""
+All bytes of a stream are searched for it, and a pattern with a single 0xFF is 17 times faster than with any number."""
 
 
 class JpegEnd(NamedTuple):
@@ -38,37 +38,37 @@ class JpegWalk:
     """
 
     def __init__(self) -> None:
-        self._place = 2
+        self._position = 2
         self._in_scan = False
 
     def find_end(self, data: bytes | bytearray) -> JpegEnd | None:
         """Return the end; None while it has not been received. No byte is searched twice."""
         while True:
             if self._in_scan:
-                match = _MARKER_IN_SCAN.search(data, self._place)
+                match = _MARKER_IN_SCAN.search(data, self._position)
                 if match is None:
-                    self._place = max(self._place, len(data) - 1)
+                    self._position = max(self._position, len(data) - 1)
                     return None
             else:
-                match = _MARKER.match(data, self._place)
+                match = _MARKER.match(data, self._position)
                 if match is None:
-                    more_to_come = bytes(data[self._place : self._place + 2]) in {b"", b"\xff", b"\xff\xff"}
-                    return None if more_to_come else JpegEnd(self._place, whole=False)
+                    more_to_come = bytes(data[self._position : self._position + 2]) in {b"", b"\xff", b"\xff\xff"}
+                    return None if more_to_come else JpegEnd(self._position, whole=False)
             marker, behind = match[1][0], match.end()
             if marker == _END:
                 return JpegEnd(behind, whole=True)
             if marker == _START:
                 return JpegEnd(match.start(), whole=False)
-            if marker in _ALONE:
-                self._place = behind
+            if marker in _WITHOUT_SEGMENT:
+                self._position = behind
                 continue
             if len(data) < behind + 2:
-                self._place, self._in_scan = match.start(), False
+                self._position, self._in_scan = match.start(), False
                 return None
             (length,) = struct.unpack_from(">H", data, behind)
             if length < 2:
                 return JpegEnd(behind, whole=False)
-            self._place, self._in_scan = behind + length, marker == _SCAN
+            self._position, self._in_scan = behind + length, marker == _SCAN
 
 
 def is_complete_picture(data: bytes) -> bool:

@@ -13,7 +13,7 @@ PictureSize = tuple[int, int]
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Start-of-frame markers of all codings; the three others are tables and extensions."""
 
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a segment: restarts, and the start of the image."""
 
 _CORE_HEADER_BYTES = 12
@@ -37,22 +37,22 @@ def picture_size_of(data: bytes) -> PictureSize | None:
 
 def _of_jpeg(data: bytes) -> PictureSize | None:
     """Go from segment to segment: a thumbnail inside one is skipped with it."""
-    place = 2
+    position = 2
     while True:
-        place = data.find(b"\xff", place)
-        if place < 0:
+        position = data.find(b"\xff", position)
+        if position < 0:
             return None
-        while data[place] == 0xFF:
-            place += 1
-        marker = data[place]
-        place += 1
+        while data[position] == 0xFF:
+            position += 1
+        marker = data[position]
+        position += 1
         if marker in _FRAME_MARKERS:
-            height, width = struct.unpack_from(">HH", data, place + 3)
+            height, width = struct.unpack_from(">HH", data, position + 3)
             return _plausible(width, height)
         if marker in {0xD9, 0xDA}:  # the end, or the pixels: without a size
             return None
-        if marker not in _ALONE and marker != 0:
-            place += max(2, struct.unpack_from(">H", data, place)[0])
+        if marker not in _WITHOUT_SEGMENT and marker != 0:
+            position += max(2, struct.unpack_from(">H", data, position)[0])
 
 
 def _of_png(data: bytes) -> PictureSize | None:

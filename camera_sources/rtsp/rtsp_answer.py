@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _STATUS_REASONS = {
     401: "wrong password",
-    403: "this user may not see it",
+    403: "this user has no permission to see it",
     404: "no such path (404)",
     406: "it sends no stream description in SDP (406)",
     453: "not enough bandwidth: too many clients are connected to it (453)",
@@ -97,8 +97,8 @@ def control_urls(answer: RtspAnswer, url: str) -> tuple[str | None, str]:
     base = answer.header("content-base") or answer.header("content-location") or url
     session, *media = re.split(r"^m=", answer.body, flags=re.MULTILINE)
     video = next((medium for medium in media if medium.startswith("video ")), None)
-    whole = _control(session, base) or base
-    return (None if video is None else _control(video, base) or base), whole
+    stream_url = _control(session, base) or base
+    return (None if video is None else _control(video, base) or base), stream_url
 
 
 def _control(section: str, base: str) -> str:

@@ -66,7 +66,7 @@ def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
     if answer is not None and answer.status == 401:
         inquiry.close()
         if not inquiry.sent_password:
-            raise SourceError("it wants a login method other than Basic and Digest")
+            raise SourceError("it requires a login method other than Basic and Digest")
         raise WrongPasswordError
     return inquiry
 
@@ -94,7 +94,7 @@ def _find_reason(inquiry: RtspInquiry, transport: Transport) -> str:
         answer = inquiry.describe()
     if answer is None or answer.status != 200:
         wants_password = answer is not None and answer.status == 401 and not inquiry.has_password
-        return "it wants a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
+        return "it requires a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
     if inquiry.unknown_digest:
         return (
             "it accepts only digest logins with SHA-256, which FFmpeg does not support; allow MD5 or basic logins in "
@@ -105,21 +105,21 @@ def _find_reason(inquiry: RtspInquiry, transport: Transport) -> str:
 
 def _find_play_reason(inquiry: RtspInquiry, answer: RtspAnswer, transport: Transport) -> str:
     """Send SETUP and PLAY for the video that `answer` describes; return the reason for the first failure."""
-    video, whole = control_urls(answer, inquiry.url)
-    if video is None:
+    video_url, stream_url = control_urls(answer, inquiry.url)
+    if video_url is None:
         return "codec not decodable: the stream has no video"
     setup = None
     for kind in ("tcp", "udp") if transport == "auto" else (transport,):
-        setup = inquiry.request("SETUP", video, f"Transport: {_SETUP_TRANSPORTS[kind]}")
+        setup = inquiry.request("SETUP", video_url, f"Transport: {_SETUP_TRANSPORTS[kind]}")
         if setup is None or setup.status != 461:
             break
     if setup is None or setup.status != 200:
         return failure_reason("SETUP", setup, transport)
     session = setup.header("session").partition(";")[0]
-    play = inquiry.request("PLAY", whole, f"Session: {session}", "Range: npt=0.000-")
+    play = inquiry.request("PLAY", stream_url, f"Session: {session}", "Range: npt=0.000-")
     if play is None or play.status != 200:
         return failure_reason("PLAY", play)
-    inquiry.send_request("TEARDOWN", whole, f"Session: {session}")
+    inquiry.send_request("TEARDOWN", stream_url, f"Session: {session}")
     return codec_failure_reason(answer)
 
 

@@ -52,18 +52,18 @@ class Locator:
 
     @property
     def authority(self) -> str:
-        """host[:port]."""
+        """Return host[:port]."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}" if self.port else host
 
     @property
     def plain(self) -> str:
-        """URL without user and password."""
+        """Return the URL without user and password."""
         return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
     def full(self) -> str:
-        """URL with user and password, escaped. Never show or log it."""
+        """Return the URL with user and password, escaped. Never show or log it."""
         if not (self.user or self.password):
             return self.plain
         colon = f":{quote(self.password, safe='')}" if self.password else ""

@@ -61,11 +61,11 @@ def _redacted_path(path: str) -> str:
     return f"{HIDDEN}@{_without_tokens(after)}" if at and ":" in before else path
 
 
-def _without_tokens(place: str) -> str:
+def _without_tokens(rest: str) -> str:
     """Return host/path?query with the secrets in path and query hidden."""
-    path, mark, query = re.fullmatch(r"([^?#]*)([?#]?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
+    path, mark, query = re.fullmatch(r"([^?#]*)([?#]?)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     host, *parts = path.split("/")
-    shown = "/".join([host, *(HIDDEN if _secret_part(part) else part for part in parts)])
+    shown = "/".join([host, *(HIDDEN if _is_secret_part(part) else part for part in parts)])
     pairs = re.split(r"([&;#?])", query) if mark else []
     return shown + mark + "".join(_without_value(part) for part in pairs)
 
@@ -97,7 +97,7 @@ def _query_values(url: str) -> list[str]:
     ]
 
 
-def _secret_part(part: str) -> bool:
+def _is_secret_part(part: str) -> bool:
     """Return whether a part of a path is secret: random, user:password, or with the name of a secret in it."""
     names = [name for name, _ in _SECRET_IN_PATH.findall(part)]
     return bool(_TOKEN.fullmatch(part)) or ":" in part or any(_SECRET_NAME.search(name) for name in names)
@@ -109,7 +109,7 @@ def _path_values(url: str) -> list[str]:
     path = re.split("[?#]", rest.rpartition("@")[2])[0]
     found = []
     for part in path.split("/")[1:] if separator else []:
-        if _secret_part(part):
+        if _is_secret_part(part):
             found += [part, *part.split(":")[1:]]
             for pieces in (re.split("[&;,]", part), re.split("[&;,_]", part)):
                 pairs = [piece.partition("=") for piece in pieces]

@@ -14,7 +14,7 @@ _HOST = re.compile(
 )
 
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[.*\]|.*\.(local|lan|home|internal|fritz\.box|home\.arpa)")
-"""Texts that are surely hosts."""
+"""Texts that can only be hosts."""
 
 _PAIR = re.compile(r"[?&;][\w.-]+=[^/?#]*$")
 """A query up to an @ that belongs to a value, as in an e-mail address."""
@@ -33,7 +33,7 @@ class UrlParts(NamedTuple):
 def url_readings(url: str) -> tuple[UrlParts, ...]:
     """Return the possible readings of a URL, the likely one first; none if it is invalid, two if it is ambiguous.
 
-    user:12/34@host/path may also be a host `user` with port 12; a text behind the @ that is surely a host decides.
+    user:12/34@host/path may also be a host `user` with port 12; a text behind the @ that can only be a host decides.
     """
     scheme, separator, rest = url.strip().partition("://")
     if not separator:

@@ -19,8 +19,8 @@ class AgentIdentity:
 def refusal_reason(camera: str, newcomer: AgentIdentity, present: AgentIdentity | None, own_token: str | None) -> str:
     """Return the reason why an agent may not feed the camera; empty if it may, instead of the one that is `present`.
 
-    `own_token`: of the agent that this edge has started for the camera, if it has; that agent may always. Otherwise
-    an agent may if no other feeds the camera, or if it is the same one after a lost connection.
+    `own_token` is that of the agent that this edge has started for the camera, which may always feed it; None if it has
+    started none. Then an agent may if no other feeds the camera, or if it is the same one after a lost connection.
     """
     if newcomer.token == own_token:
         return ""

@@ -1,4 +1,4 @@
-"""Starts a camera's agent as a process of its own, so that a driver that hangs or crashes affects no other."""
+"""Starts a camera's agent as a process of its own, so that a driver that hangs or crashes affects no other camera."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ RUN_DEEPTHINGS = "from shared.cli import main; main()"
 
 
 async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: str) -> asyncio.subprocess.Process:
-    """Start `deepthings camera`; it gets its settings, with the password, by standard input, and shares our log.
+    """Start `deepthings camera`, whose log goes to ours.
 
-    It identifies itself with `token`, which it gets by its environment, hidden from other users. It ends when this
-    process ends, even during its start, and gets no signals from the terminal. Raises OSError.
+    It gets its settings, which contain the password, on standard input, and in its environment the `token` with which
+    it identifies itself: other users can see neither. It ends when this process ends, even during its start, and gets
+    no signals from the terminal. Raises OSError.
     """
     arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge), "--parent", str(os.getpid())]
     if logging.getLogger().isEnabledFor(logging.DEBUG):

@@ -127,7 +127,7 @@ class CameraSessions:
             session.send_ready()
 
     def set_control(self, camera: str, control: ControlHeader | None) -> None:
-        """Send an agent its control now and at each connection; None: leave it as it was started."""
+        """Send an agent its control now and at each new connection; None: send it none any more."""
         if control is None:
             self._controls.pop(camera, None)
             return
@@ -231,12 +231,12 @@ class CameraSessions:
         info = header.info
         if info.camera != session.camera or payload.size != info.height * info.width * 3:
             raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
-        arrived = max(0.0, time.time() - info.captured_at)
+        transfer_s = max(0.0, time.time() - info.captured_at)
         picture: Pixels = payload.reshape(info.height, info.width, 3)
         feed.begin_frame(info.number)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
-            await self._owner.accept_frame(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
+            await self._owner.accept_frame(info.model_copy(update={"transfer_ms": transfer_s * 1e3}), picture, finished)
         except Exception:  # after any error the frame must end, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise
@@ -270,7 +270,7 @@ class CameraSessions:
             self._publish_closed(camera)
 
     def _publish_closed(self, camera: str) -> None:
-        """Publish the final counts of an agent that is gone; again whenever one of its frames ends."""
+        """Publish the final counts of an agent that is gone; call again when one of its frames ends."""
         if camera not in self._feeds:
             return
         closed = self._closed[camera]

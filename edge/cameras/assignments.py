@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Assignments:
-    """Gives the newest assignment to the supervisor. While the gateway is away, the cameras go on."""
+    """Gives the newest assignment to the supervisor. While the gateway is away, the cameras keep running."""
 
     def __init__(self, broker: Address, traffic: WireTraffic, supervisor: CameraSupervisor) -> None:
         self._broker = broker
@@ -59,12 +59,12 @@ class Assignments:
                 self._new_assignment.set()
 
     async def _apply_assignment(self, assignment: CameraAssignment) -> None:
-        asked = [name for name, ref in assignment.cameras.items() if self._known.get(name, (0,))[0] != ref.revision]
-        if asked:
+        outdated = [name for name, ref in assignment.cameras.items() if self._known.get(name, (0,))[0] != ref.revision]
+        if outdated:
             gateway = Address(assignment.host, assignment.port).seen_from(self._broker)
             connection = await Connection.open(gateway, self._traffic)
             try:
-                for name in asked:
+                for name in outdated:
                     await self._fetch_settings(connection, name, assignment.cameras[name])
             finally:
                 connection.close()

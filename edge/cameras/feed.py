@@ -23,7 +23,7 @@ class FeedListener(Protocol):
 
 
 class AgentFeed:
-    """Frames of one agent, which is recognised by its token; they go on while it is disconnected."""
+    """Frames of one agent, which is recognised by its token; they stay under way while it is disconnected."""
 
     def __init__(self, agent: AgentIdentity) -> None:
         self.agent = agent
@@ -58,9 +58,9 @@ class AgentFeed:
             self.listener.on_frame_end(number, outcome)
 
     def missed_outcomes(self, numbers: Iterable[int]) -> tuple[dict[int, Outcome], list[int]]:
-        """Return the outcomes of those frames that have ended, and the numbers of those that are unknown here.
+        """Return the outcomes of frames that have ended, by number, and the numbers of those that are unknown here.
 
-        `numbers`: of frames whose outcome the agent has not received.
+        `numbers` are those of the frames whose outcome the agent has not received.
         """
         missed = list(numbers)
         ended = {number: self._ended[number] for number in missed if number in self._ended}

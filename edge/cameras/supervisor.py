@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 30.0
-"""Pauses before an agent is started again. Half of a pause is random: 1 to 2 s first, 15 to 30 s at last."""
+_FIRST_RETRY_S, _MAX_RETRY_S = 2.0, 30.0
+"""Pauses before an agent is started again. Half of a pause is random: at first 1 to 2 s, in the end 15 to 30 s."""
 
 STEADY_AFTER_S = 60.0
 """After an agent has run for this time, the next pause is short again."""
@@ -55,7 +55,7 @@ class CameraSupervisor:
         self._closing = False
 
     def assign_cameras(self, cameras: Mapping[str, AssignedCamera]) -> None:
-        """Set the cameras by name; agents with unchanged settings go on running."""
+        """Set the cameras by name; agents with unchanged settings keep running."""
         if self._closing:
             return
         for name in self._wanted.keys() - cameras.keys():
@@ -70,8 +70,8 @@ class CameraSupervisor:
     def restart_camera(self, name: str) -> None:
         """Stop a camera's agent and start it at once. Raises ConfigurationError for a camera of another edge."""
         if name not in self._wanted:
-            here = ", ".join(sorted(self._wanted)) or "none"
-            raise ConfigurationError(f"camera {name} is not assigned to this edge; it has: {here}")
+            assigned = ", ".join(sorted(self._wanted)) or "none"
+            raise ConfigurationError(f"camera {name} is not assigned to this edge; it has: {assigned}")
         if name in self._runners:
             self._runners[name].request_restart()
 
@@ -105,7 +105,7 @@ class CameraSupervisor:
                 self._runners[name] = AgentRunner(name, camera, self._edge_address, self._sessions)
 
     async def _stop_agents(self, names: list[str]) -> None:
-        """Request all to stop, then wait for each."""
+        """Request all these agents to stop, then wait for each."""
         runners = {name: self._runners[name] for name in names}
         for runner in runners.values():
             runner.request_stop()
@@ -123,7 +123,7 @@ class AgentRunner:
         self._sessions = sessions
         self._name = name
         self._edge_address = edge_address
-        self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
+        self._backoff = Backoff(_FIRST_RETRY_S, _MAX_RETRY_S)
         self._restart_requested = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -143,12 +143,12 @@ class AgentRunner:
         while True:
             self._restart_requested.clear()
             begun = time.monotonic()
-            ended_well = await self._run_once()
+            succeeded = await self._run_once()
             if self._restart_requested.is_set():
                 self._backoff.reset()
                 continue
-            if ended_well:
-                log.info("camera %s has come to its end", self._name)
+            if succeeded:
+                log.info("camera %s: its source has ended", self._name)
                 await self._restart_requested.wait()
                 continue
             if time.monotonic() - begun > STEADY_AFTER_S:
@@ -169,16 +169,16 @@ class AgentRunner:
         except Exception:  # a bug that shows with one camera must not stop the others
             log.exception("camera %s: its agent cannot be started", self._name)
             return False
-        ending, again = asyncio.create_task(process.wait()), asyncio.create_task(self._restart_requested.wait())
+        ending, restart = asyncio.create_task(process.wait()), asyncio.create_task(self._restart_requested.wait())
         try:
-            await asyncio.wait([ending, again], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([ending, restart], return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and process.returncode:
                 log.warning("camera %s: its agent ended with code %s", self._name, process.returncode)
             return ending.done() and process.returncode == 0
         finally:
-            again.cancel()
+            restart.cancel()
             await stop_process(process, AGENT_STOP_TIMEOUT_S)
-            await asyncio.gather(ending, again, return_exceptions=True)
+            await asyncio.gather(ending, restart, return_exceptions=True)
 
 
 def _control(camera: AssignedCamera) -> ControlHeader:

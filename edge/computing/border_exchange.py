@@ -30,7 +30,7 @@ MAX_BORDER_FRAMES = 64
 """Frames with received parts; older ones are finished, or lost by their deadline."""
 
 BorderKey = tuple[int, int, int, int]
-"""Attempt, stage, giver, reader."""
+"""A part: attempt, stage, giver, reader."""
 
 
 class InvalidBorderError(DeepThingsError):
@@ -67,9 +67,9 @@ class BorderExchange:
                 if part is not None
             ]
             worker = header.workers[reader.index % len(header.workers)]
-            place = (header.attempt, stage, own.index, reader.index)
+            key = (header.attempt, stage, own.index, reader.index)
             if worker.node == self._node:
-                self._put(header.info.frame, place, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
+                self._put(header.info.frame, key, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
                 continue
             message = BorderHeader(
                 frame=header.info.frame, epoch=work.epoch, giver=own.index, reader=reader.index, stage=stage,
@@ -99,53 +99,53 @@ class BorderExchange:
                     for array, box, part in zip(maps, giver.outputs, overlaps, strict=True)
                 ]
             elif any(overlaps):
-                place = (header.attempt, stage, giver.index, reader.index)
-                payload = await self._wait(header.info.frame, place, work.plan.deadline_s)
+                key = (header.attempt, stage, giver.index, reader.index)
+                payload = await self._wait(header.info.frame, key, work.plan.deadline_s)
                 values = _split(payload, overlaps, [array.shape[1] for array in maps])
                 if not all_finite(value for value in values if value is not None):
                     raise InvalidBorderError(giver.index)
             else:
                 continue
-            for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
+            for array, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
                 if part is not None and value is not None:
-                    whole[:, :, *part.relative_to(region.top, region.left).slices] = value
+                    array[:, :, *part.relative_to(region.top, region.left).slices] = value
         return parts
 
     def drop_attempt(self, frame: str, attempt: int) -> None:
         """Remove the parts of this attempt of a frame, and of earlier ones: they are not needed any more."""
-        places = self._frames.get(frame, {})
-        for place in [place for place in places if place[0] <= attempt]:
-            places.pop(place).cancel()
-        if not places:
+        parts_by_key = self._frames.get(frame, {})
+        for key in [key for key in parts_by_key if key[0] <= attempt]:
+            parts_by_key.pop(key).cancel()
+        if not parts_by_key:
             self._frames.pop(frame, None)
 
-    def _put(self, frame: str, place: BorderKey, payload: Array) -> None:
-        future = self._future(frame, place)
+    def _put(self, frame: str, key: BorderKey, payload: Array) -> None:
+        future = self._future(frame, key)
         if not future.done():
             future.set_result(payload)
 
-    async def _wait(self, frame: str, place: BorderKey, timeout_s: float) -> Array:
+    async def _wait(self, frame: str, key: BorderKey, timeout_s: float) -> Array:
         try:
             async with asyncio.timeout(timeout_s):
-                payload = await asyncio.shield(self._future(frame, place))
+                payload = await asyncio.shield(self._future(frame, key))
         except TimeoutError:
-            _, stage, giver, reader = place
+            _, stage, giver, reader = key
             raise PeerTimeoutError(
                 f"{frame}: tile {giver} did not send its part of stage {stage} to tile {reader} within "
                 f"{timeout_s:.0f} s"
             ) from None
-        self._frames.get(frame, {}).pop(place, None)
+        self._frames.get(frame, {}).pop(key, None)
         return payload
 
-    def _future(self, frame: str, place: BorderKey) -> asyncio.Future[Array]:
+    def _future(self, frame: str, key: BorderKey) -> asyncio.Future[Array]:
         """Return the future of a part: it may arrive before or after a tile waits for it."""
-        places = self._frames.setdefault(frame, {})
+        parts_by_key = self._frames.setdefault(frame, {})
         while len(self._frames) > MAX_BORDER_FRAMES:
-            for late in self._frames.popitem(last=False)[1].values():
-                late.cancel()
-        if place not in places:
-            places[place] = asyncio.get_running_loop().create_future()
-        return places[place]
+            for future in self._frames.popitem(last=False)[1].values():
+                future.cancel()
+        if key not in parts_by_key:
+            parts_by_key[key] = asyncio.get_running_loop().create_future()
+        return parts_by_key[key]
 
 
 def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:

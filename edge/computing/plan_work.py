@@ -110,14 +110,14 @@ class PlanWork:
     def decode_pixels(self, header: TileHeader, payload: Array) -> Pixels | None:
         """Return a received tile's pixels, uint8 (h, w, 3); None when they do not fit the plan."""
         size = (header.height, header.width)
-        known = header.epoch == self.epoch and header.tile < self.tile_count
-        if not known or (header.reusing and not (self.reuses and self._reusing[header.tile])):
+        planned = header.epoch == self.epoch and header.tile < self.tile_count
+        if not planned or (header.reusing and not (self.reuses and self._reusing[header.tile])):
             return None
         tile = self.tile(header.tile, reusing=header.reusing)
-        kind = np.dtype(self.plan.pixels)
-        if tile.form.sizes != (size,) or payload.size != size[0] * size[1] * 3 * kind.itemsize:
+        dtype = np.dtype(self.plan.pixels)
+        if tile.form.sizes != (size,) or payload.size != size[0] * size[1] * 3 * dtype.itemsize:
             return None
-        return payload.view(kind).reshape(*size, 3).astype(np.uint8, copy=False)
+        return payload.view(dtype).reshape(*size, 3).astype(np.uint8, copy=False)
 
     def encode_pixels(self, view: Pixels) -> Array:
         """Return a tile's pixels, uint8 (h, w, 3), for the wire: contiguous, in the plan's element type."""

@@ -63,7 +63,7 @@ class ProgramCache:
 
     def _keep(self, path: Path, data: memoryview) -> None:
         write_whole(path, data, durable=False, mode=None)  # its checksum is verified before each use
-        self._forget_old(path)
+        self._remove_old(path)
 
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
         connection = await Connection.open(gateway, self._traffic)
@@ -77,7 +77,7 @@ class ProgramCache:
             raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
         return payload.data
 
-    def _forget_old(self, newest: Path) -> None:
+    def _remove_old(self, newest: Path) -> None:
         """Remove old programs, never `newest`: a Pi without a network has the wrong time, so its file may look old."""
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
         for path in _oldest(others, MAX_KEPT_PROGRAMS - 1):

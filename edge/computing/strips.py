@@ -1,4 +1,4 @@
-"""Strips on an edge: keeps its own ones, and fetches others from the gateway."""
+"""Strips on an edge: keeps its own, and fetches others from the gateway."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StripStore:
 
     def __init__(self, traffic: WireTraffic) -> None:
         self._traffic = traffic
-        self._here: StripCache[StripPair] = StripCache(MAX_STRIP_BYTES)
+        self._cache: StripCache[StripPair] = StripCache(MAX_STRIP_BYTES)
         self._connection: tuple[Address, Connection] | None = None
         self._connection_lock = asyncio.Lock()
 
@@ -44,7 +44,7 @@ class StripStore:
         for strip, array in zip(tile.given, given, strict=True):
             by_reader.setdefault(strip.tile, []).append(array)
         for reader, strips in by_reader.items():
-            self._here.put(frame, (tile.index, reader), strips)
+            self._cache.put(frame, (tile.index, reader), strips)
         return by_reader
 
     async def gather_strips(self, work: PlanWork, frame: str, index: int) -> list[Array] | None:
@@ -60,12 +60,12 @@ class StripStore:
     async def prefetch_strips(self, work: PlanWork, frame: str, index: int) -> None:
         """Fetch the tile's strips that the gateway has, while another tile runs."""
         for giver, strips in (await self._find(work, frame, index)).items():
-            self._here.put(frame, (giver, index), strips)
+            self._cache.put(frame, (giver, index), strips)
 
     async def _find(self, work: PlanWork, frame: str, index: int) -> dict[int, list[Array]]:
         """Return, by giver, the strips that are kept here or at the gateway."""
         async with self._connection_lock:  # one request at a time; it also keeps two tasks from the same fetch
-            kept = {giver: self._here.get(frame, (giver, index)) for giver in work.givers(index)}
+            kept = {giver: self._cache.get(frame, (giver, index)) for giver in work.givers(index)}
             found = {giver: strips for giver, strips in kept.items() if strips is not None}
             if len(found) < len(kept):
                 found |= await self._fetch(work, frame, index, [giver for giver in kept if giver not in found])

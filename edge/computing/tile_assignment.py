@@ -18,7 +18,7 @@ class TileAssignment:
     """A tile of a frame and its pixels, uint8 (h, w, 3).
 
     `tile` gives the form in which it is computed: one that takes strips needs them in `strips`. `wanted`: the tiles for
-    which the gateway shall keep its strips. `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones.
+    which the gateway must keep its strips. `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones.
     """
 
     info: FrameInfo

@@ -36,23 +36,23 @@ FIRST_SILENCE_TIMEOUT_S = 10.0
 
 def wrong_broker_message(broker: Address, info: BridgeInfo) -> str:
     """Return the error message for a broker that has a gateway's info but no plan. Pure."""
-    what = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
+    problem = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
     cluster = Address(info.cluster_host, info.cluster_port).seen_from(broker)
     if is_loopback(cluster.host) and not is_loopback(broker.host):
         return (
-            f"{what}, which listens on {cluster.host} only: set cluster.listen: 0.0.0.0 there, or start it with "
+            f"{problem}, which listens on {cluster.host} only: set cluster.listen: 0.0.0.0 there, or start it with "
             f"--listen 0.0.0.0, and start this edge with --gateway and that device's address, port {cluster.port}"
         )
-    return f"{what}: start this edge with --gateway {cluster}"
+    return f"{problem}: start this edge with --gateway {cluster}"
 
 
 def silence_message(broker: Address, silent_s: float, *, known: bool) -> str:
     """Return the error message for a gateway that does not answer; `known`: it did before. Pure."""
-    what = f"gateway {broker} has not answered for {_duration(silent_s)}"
+    problem = f"gateway {broker} has not answered for {_duration(silent_s)}"
     if known:
-        return f"{what}; is it on, and its address still right? This edge keeps trying"
+        return f"{problem}; is it on, and its address still right? This edge keeps trying"
     listens = "" if is_loopback(broker.host) else ", and started with --listen 0.0.0.0 (or cluster.listen)"
-    return f"{what}; is it running there{listens}? Is its port {broker.port} open? This edge keeps trying"
+    return f"{problem}; is it running there{listens}? Is its port {broker.port} open? This edge keeps trying"
 
 
 def _duration(seconds: float) -> str:
@@ -70,7 +70,7 @@ class GatewayWatch:
     def __init__(self, broker: Address, claiming: Callable[[], bool]) -> None:
         """Watch the gateway at `broker`.
 
-        `claiming`: returns whether there is a connection while the edge claims its name, before it has its own.
+        `claiming` returns whether the connection that claims the edge's name is up, before the edge has its own.
         """
         self._broker = broker
         self._connected = claiming

@@ -73,8 +73,8 @@ class ReuseSchedule:
         strips, givers = self._frames.get(task.frame), self._order.givers.get(task.tile)
         if strips is None or not givers or task.tile in strips.whole:
             return ReuseMode.WHOLE
-        reached = all(self._reaches(strips, Task(task.frame, giver), task.tile, node) for giver in givers)
-        return ReuseMode.FROM_STRIPS if reached and reuses else ReuseMode.BLOCKED
+        available = all(self._gets_strips(strips, Task(task.frame, giver), task.tile, node) for giver in givers)
+        return ReuseMode.FROM_STRIPS if available and reuses else ReuseMode.BLOCKED
 
     def readers(self, task: Task) -> tuple[int, ...]:
         """Return the tiles for which the gateway should keep a task's strips."""
@@ -85,9 +85,9 @@ class ReuseSchedule:
 
     def makers_of_givers(self, task: Task) -> set[str]:
         """Return the nodes that have computed the givers of a blocked task, or are computing them."""
-        givers, made = self._order.givers[task.tile], self._frames[task.frame].makers
-        held = {self._leases.holder(Task(task.frame, giver)) for giver in givers}
-        return {node for node in held if node is not None} | {made[giver] for giver in givers if giver in made}
+        givers, makers = self._order.givers[task.tile], self._frames[task.frame].makers
+        holders = {self._leases.holder(Task(task.frame, giver)) for giver in givers}
+        return {node for node in holders if node is not None} | {makers[giver] for giver in givers if giver in makers}
 
     def own_givers(self, task: Task, node: str) -> int:
         """Return the number of givers of a task whose strips the node has, or will have, without a transfer."""
@@ -100,12 +100,12 @@ class ReuseSchedule:
         pace = self._pace.of_node(node)
         return pace is None or any(self._ready_in_s(task, now) < self._saved_macs(task) * pace for task in blocked)
 
-    def _reaches(self, strips: _FrameStrips, giver: Task, reader: int, node: str) -> bool:
+    def _gets_strips(self, strips: _FrameStrips, giver: Task, reader: int, node: str) -> bool:
         """Return whether the node gets the giver's strips: the gateway keeps them, or the node computes the giver."""
         # A lease is enough: a node computes its tasks in the order of their leases, so the giver is ready before the
         # reader, even though it is not computed yet.
-        made_here = strips.makers.get(giver.tile) == node or self._leases.holder(giver) == node
-        return made_here or (giver.tile, reader) in strips.kept
+        computed_here = strips.makers.get(giver.tile) == node or self._leases.holder(giver) == node
+        return computed_here or (giver.tile, reader) in strips.kept
 
     def _saved_macs(self, task: Task) -> int:
         return self._order.whole[task.tile].macs - self._order.reusing[task.tile].macs

@@ -157,11 +157,11 @@ class TaskQueue:
         self._reuse.on_result(task, worker, strips)
 
     def requeue_expired(self, now: float) -> list[Task]:
-        """Queue the tasks whose leases have ended again, at the front, and return them."""
+        """Put the tasks whose leases have ended back to the front of the queue, and return them."""
         return self._take_back(self._leases.expired(now))
 
     def requeue_node(self, node: str) -> list[Task]:
-        """Queue the tasks of a lost node again, at the front, and return them."""
+        """Put the tasks of a lost node back to the front of the queue, and return them."""
         self.pace.forget_node(node)
         self._helpers.pop(node, None)
         return self._take_back(self._leases.held_by(node))
@@ -233,14 +233,15 @@ class TaskQueue:
     def _begins_soon(self, taker: Taker, now: float) -> bool:
         """Return whether a busy node will be free for one of the waiting tasks before others have taken them all.
 
-        The others are the owner and recent thieves. A task that only this node can take, from its own strips, it gets.
+        The others are the owner and recent thieves. It gets a task that only it can take, from its own strips.
         """
         pace = self.pace.of_all
         if pace is None:
             return True
         open_to_all = [self._schedule(task, ANYONE) is not None for task in self._waiting]
         if any(
-            not known and self._schedule(task, taker) for task, known in zip(self._waiting, open_to_all, strict=True)
+            not is_open and self._schedule(task, taker)
+            for task, is_open in zip(self._waiting, open_to_all, strict=True)
         ):
             return True
         recent = now - self.current_lease_s

@@ -47,7 +47,7 @@ class TileOrder:
 
         `joint_bytes`: by joint, the bytes of one cell of its map, all channels. `pixel_bytes`: those of one pixel.
 
-        Tiles whose strips most others need come first, so that few others are blocked; of the dependent tiles, those
+        Tiles whose strips the most others need come first, so that few are blocked; of the dependent tiles, those
         whose last giver comes first.
         """
         givers = {
@@ -55,13 +55,13 @@ class TileOrder:
             for tile in reusing
             if tile is not None and tile.taken
         }
-        needed = Counter(giver for some in givers.values() for giver in some)
-        free = [tile.index for tile in tiles if tile.index not in givers]
-        free.sort(key=lambda index: -needed[index])
-        places = {index: place for place, index in enumerate(free)}
-        dependent = sorted(givers, key=lambda index: (max(places[giver] for giver in givers[index]), index))
+        readers = Counter(giver for of_tile in givers.values() for giver in of_tile)
+        independent = [tile.index for tile in tiles if tile.index not in givers]
+        independent.sort(key=lambda index: -readers[index])
+        positions = {index: position for position, index in enumerate(independent)}
+        dependent = sorted(givers, key=lambda index: (max(positions[giver] for giver in givers[index]), index))
         return cls(
-            (*free, *dependent),
+            (*independent, *dependent),
             {tile.index: TileCosts(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
             {
                 tile.index: TileCosts(

@@ -97,7 +97,7 @@ def _run(*words: str | Path, folder: Path) -> None:
     """Run a program as the owner of `folder`. Raises DeepThingsError if it fails; it prints the reason itself."""
     done = subprocess.run(list(map(str, words)), check=False, stdin=subprocess.DEVNULL, **_as_owner(folder))
     if done.returncode:
-        raise DeepThingsError(f"'{_short(words)}' failed; no service was restarted")
+        raise DeepThingsError(f"'{_command_text(words)}' failed; no service was restarted")
 
 
 def _output_of(*words: str | Path, folder: Path | None = None) -> str:
@@ -107,7 +107,7 @@ def _output_of(*words: str | Path, folder: Path | None = None) -> str:
         **(_as_owner(folder) if folder else {}),
     )  # fmt: skip
     if done.returncode:
-        raise DeepThingsError(f"'{_short(words)}' failed: {done.stderr.strip()}")
+        raise DeepThingsError(f"'{_command_text(words)}' failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -123,5 +123,5 @@ def _as_owner(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _short(words: Sequence[str | Path]) -> str:
+def _command_text(words: Sequence[str | Path]) -> str:
     return " ".join(str(word) for word in words if not str(word).startswith("--"))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @gateway_option
 @click.option("--camera", type=NAME_TYPE, help="Only this camera.")
-@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many frames; 0: never.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after this many frames; 0: never.")
 @prefix_option
 @json_option
 @verbose_option

@@ -18,7 +18,7 @@ _once = threading.Lock()
 
 
 def share_arena(working_bytes: int) -> None:
-    """Create the arena of this process for tiles whose largest layer has so many bytes of input and output.
+    """Create the arena of this process. `working_bytes`: input and output of the largest layer of a tile.
 
     onnxruntime has one arena for each process and cannot change it: later calls do nothing, and it grows if needed.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 PADS_INPUT = "pads"
-"""Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""
+"""Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and after each of four axes."""
 
 JOINTS_METADATA = "joints"
 """Metadata key of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
@@ -40,8 +40,8 @@ JOINTS_METADATA = "joints"
 def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocessing | None) -> bytes:
     """Build the program of `stage` from its layers in `head` (see shared.model.cutting), and serialise it.
 
-    The input are the tile's pixels, or, for a stage behind another one (`preprocessing` None), the tile's part of the
-    maps between them. Outputs are the maps at the cut, in order, float32 (1, C, h, w).
+    Inputs are the tile's pixels or, for a stage behind another one (`preprocessing` None), its parts of the maps
+    between the two. Outputs are the maps at the cut, in order, float32 (1, C, h, w).
     """
     program = _Program(head, stage)
     if preprocessing is not None:
@@ -123,12 +123,12 @@ class _Program:
         for at, name in enumerate(node.input):
             if name in cells:
                 self._place_constant(name)
-                self._four_dimensions(name)
+                self._expand_to_four_dimensions(name)
             if name in cells or name in layer.inputs:
                 node.input[at] = self.read(name, layer)
             elif name:
                 self._place_constant(name)
-        self._relative(node, layer)
+        self._remove_absolute_geometry(node, layer)
         self.nodes.append(node)
         crop = self._edges.get((layer.outputs[0], layer.name))
         if crop is not None:
@@ -136,7 +136,7 @@ class _Program:
             self._pad(node.output[0], layer.outputs[0], crop, 0.0, self.type_of(layer.outputs[0]))
 
     def read(self, tensor: str, layer: Layer | None) -> str:
-        """Return the name of `tensor` for `layer` (None: the result), padded or cropped as its edge says."""
+        """Return the name of `tensor` for `layer` (None: the result), padded or cropped by its edge."""
         number = self._edges.get((tensor, layer.name if layer else None))
         if number is None:
             return tensor
@@ -155,8 +155,8 @@ class _Program:
         dequantize.CopyFrom(producer)
         dequantize.name, dequantize.input[0], dequantize.output[0] = f"{made}.float", f"{made}.quantised", made
         zero = rest[1] if len(rest) > 1 and rest[1] else None
-        kind = self.type_of(producer.input[0])
-        self._pad(source, f"{made}.quantised", number, border, kind, zero if border == 0 else None)
+        element_type = self.type_of(producer.input[0])
+        self._pad(source, f"{made}.quantised", number, border, element_type, zero if border == 0 else None)
         self.nodes.append(dequantize)
         return made
 
@@ -183,27 +183,31 @@ class _Program:
         self.nodes = kept[::-1]
 
     def type_of(self, tensor: str) -> int:
-        """Return the element type of a map or constant, as a number of ONNX."""
+        """Return the element type of a map or constant, as a number of onnx.TensorProto."""
         if tensor in self._constants:
             return int(self._constants[tensor].data_type)
         return int(self._types.get(tensor, TensorProto.FLOAT))
 
     def used_constants(self) -> list[onnx.TensorProto]:
+        """Return the constants that the nodes read."""
         used = {name for node in self.nodes for name in node.input}
         return [tensor for name, tensor in self._constants.items() if name in used]
 
-    def _pad(self, source: str, made: str, number: int, border: float, kind: int, zero: str | None = None) -> None:
-        """Add a Pad of `source` with row `number` of the pads."""
+    def _pad(
+        self, source: str, made: str, number: int, border: float, element_type: int, zero: str | None = None
+    ) -> None:
+        """Add a Pad of `source` with row `number` of the pads; `zero` names a constant to use as the border value."""
         row, amounts = f"edge_{number:03d}.row", f"edge_{number:03d}.pads"
         self._constant(row, np.array(number, np.int64))
-        border_name = zero or self._border(border, kind)
+        border_name = zero or self._border(border, element_type)
         self.nodes += [
             helper.make_node("Gather", [PADS_INPUT, row], [amounts], amounts, axis=0),
             helper.make_node("Pad", [source, amounts, border_name], [made], f"edge_{number:03d}.pad"),
         ]
 
-    def _border(self, border: float, kind: int) -> str:
-        dtype = helper.tensor_dtype_to_np_dtype(kind)
+    def _border(self, border: float, element_type: int) -> str:
+        """Add the constant for a border value; return its name."""
+        dtype = helper.tensor_dtype_to_np_dtype(element_type)
         lowest = border == float("-inf")
         value = np.iinfo(dtype).min if lowest and np.issubdtype(dtype, np.integer) else border
         name = f"pad.{dtype.name}.{'lowest' if lowest else border}"
@@ -221,7 +225,8 @@ class _Program:
     def _constant(self, name: str, value: np.ndarray) -> None:
         self._constants[name] = numpy_helper.from_array(value, name)
 
-    def _four_dimensions(self, name: str) -> None:
+    def _expand_to_four_dimensions(self, name: str) -> None:
+        """Add leading axes to a constant with a value for each cell, so that it can be cropped like a map."""
         if name not in self._constants:
             if len(self.shapes.get(name, ())) != 4:
                 raise ModelError(f"{name}, a quantised constant by cell, must have four dimensions; export it that way")
@@ -239,8 +244,8 @@ class _Program:
             self._place_constant(source)
         self.nodes.append(node)
 
-    def _relative(self, node: onnx.NodeProto, layer: Layer) -> None:
-        """Remove what depends on the position of the tile from the layer's geometry: its edges do that."""
+    def _remove_absolute_geometry(self, node: onnx.NodeProto, layer: Layer) -> None:
+        """Remove the geometry that depends on the tile's position from a layer: the pads of its edges replace it."""
         if layer.op in SLIDING:
             drop_attributes(node, "pads", "auto_pad", "output_shape", "output_padding")
         if layer.op == "Pad":

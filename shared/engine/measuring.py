@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form
 
 Construction = Literal["default", "plain", "prepared"]
-"""The way to run it: a model by default onnxruntime, or a stage's program by one of our engines."""
+"""A model in onnxruntime with its defaults, or a stage's program in the plain or the prepared engine."""
 
 MEMORY_TRIAL_TIMEOUT_S = 900.0
 

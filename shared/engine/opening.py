@@ -38,7 +38,7 @@ PREPARING_TIMEOUT_S = 900.0
 MAX_OPENING_ATTEMPTS = 2
 """First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
 
-_SLOWER = "tiles are computed the slower way"
+_SLOWER = "the slower plain engine is used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class TileKinds:
 
     @property
     def kinds(self) -> tuple[FormKind, ...]:
-        """Return all kinds in a fixed order, whatever the sizes and the order of the tiles."""
+        """Return all kinds, sorted: independent of the sizes and the order of the tiles."""
         return tuple(sorted(form.kind for form in self.forms))
 
 
@@ -103,7 +103,7 @@ async def open_engine(
 
 
 def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngine | None:
-    """Return the engine of a cached program; None when it is known that the program cannot be prepared.
+    """Return the engine of a cached program; None when the cache has noted that it cannot be prepared.
 
     Raises DamageError, WrongResultError.
     """

@@ -33,7 +33,7 @@ from shared.engine.program_manifest import (
     StoredWeight,
     file_checksum,
     form_from_json,
-)  # fmt: skip
+)
 from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample_outputs
@@ -67,14 +67,15 @@ def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> Progr
         for number, form in enumerate(forms):
             model = _optimise(specialise(loaded, form), folder)
             path = f"kind_{number:03d}.onnx"
-            described.append(PreparedKind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
+            stored = tuple(weights.take(tensor) for tensor in _large_constants(model))
+            described.append(PreparedKind(path, form, stored))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
         raise ModelError(
             f"optimised weights differ between kinds of tile: {weights.size} bytes, but the program has {own}"
         )
-    kinds = _checked(loaded, folder, described)
+    kinds = _check_kinds(loaded, folder, described)
     files = {name: file_checksum(folder / name) for name in (WEIGHTS_FILE, EMPTY_FILE, *(kind.file for kind in kinds))}
     manifest = ProgramManifest(kinds, files)
     (folder / MANIFEST_FILE).write_bytes(manifest.encode())
@@ -90,12 +91,13 @@ def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     return optimised
 
 
-def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    floats = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.FLOAT16)
+def _large_constants(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """Return the constants that are worth sharing."""
+    types = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.FLOAT16)
     return [
         tensor
         for tensor in model.graph.initializer
-        if tensor.data_type in floats and numpy_helper.to_array(tensor).nbytes >= MIN_SHARED_BYTES
+        if tensor.data_type in types and numpy_helper.to_array(tensor).nbytes >= MIN_SHARED_BYTES
     ]
 
 
@@ -127,26 +129,26 @@ class _WeightFile:
         return weight
 
 
-def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
+def _check_kinds(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
     """Compare the results of all kinds with ordinary sessions; return the kinds with samples of their results."""
     prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
-    answered = []
+    checked = []
     for number, kind in enumerate(kinds):
         ordinary = SpecialEngine(specialise(program, kind.form).SerializeToString())
-        given = ordinary.trial_input(kind.form)
-        made, expected = (engine.run(kind.form, *given) for engine in (prepared, ordinary))
-        for one, other in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
-            difference = float(np.abs(one - other).max(initial=0.0)) if one.shape == other.shape else np.inf
-            if not difference <= _MAX_DEVIATION * max(1e-3, float(other.std())):
+        inputs = ordinary.trial_input(kind.form)
+        made, expected = (engine.run(kind.form, *inputs) for engine in (prepared, ordinary))
+        for array, reference in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
+            difference = float(np.abs(array - reference).max(initial=0.0)) if array.shape == reference.shape else np.inf
+            if not difference <= _MAX_DEVIATION * max(1e-3, float(reference.std())):
                 raise ModelError(
                     f"tiles of kind {number} differ by {difference:.3g} from the results of an ordinary session"
                 )
-        answered.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
-    return tuple(answered)
+        checked.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
+    return tuple(checked)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return 0 when the folder is ready, EXIT_NOT_EXACT when the program cannot be prepared; print why to stderr."""
+    """Return 0 when the folder is ready, EXIT_NOT_EXACT when it cannot be prepared; print the reason to stderr."""
     program, folder = map(Path, arguments)
     forms = [form_from_json(row) for row in json.load(sys.stdin)]
     begun = time.monotonic()

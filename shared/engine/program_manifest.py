@@ -68,13 +68,13 @@ class ProgramManifest:
         text = json.dumps(
             {
                 "kinds": [
-                    [kind.file, form_to_json(kind.form), [astuple(one) for one in kind.weights], kind.answers]
+                    [kind.file, form_to_json(kind.form), [astuple(weight) for weight in kind.weights], kind.answers]
                     for kind in self.kinds
                 ],
                 "files": dict(self.files),
                 "refused": self.refused,
             }
-        )  # fmt: skip
+        )
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": text}).encode()
 
     @classmethod

@@ -172,13 +172,13 @@ class PreparedEngine:
     def _open(self, folder: Path, kind: PreparedKind, threads: int) -> Any:  # noqa: ANN401
         shared = {}
         for weight in kind.weights:
-            place = weight.offset, weight.shape
-            if place not in self._values:
+            key = weight.offset, weight.shape
+            if key not in self._values:
                 dtype = np.dtype(weight.dtype)
                 size = int(np.prod(weight.shape)) * dtype.itemsize
                 array = self._weights[weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
-                self._values[place] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-            shared[weight.name] = self._values[place]
+                self._values[key] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            shared[weight.name] = self._values[key]
         level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the model is optimised already
         entries = {"session.use_env_allocators": "1"}
         return open_session(folder / kind.file, threads, {"graph_optimization_level": level}, entries, shared)

@@ -61,7 +61,7 @@ class _Joints:
         taken: dict[int, dict[int, tuple[int, ...]]] = {}
         for joint, side, *size in form.taken:
             taken.setdefault(joint, {})[side] = tuple(size)
-        made = {self._joints[joint][0]: self._put_beside(joint, sides) for joint, sides in taken.items()}
+        made = {self._joints[joint][0]: self._concatenate(joint, sides) for joint, sides in taken.items()}
         nodes = []
         for node in self._graph.node:
             nodes.append(node)
@@ -72,7 +72,7 @@ class _Joints:
         nodes += [node for number, given in enumerate(form.given) for node in self._cut_out(number, given)]
         replace_nodes(self._graph, nodes)
 
-    def _put_beside(self, joint: int, sides: Mapping[int, tuple[int, ...]]) -> list[onnx.NodeProto]:
+    def _concatenate(self, joint: int, sides: Mapping[int, tuple[int, ...]]) -> list[onnx.NodeProto]:
         """Concatenate the tile's own part with the strips left and right of it, then above and below."""
         name, channels, kind = self._joints[joint]
         strips = {}
@@ -87,6 +87,7 @@ class _Joints:
         ]
 
     def _cut_out(self, number: int, given: tuple[int, ...]) -> list[onnx.NodeProto]:
+        """Return the node that makes a strip an output of the program."""
         joint, _, top, left, bottom, right = given
         name, channels, kind = self._joints[joint]
         result = f"given_{number:03d}"
@@ -100,6 +101,12 @@ class _Joints:
 
 
 class _Specialisation:
+    """Rewrites the nodes of a program: its pads become paddings of layers, slices, or nothing.
+
+    `_inside` has the paddings that layers take over, by their first output; `_renamed` has the tensors that disappear,
+    with those that replace them.
+    """
+
     def __init__(self, graph: onnx.GraphProto, pads: Sequence[Pads]) -> None:
         self.constants: list[onnx.TensorProto] = []
         self._rows = {
@@ -109,7 +116,7 @@ class _Specialisation:
             for row in graph.initializer
             if row.name == node.input[1]
         }
-        self._values = {tensor.name: tensor for tensor in graph.initializer if _is_number(tensor)}
+        self._values = {tensor.name: tensor for tensor in graph.initializer if _is_scalar(tensor)}
         self._readers: dict[str, list[onnx.NodeProto]] = {}
         self._makers = {name: node for node in graph.node for name in node.output}
         for node in graph.node:
@@ -130,7 +137,7 @@ class _Specialisation:
             self._renamed[maker.output[0]] = pad.output[0]
         elif not any(amounts):
             self._renamed[pad.output[0]] = pad.input[0]
-        elif min(amounts) >= 0 and (layer := self._layer_behind(pad)) is not None and _takes(layer, amounts):
+        elif min(amounts) >= 0 and (layer := self._layer_behind(pad)) is not None and _can_pad_by(layer, amounts):
             self._inside[layer.output[0]] = amounts
             self._renamed[pad.output[0]] = pad.input[0]
 
@@ -204,8 +211,8 @@ class _Specialisation:
         return name
 
 
-def _takes(layer: onnx.NodeProto, amounts: Pads) -> bool:
-    """Return whether the layer can pad its input by so much; a pool only by less than its kernel."""
+def _can_pad_by(layer: onnx.NodeProto, amounts: Pads) -> bool:
+    """Return whether the layer can pad its input by these amounts; a pool only by less than its kernel."""
     if layer.op_type == "Conv":
         return True
     if layer.op_type not in {"MaxPool", "AveragePool"}:
@@ -214,5 +221,5 @@ def _takes(layer: onnx.NodeProto, amounts: Pads) -> bool:
     return all(amount < length for amount, length in zip(amounts, (*kernel, *kernel), strict=True))
 
 
-def _is_number(tensor: onnx.TensorProto) -> bool:
+def _is_scalar(tensor: onnx.TensorProto) -> bool:
     return all(length == 1 for length in tensor.dims)

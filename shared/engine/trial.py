@@ -1,4 +1,4 @@
-"""The trial tile of a form: a fixed input, for which a machine that works computes the same results each time."""
+"""The trial tile of a form: a fixed input, for which a machine without faults always computes the same results."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def same_outputs(made: Sequence[float], expected: Sequence[float]) -> bool:
     """Return whether two samples are equal within the tolerance."""
     if len(made) != len(expected):
         return False
-    one, other = np.asarray(made), np.asarray(expected)
-    return bool(np.all(np.abs(one - other) <= _TOLERANCE * max(1e-3, np.abs(other).max(initial=0.0))))
+    sample, reference = np.asarray(made), np.asarray(expected)
+    return bool(np.all(np.abs(sample - reference) <= _TOLERANCE * max(1e-3, np.abs(reference).max(initial=0.0))))
 
 
 def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401

@@ -34,7 +34,7 @@ _NAME = re.compile(r"\.(\d+)(?:-(\d+))?\.part$")
 
 def unfinished_name(name: str) -> str:
     """Return `name` with an ending that identifies this process: its number and its start time."""
-    return f"{name}.{os.getpid()}-{_began(os.getpid())}.part"
+    return f"{name}.{os.getpid()}-{_start_ticks(os.getpid())}.part"
 
 
 def unfinished_path(path: Path) -> Path:
@@ -48,8 +48,8 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
 
     Remove those of killed processes first. Raises OSError.
     """
-    place = parent or _temporary_place()
-    remove_abandoned(place, TEMPORARY_PREFIX)
+    base = parent or _temporary_place()
+    remove_abandoned(base, TEMPORARY_PREFIX)
     folder: Path | None = None
     try:
         with held_signals():  # or one that ends the process could come between the folder and its removal
@@ -88,7 +88,7 @@ def remove_abandoned(folder: Path, prefix: str = "") -> None:
     found: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(prefix) and _NAME.search(entry.name) and _abandoned(entry):
+            if entry.name.startswith(prefix) and _NAME.search(entry.name) and _is_abandoned(entry):
                 found.append(Path(entry.path))
                 if len(found) == MAX_REMOVED_AT_ONCE:
                     break
@@ -96,7 +96,7 @@ def remove_abandoned(folder: Path, prefix: str = "") -> None:
         remove_tree(path)
 
 
-def _abandoned(entry: os.DirEntry[str]) -> bool:
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether this entry is ours and the process that wrote it has ended."""
     written_by = _NAME.search(entry.name)
     assert written_by is not None
@@ -108,8 +108,8 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
     if status.st_uid != os.geteuid():
         return False
     if began and int(began):
-        return _began(process) != int(began)
-    return not _others(process) or time.time() - status.st_mtime > ABANDONED_AFTER_S
+        return _start_ticks(process) != int(began)
+    return not _is_other_process(process) or time.time() - status.st_mtime > ABANDONED_AFTER_S
 
 
 def remove_tree(path: Path) -> None:
@@ -121,7 +121,7 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _others(process: int) -> bool:
+def _is_other_process(process: int) -> bool:
     """Return whether another process with this number runs."""
     if process == os.getpid():
         return False
@@ -134,7 +134,7 @@ def _others(process: int) -> bool:
     return True
 
 
-def _began(process: int) -> int:
+def _start_ticks(process: int) -> int:
     """Return the start time of a process in ticks since the boot; 0 if it has ended or that is unknown.
 
     See proc_pid_stat(5); the second field may contain blanks and parentheses.

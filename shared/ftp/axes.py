@@ -24,7 +24,7 @@ class Axis(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window that slides over the input: convolution, pool, slice, padding. `before` is the padding at the begin."""
+    """A window that slides over the input: convolution, pool, slice, padding. `before` is the padding at its start."""
 
     kernel: int = 1
     stride: int = 1

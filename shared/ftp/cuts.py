@@ -54,7 +54,7 @@ class CutCost:
     receptive_field: tuple[int, int]
 
     def frame_macs(self, devices: int = DEFAULT_DEVICES) -> float:
-        """Return the critical path when so many equal devices share the tiles and one more runs the tail."""
+        """Return the MACs of the critical path when `devices` equal ones share the tiles and one more runs the tail."""
         return max(self.tiled_macs / devices, self.largest_tile_macs) + self.tail_macs
 
 
@@ -102,6 +102,7 @@ def possible_cuts(network: Network) -> list[Cut]:
 
 
 def _first_refusal(network: Network) -> str:
+    """Return the reason why the first layer that cannot be tiled is refused."""
     for layer in network.layers:
         try:
             check_tileable(layer, network.shapes)
@@ -133,8 +134,8 @@ def distinct_cuts(network: Network) -> list[Cut]:
     groups: dict[int, Cut] = {}
     for cut in possible_cuts(network):
         heavy = macs_of(network, [layer for layer in cut.layers if layer.op in SLIDING])
-        held = groups.get(heavy)
-        if held is None or crossing_bytes(network, cut.maps) <= crossing_bytes(network, held.maps):
+        best = groups.get(heavy)
+        if best is None or crossing_bytes(network, cut.maps) <= crossing_bytes(network, best.maps):
             groups[heavy] = cut
     return list(groups.values())
 

@@ -39,5 +39,5 @@ def macs_of(network: Network, layers: Sequence[Layer]) -> int:
 
 
 def macs_of_regions(network: Network, layers: Sequence[Layer], computed: Mapping[str, Region]) -> int:
-    """Return the MACs of layers of which only these regions are computed."""
+    """Return the MACs of layers when only these regions of their outputs are computed."""
     return round(sum(macs_per_cell(layer, network.shapes) * computed[layer.outputs[0]].area for layer in layers))

@@ -64,31 +64,31 @@ def _axis(layer: Layer, shapes: Mapping[str, Shape], axis: int) -> Axis:
     return make(layer, shapes[layer.inputs[0]], axis) if make else Window()
 
 
-def _numbers(layer: Layer, name: str, missing: int, axis: int) -> int:
-    """Return the number for rows or columns of an attribute that has one for each."""
-    return cast("tuple[int, ...]", layer.attributes.get(name, (missing,) * 2))[axis]
+def _number(layer: Layer, name: str, default: int, axis: int) -> int:
+    """Return the number for rows (axis 0) or columns (axis 1) of an attribute."""
+    return cast("tuple[int, ...]", layer.attributes.get(name, (default,) * 2))[axis]
 
 
 def _sliding(layer: Layer, _: Shape, axis: int) -> Axis:
     return Window(
-        _numbers(layer, "kernel_shape", 1, axis),
-        _numbers(layer, "strides", 1, axis),
-        _numbers(layer, "dilations", 1, axis),
-        _numbers(layer, "pads", 0, axis),
+        _number(layer, "kernel_shape", 1, axis),
+        _number(layer, "strides", 1, axis),
+        _number(layer, "dilations", 1, axis),
+        _number(layer, "pads", 0, axis),
     )
 
 
 def _transposed(layer: Layer, shape: Shape, axis: int) -> Axis:
     return Transposed(
         shape[2 + axis],
-        _numbers(layer, "kernel_shape", 1, axis),
-        _numbers(layer, "strides", 1, axis),
-        _numbers(layer, "dilations", 1, axis),
-        _numbers(layer, "pads", 0, axis),
+        _number(layer, "kernel_shape", 1, axis),
+        _number(layer, "strides", 1, axis),
+        _number(layer, "dilations", 1, axis),
+        _number(layer, "pads", 0, axis),
     )
 
 
-def _block(layer: Layer) -> int:
+def _block_size(layer: Layer) -> int:
     return cast("int", layer.attributes["blocksize"])
 
 
@@ -109,12 +109,12 @@ _AXES: dict[str, Callable[[Layer, Shape, int], Axis]] = {
     "AveragePool": _sliding,
     "Conv": _sliding,
     "ConvTranspose": _transposed,
-    "DepthToSpace": lambda layer, shape, axis: Enlarged(shape[2 + axis], _block(layer)),
+    "DepthToSpace": lambda layer, shape, axis: Enlarged(shape[2 + axis], _block_size(layer)),
     "MaxPool": _sliding,
-    "Pad": lambda layer, _, axis: Window(before=_numbers(layer, "pads", 0, 2 + axis)),
+    "Pad": lambda layer, _, axis: Window(before=_number(layer, "pads", 0, 2 + axis)),
     "Resize": _enlarged,
     "Slice": _slice,
-    "SpaceToDepth": lambda layer, _, __: Window(_block(layer), _block(layer)),
+    "SpaceToDepth": lambda layer, _, __: Window(_block_size(layer), _block_size(layer)),
 }
 
 

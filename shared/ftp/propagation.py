@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TileRegions:
-    """The regions of one tile: of every map the box that is read, and the region that each edge `wants` of it.
+    """The regions of one tile: `boxes` are those read of each map, `wants` those that each edge needs of it.
 
-    `made` has the regions of layers that can only produce more than is needed, `own` those of which the tile computes
-    less than the box because it takes the rest from others.
+    `made` are the larger regions of layers that produce more than is needed. `own` are the smaller regions of maps of
+    which the tile computes only a part, because it takes the rest from neighbours.
     """
 
     boxes: Mapping[str, Region]
@@ -64,7 +64,7 @@ class Propagation:
         made: dict[str, Region] = {}
         own: dict[str, Region] = {}
         for layer in reversed(self._layers[:count]):
-            box = self._settle(layer.outputs, wanted, boxes)
+            box = self._add_boxes(layer.outputs, wanted, boxes)
             if box is None:
                 continue
             if spare is not None and (part := spare(layer, box)) != box:
@@ -81,16 +81,17 @@ class Propagation:
                 (top, bottom), (left, right) = rows.output_range(top, bottom), columns.output_range(left, right)
                 made[layer.outputs[0]] = Region(top, left, bottom, right)
         for tensor in self._inputs:
-            self._settle([tensor], wanted, boxes)
+            self._add_boxes([tensor], wanted, boxes)
         wants = {edge: region for edges in wanted.values() for edge, region in edges.items()}
         return TileRegions(boxes, wants, made, own)
 
-    def _settle(
+    def _add_boxes(
         self, tensors: Sequence[str], wanted: Mapping[str, Mapping[Edge, Region]], boxes: dict[str, Region]
     ) -> Region | None:
-        """Return the box of a layer's outputs: the hull of what their readers want, None when nobody reads them.
+        """Add the box of a layer's outputs to `boxes` and return it; None when nobody reads them.
 
-        Layers are visited in reverse order, so all readers have been visited.
+        It is the hull of the regions that their readers want. Layers are visited in reverse order, so all readers have
+        been visited.
         """
         regions = [
             region.clip(*self._sizes[name]) for name in tensors if name in wanted for region in wanted[name].values()

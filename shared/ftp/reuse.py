@@ -29,7 +29,7 @@ ABOVE, BELOW, LEFT, RIGHT = range(4)
 
 
 def is_independent(grid: Grid, index: int) -> bool:
-    """Return whether the tile is independent; its neighbours on all four sides are not, then."""
+    """Return whether the tile is independent; if so, its neighbours on all four sides are not."""
     row, column = divmod(index, grid.columns)
     return (row + column) % 2 == 0
 
@@ -43,7 +43,7 @@ def neighbour_tiles(grid: Grid, index: int) -> dict[int, int]:
         LEFT: (column > 0, index - 1),
         RIGHT: (column + 1 < grid.columns, index + 1),
     }
-    return {side: tile for side, (there, tile) in sides.items() if there}
+    return {side: tile for side, (exists, tile) in sides.items() if exists}
 
 
 def with_reuse(network: Network, stage: Stage) -> Stage:
@@ -52,13 +52,15 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
     A stage whose tiles share nothing is returned unchanged.
     """
     propagation = Propagation(network, stage.layers, stage.inputs)
-    whole = [propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
+    without_reuse = [propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
     readers = [
-        _Reader(network, stage, tile, whole) for tile in stage.tiles if not is_independent(stage.grid, tile.index)
+        _Reader(network, stage, tile, without_reuse)
+        for tile in stage.tiles
+        if not is_independent(stage.grid, tile.index)
     ]
     taken = {name for reader in readers for name, _ in reader.parts}
     joints = tuple(layer.outputs[0] for layer in stage.layers if layer.outputs[0] in taken)
-    pads = [pads_of(stage.layers, regions) for regions in whole]
+    pads = [pads_of(stage.layers, regions) for regions in without_reuse]
     reusing_pads = [pads_of(stage.layers, reader.regions) for reader in readers]
     edges = edges_of([*pads, *reusing_pads])
     reusing: list[Tile | None] = [None] * stage.grid.count
@@ -83,7 +85,7 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
 
 
 def longest_chain(stage: Stage, devices: int) -> int:
-    """Return the MACs until the last tile of a frame is done, when so many equal devices share the tiles.
+    """Return the MACs until the last tile of a frame is done, when equal devices share the tiles.
 
     Independent tiles come first, large ones before small ones; transfers cost nothing.
     """
@@ -101,23 +103,24 @@ def longest_chain(stage: Stage, devices: int) -> int:
 class _Reader:
     """A dependent tile: its `regions`, and the `parts` that it takes, by map and side."""
 
-    def __init__(self, network: Network, stage: Stage, tile: Tile, whole: Sequence[TileRegions]) -> None:
+    def __init__(self, network: Network, stage: Stage, tile: Tile, without_reuse: Sequence[TileRegions]) -> None:
         self._tile = tile
         self._inputs = stage.inputs
-        self._whole = whole
+        self._without_reuse = without_reuse
         self._beside = neighbour_tiles(stage.grid, tile.index)
         self.parts: dict[tuple[str, int], Region] = {}
         outputs = dict(zip(stage.cut, tile.outputs, strict=True))
-        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._spare)
+        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._reduce_box)
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
-    def _spare(self, layer: Layer, box: Region) -> Region:
+    def _reduce_box(self, layer: Layer, box: Region) -> Region:
         """Return the part of `box` that must be computed, one cell at least; record the rest as parts.
 
         Rows and columns are propagated independently. So tiles of one row have the same rows of every map, and tiles of
         one column the same columns: a neighbour that overlaps the box does so along the whole side.
         """
-        if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # the quantised map before it has a byte a cell
+        # Strips are taken of the quantised map before a DequantizeLinear instead: it has one byte for each cell.
+        if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":
             return box
         (name,) = layer.outputs
         top, left, bottom, right = box.sides
@@ -140,7 +143,7 @@ class _Reader:
 
     def _map(self, name: str, side: int) -> Region | None:
         """Return the region of a map that the neighbour on that side computes."""
-        return self._whole[self._beside[side]].boxes.get(name) if side in self._beside else None
+        return self._without_reuse[self._beside[side]].boxes.get(name) if side in self._beside else None
 
     def reusing_tile(self, joints: Sequence[str], pads: tuple[Pads, ...]) -> Tile:
         """Return the tile as it is computed from strips."""
@@ -149,7 +152,7 @@ class _Reader:
             for side in (ABOVE, BELOW, LEFT, RIGHT):
                 if (name, side) in self.parts:
                     giver = self._beside[side]
-                    box = self._whole[giver].boxes[name]
+                    box = self._without_reuse[giver].boxes[name]
                     strips.append(Strip(number, side, giver, self.parts[name, side], (box.top, box.left)))
         inputs = tuple(self.regions.boxes[tensor] for tensor in self._inputs)
         return Tile(self._tile.index, inputs, self._tile.outputs, pads, self._macs, tuple(strips))

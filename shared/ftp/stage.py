@@ -36,8 +36,8 @@ class Edge:
 class Strip:
     """Cells of a map at a joint of the stage that one tile computes and another reads; `tile` is the other tile.
 
-    `side` is their side of the tile that reads them: 0 above, 1 below, 2 left, 3 right. `origin` is the (top, left) of
-    the computing tile's part of the map.
+    `side` is the side of the reading tile on which they lie: 0 above, 1 below, 2 left, 3 right. `origin` is the
+    (top, left) of the computing tile's part of the map.
     """
 
     joint: int

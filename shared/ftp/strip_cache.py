@@ -52,9 +52,9 @@ class StripCache(Generic[K]):
 
 
 def split_strips(payload: Array, sizes: Mapping[int, int]) -> dict[int, Array]:
-    """Split strips as they are received, one tile's after the other's, by tile, without copying.
+    """Split the received strips of several tiles by tile, without copying.
 
-    `payload` is uint8 (bytes,), as long as `sizes` say.
+    `payload` is uint8 (bytes,); `sizes` are the bytes of each tile, in order.
     """
     parts, start = {}, 0
     for tile, size in sizes.items():

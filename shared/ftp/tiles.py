@@ -82,7 +82,7 @@ def halo_of(
 ) -> tuple[float, float]:
     """Return the rows and columns of the halo on each side of a tile, in cells of the coarsest map at the cut.
 
-    With several maps `after`, that is the largest need of any of them.
+    With several maps in `after`, the largest halo counts.
     """
     seen = _seen(network, layers, cut)
     cells = [min(network.shapes[tensor][2 + axis] for tensor in cut) for axis in (0, 1)]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 MAX_LIMITED_KINDS = 256
-"""Kinds that are remembered; of more, the oldest may be allowed again too soon."""
+"""Kinds that are remembered; if there are more, the oldest may be allowed again too soon."""
 
 
 class RateLimit:

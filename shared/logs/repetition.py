@@ -21,14 +21,14 @@ MIN_SUMMARY_PERIOD_S, MAX_SUMMARY_PERIOD_S = 60.0, 4 * 3600.0
 """The first summary comes after the first period, each next one after twice the time: ten lines in a whole night."""
 
 QUIET_AFTER_S = 120.0
-"""A kind that did not come for so long is new again. No retry in the program waits longer than half of it."""
+"""A kind that has not come for this time is new again. No retry in the program waits longer than half of it."""
 
 MIN_CHANGE_PERIOD_S, MAX_CHANGES = 5.0, 6
 """A line that follows another kind of line of its subject, such as "works again", is news. It is written at most this
 often, until the subject is quiet; the rest of a subject that changes for hours goes into summaries."""
 
 MAX_REPEATED_KINDS = 512
-"""Kinds that are remembered; of more, the oldest is summed up and forgotten."""
+"""Kinds that are remembered; if there are more, the oldest is summed up and forgotten."""
 
 MAX_SUBJECTS = 32
 """Subjects of one kind of line that are distinguished: more edges and cameras than a home has. Others share one."""
@@ -45,6 +45,8 @@ class RepeatedLine(Generic[T]):
 
 @dataclass(slots=True)
 class _Kind(Generic[T]):
+    """The lines of one kind: `written` at once, `held_back` since the last one written, `changes` written as news."""
+
     newest: T
     last_at: float
     written_at: float
@@ -66,24 +68,25 @@ class Repetition(Generic[T]):
         self._subjects: Counter[Hashable] = Counter()
         self._latest: dict[tuple[str, str], Hashable] = {}
 
-    def add_line(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[RepeatedLine[T]]:
+    def add_line(self, source: str, content: Hashable, subject: str, line: T, now: float) -> list[RepeatedLine[T]]:
         """Return the lines to write now: due summaries, and `line` itself unless it is held back.
 
-        Lines with the same `source` (part of the program), `what` (content) and `subject` are of one kind.
+        Lines with the same `source` (part of the program), `content` and `subject` are of one kind.
         """
         written = self.due(now)
         self._forget_quiet(now)
-        key = (source, what, subject)
-        if key not in self._kinds and self._subjects[source, what] >= MAX_SUBJECTS:
-            key = (source, what, "")
+        key = (source, content, subject)
+        if key not in self._kinds and self._subjects[source, content] >= MAX_SUBJECTS:
+            key = (source, content, "")
         known = self._kinds.get(key)
         if known is None:
             known = self._kinds[key] = _Kind(line, now, now)
-            self._subjects[source, what] += 1
-        before = self._latest.get((source, key[2]), what)
-        if before != what:
-            written += self._news(self._kinds.get((source, before, key[2])), now)  # the other kind may have ended
-        self._latest[source, key[2]] = what
+            self._subjects[source, content] += 1
+        before = self._latest.get((source, key[2]), content)
+        if before != content:
+            ended = self._kinds.get((source, before, key[2]))
+            written += self._change_summary(ended, now)
+        self._latest[source, key[2]] = content
         known.newest, known.last_at = line, now
         self._kinds.move_to_end(key)
         if known.written < FIRST_LINES:
@@ -91,8 +94,8 @@ class Repetition(Generic[T]):
             written.append(RepeatedLine(line))
         else:
             known.held_back += 1
-            if before != what:
-                written += self._news(known, now)
+            if before != content:
+                written += self._change_summary(known, now)
         if len(self._kinds) > MAX_REPEATED_KINDS:
             written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
         return written
@@ -109,7 +112,7 @@ class Repetition(Generic[T]):
         """Return the time of the next summary, if no other line comes; None if there is none."""
         return min((kind.due_at for kind in self._kinds.values() if kind.held_back), default=None)
 
-    def _news(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
+    def _change_summary(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
         """Return the summary of a kind that begins or ends, unless such changes are too frequent."""
         if kind is None or not kind.held_back or kind.changes >= MAX_CHANGES:
             return []
@@ -136,10 +139,10 @@ class Repetition(Generic[T]):
             self._forget(next(iter(self._kinds)))
 
     def _forget(self, key: _Key) -> _Kind[T]:
-        source, what, subject = key
-        self._subjects[source, what] -= 1
-        if not self._subjects[source, what]:
-            del self._subjects[source, what]
-        if self._latest.get((source, subject)) == what:
+        source, content, subject = key
+        self._subjects[source, content] -= 1
+        if not self._subjects[source, content]:
+            del self._subjects[source, content]
+        if self._latest.get((source, subject)) == content:
             del self._latest[source, subject]
         return self._kinds.pop(key)

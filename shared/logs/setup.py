@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FORMAT, _CLOCK = "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"
 
 SUBJECT = "subject"
+"""The attribute of a log record that overrides its subject, see `subject_of`."""
 
 _FRAME = re.compile(r"-[0-9a-f]+-\d+$")
 _PORT = re.compile(r":\d+$")
@@ -59,12 +60,12 @@ class SparingHandler(logging.StreamHandler[TextIO]):
             super().emit(record)
             return
         try:
-            what, line = (record.levelno, str(record.msg)), self._settled(record)
+            content, line = (record.levelno, str(record.msg)), self._as_plain_text(record)
         except Exception:  # noqa: BLE001  (logging itself treats a line that cannot be formatted like this)
             self.handleError(record)
             return
-        self._write(self._repetition.add_line(record.name, what, subject_of(record), line, time.monotonic()))
-        self._wait()
+        self._write(self._repetition.add_line(record.name, content, subject_of(record), line, time.monotonic()))
+        self._start_timer()
 
     def close(self) -> None:
         """Write the remaining summaries."""
@@ -75,10 +76,10 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         super().close()
 
     def _write(self, lines: list[RepeatedLine[logging.LogRecord]]) -> None:
-        for each in lines:
-            super().emit(_summed_up(each) if each.count > 1 else each.line)
+        for line in lines:
+            super().emit(_summed_up(line) if line.count > 1 else line.line)
 
-    def _settled(self, record: logging.LogRecord) -> logging.LogRecord:
+    def _as_plain_text(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return the record as plain text: one that is kept for hours must not keep the frames of its exception."""
         line = copy.copy(record)
         line.msg, line.args = record.getMessage(), ()
@@ -87,20 +88,20 @@ class SparingHandler(logging.StreamHandler[TextIO]):
             line.exc_info = None
         return line
 
-    def _wait(self) -> None:
+    def _start_timer(self) -> None:
         """Start a timer that writes the next summary, even if nothing else is logged."""
         due_at = self._repetition.next_due()
         if due_at is not None and self._timer is None:
-            self._timer = threading.Timer(max(0.0, due_at - time.monotonic()), self._on_time)
+            self._timer = threading.Timer(max(0.0, due_at - time.monotonic()), self._on_timer)
             self._timer.daemon = True
             with contextlib.suppress(RuntimeError):  # no thread can be started any more: the next line writes it
                 self._timer.start()
 
-    def _on_time(self) -> None:
+    def _on_timer(self) -> None:
         with self._locked():
             self._timer = None
             self._write(self._repetition.due(time.monotonic()))
-            self._wait()
+            self._start_timer()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

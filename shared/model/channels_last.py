@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array
 
 TO_CHANNELS_FIRST = [0, 3, 1, 2]
-"""Axes of the Transpose with which TensorFlow graphs change to channels first themselves."""
+"""The axes of the Transpose by which TensorFlow graphs themselves change to channels first."""
 
 LAYOUT_INDEPENDENT = frozenset(["Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"])
 """Operators allowed before that Transpose: pointwise, with a constant for all cells or one for each channel."""
 
+_REMEDY = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"
+
 
 def put_channels_first(model: onnx.ModelProto, name: str) -> None:
-    """Change the input to (1, 3, H, W) and remove the graph's own Transpose. Constants must be folded before.
+    """Change the input to (1, 3, H, W) and remove the graph's own Transpose. Fold constants first.
 
     Raises ModelError, naming the layer, when layers that are not pointwise come before the Transpose.
     """
@@ -32,8 +34,8 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
     value = next(value for value in graph.input if value.name == name)
     dimensions = value.type.tensor_type.shape.dim
     lengths = [dimension.dim_value for dimension in dimensions]
-    for dimension, place in zip(dimensions, TO_CHANNELS_FIRST, strict=True):
-        dimension.dim_value = lengths[place]
+    for dimension, axis in zip(dimensions, TO_CHANNELS_FIRST, strict=True):
+        dimension.dim_value = lengths[axis]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     turned, nodes = {name: name}, []  # tensors with channels last, and their names with channels first
     for node in graph.node:
@@ -48,9 +50,6 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
     if any(output.name in turned for output in graph.output):
         raise ModelError(f"input {name} has its channels last (NHWC), and so does an output; {_REMEDY}")
     replace_nodes(graph, nodes)
-
-
-_REMEDY = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"
 
 
 def _turn(

@@ -1,7 +1,7 @@
 """Find the preprocessing that a network's first layers do, and so the pixel values that it expects.
 
-A network that normalises its input, or swaps BGR and RGB, was exported for plain pixels. To prepare them as is usual
-for its family would do it twice.
+A network that normalises its input, or swaps BGR and RGB, was exported for plain pixels. The usual preprocessing of
+its family would then be done twice.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
         return untouched
     try:
         offset, factors = _affine(model, nodes, picture, last)
-    except Exception:  # noqa: BLE001  (the evaluator may raise anything, for constants by cell, say; then nothing is known)
+    except Exception:  # noqa: BLE001  (it may raise anything, such as for constants by cell: then nothing is known)
         return untouched
     moved = np.array_equal(np.count_nonzero(factors, axis=1), (1, 1, 1))
     flips = moved and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
@@ -94,14 +94,12 @@ def _affine(model: onnx.ModelProto, nodes: list[onnx.NodeProto], picture: str, l
 
     Evaluated at 0 and 1, as a cast to uint8 leaves integers as they are.
     """
-    graph = helper.make_graph(
-        nodes, _GRAPH_NAME, [helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])],
-        [helper.make_empty_tensor_value_info(last)], [t for t in model.graph.initializer
-        if any(t.name in node.input for node in nodes)],
-    )  # fmt: skip
+    constants = [tensor for tensor in model.graph.initializer if any(tensor.name in node.input for node in nodes)]
+    pixel = helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])
+    graph = helper.make_graph(nodes, _GRAPH_NAME, [pixel], [helper.make_empty_tensor_value_info(last)], constants)
     evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=model.opset_import))
-    pixels = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype(np.float32)
-    runs = [cast("list[Array]", evaluator.run(None, {picture: pixel.reshape(1, 3, 1, 1)})) for pixel in pixels]
+    values = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype(np.float32)
+    runs = [cast("list[Array]", evaluator.run(None, {picture: value.reshape(1, 3, 1, 1)})) for value in values]
     made = [outputs[0].reshape(3) for outputs in runs]
     return np.asarray(made[0], np.float64), np.stack([each - made[0] for each in made[1:]], axis=1).astype(np.float64)
 

@@ -30,12 +30,12 @@ class Letterbox:
 
     @property
     def scale(self) -> float:
-        """Input pixels per picture pixel."""
+        """Return the number of input pixels per picture pixel."""
         return min(self.height / self.image_height, self.width / self.image_width)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the scaled picture."""
+        """Return (height, width) of the scaled picture."""
         return (
             max(1, min(self.height, round(self.image_height * self.scale))),
             max(1, min(self.width, round(self.image_width * self.scale))),
@@ -43,7 +43,7 @@ class Letterbox:
 
     @property
     def offset(self) -> tuple[int, int]:
-        """Rows above and columns left of the scaled picture."""
+        """Return the rows above and the columns left of the scaled picture."""
         if self.align == "top-left":
             return 0, 0
         height, width = self.size

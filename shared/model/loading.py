@@ -34,13 +34,13 @@ GEOMETRY_INPUTS = {
     "Slice": ("", "starts", "ends", "axes", "steps"),
     "Split": ("", "split"),
 }
-"""Inputs with the geometry, by position: constants there become attributes of the layer."""
+"""Names of inputs with geometry, by operator and position: constants there become attributes of the layer."""
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
     """Read and check an ONNX file; its nodes are sorted and its own functions inlined.
 
-    Raises ModelError: file not found, not ONNX, not complete.
+    Raises ModelError for a file that is missing, not ONNX, or not complete.
     """
     try:
         size = path.stat().st_size
@@ -101,10 +101,10 @@ def describe_network(model: onnx.ModelProto, name: str) -> Network:
     }
     read = {tensor for node in graph.node for tensor in tensors_read_by(node)}
     inputs = [value.name for value in graph.input if value.name not in constants and value.name in read]
-    loose = [value.name for value in graph.input if value.name in inputs and _is_loose_picture(value)]
-    if loose:
+    unsized = [value.name for value in graph.input if value.name in inputs and _is_unsized_picture(value)]
+    if unsized:
         raise ModelError(
-            f"{name}: the size of {loose[0]} is not fixed; export the model with a fixed input size, or give the "
+            f"{name}: the size of {unsized[0]} is not fixed; export the model with a fixed input size, or give the "
             'height and width in its description, as "input": [416, 416]'
         )
     if len(inputs) != 1 or not _is_picture(shapes[inputs[0]]) or types[inputs[0]] != "float32":
@@ -137,8 +137,8 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
     return constants
 
 
-def _is_loose_picture(value: onnx.ValueInfoProto) -> bool:
-    """Return whether an input may be a picture, with four axes or unknown ones, and its size is not fixed."""
+def _is_unsized_picture(value: onnx.ValueInfoProto) -> bool:
+    """Return whether an input may be a picture (four axes, or unknown ones) whose size is not fixed."""
     tensor = value.type.tensor_type
     return fixed_shape(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
 

@@ -22,7 +22,7 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operation. `inputs` and `outputs` name tensors; `constants` are the shapes of weights and others by name.
+    """One operation. `inputs` and `outputs` name tensors; `constants` are the shapes of its constants by name.
 
     `attributes` are those of the ONNX operator, with explicit paddings; constant inputs with the geometry (such as the
     `starts` of a Slice) are attributes too.
@@ -56,7 +56,7 @@ class Network:
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width of the input, in pixels."""
+        """Return (height, width) of the input, in pixels."""
         shape = self.shapes[self.input]
         return shape[2], shape[3]
 
@@ -102,6 +102,7 @@ class Network:
         return tuple(layer for layer in head if layer.name not in before)
 
     def _refuse_leaks(self, cut: tuple[str, ...], head: list[Layer]) -> None:
+        """Raise CutError if layers behind the cut read other tensors of the head than those at the cut."""
         inside = {tensor for layer in head for tensor in layer.outputs} | {self.input}
         names = {layer.name for layer in head}
         used_behind = {tensor for layer in self.layers if layer.name not in names for tensor in layer.inputs}

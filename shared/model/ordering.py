@@ -20,8 +20,11 @@ def tensors_read_by(node: onnx.NodeProto) -> list[str]:
 
 def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
     """Return the subgraphs of a node: the branches of an If, the body of a Loop or Scan."""
-    return [graph for attribute in node.attribute for graph in (*([attribute.g] * attribute.HasField("g")),
-            *attribute.graphs)]  # fmt: skip
+    graphs: list[onnx.GraphProto] = []
+    for attribute in node.attribute:
+        graphs += [attribute.g] if attribute.HasField("g") else []
+        graphs += attribute.graphs
+    return graphs
 
 
 def _read_from_outside(graph: onnx.GraphProto) -> list[str]:

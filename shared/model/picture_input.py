@@ -62,16 +62,16 @@ def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) ->
         return None
     (picture,) = pictures
     lengths = _lengths(picture)
-    last = _is_last(lengths)
-    given = tuple(length or wanted for length, wanted in zip(lengths[1:3] if last else lengths[2:], size or (0, 0),
-                  strict=True))  # fmt: skip
-    others = {value.name: _filled(value, given) for value in inputs if value is not picture}
+    channels_last = _has_channels_last(lengths)
+    sides = lengths[1:3] if channels_last else lengths[2:]
+    picture_size = tuple(length or wanted for length, wanted in zip(sides, size or (0, 0), strict=True))
+    others = {value.name: _value_of_other(value, picture_size) for value in inputs if value is not picture}
     if any(value is None for value in others.values()):
         return None
     return PictureForm(
         picture.name,
         picture.type.tensor_type.elem_type == TensorProto.UINT8,
-        last,
+        channels_last,
         max(1, lengths[0]),
         {name: value for name, value in others.items() if value is not None},
     )
@@ -85,8 +85,8 @@ def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tu
     graph = model.graph
     value = next(value for value in graph.input if value.name == form.input)
     wanted = (1, *(size or (0, 0)), 3) if form.channels_last else (1, 3, *(size or (0, 0)))
-    for place, (dimension, length) in enumerate(zip(value.type.tensor_type.shape.dim, wanted, strict=True)):
-        if length and (place == 0 or dimension.dim_value < 1):
+    for axis, (dimension, length) in enumerate(zip(value.type.tensor_type.shape.dim, wanted, strict=True)):
+        if length and (axis == 0 or dimension.dim_value < 1):
             dimension.dim_value = length
     if form.uint8:
         value.type.tensor_type.elem_type = TensorProto.FLOAT
@@ -99,7 +99,7 @@ def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tu
 
 
 def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
-    """Change the batch size in the shape of every Reshape to one. Constants must be folded before."""
+    """Change the batch size in the shape of every Reshape to one. Fold constants first."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
@@ -121,11 +121,11 @@ def _is_picture(lengths: tuple[int, ...]) -> bool:
     return len(lengths) == 4 and (lengths[1] in {0, 3} or lengths[3] == 3)
 
 
-def _is_last(lengths: tuple[int, ...]) -> bool:
+def _has_channels_last(lengths: tuple[int, ...]) -> bool:
     return lengths[3] == 3 and lengths[1] != 3
 
 
-def _filled(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
+def _value_of_other(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
     """Return the value of another input than the picture; None when its meaning, or the size, is unknown."""
     name, kind = value.name.lower(), value.type.tensor_type.elem_type
     if not all(size) or kind not in {TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64}:
@@ -136,8 +136,8 @@ def _filled(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
         array = np.array([size[::-1]])
     elif name in ALL_ONES:
         lengths = _lengths(value)
-        missing = (1, *size) if len(lengths) == 3 else (1, 2)
-        array = np.ones([length or other for length, other in zip(lengths, missing, strict=True)])
+        defaults = (1, *size) if len(lengths) == 3 else (1, 2)
+        array = np.ones([length or default for length, default in zip(lengths, defaults, strict=True)])
     else:
         return None
     return np.asarray(array, helper.tensor_dtype_to_np_dtype(kind))

@@ -1,4 +1,4 @@
-"""Descriptions of models, as they are missing in ONNX files: preprocessing, decoder, labels, cut."""
+"""Descriptions of models, with all that ONNX files lack: preprocessing, decoder, labels, cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Preprocessing(BaseModel):
     """Conversion of uint8 pixels to the network's float32 input: (pixel - mean) / std, by channel.
 
-    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is the position between them.
+    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is its position.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -77,5 +77,5 @@ def read_spec(path: Path) -> ModelSpec:
         raise ConfigurationError(f"model description {path} cannot be read: {system_reason(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"model description {path}, {where}: {first['msg']}") from error
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"model description {path}, {key}: {first['msg']}") from error

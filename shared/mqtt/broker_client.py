@@ -28,7 +28,7 @@ BROKER_KEEPALIVE_S = 10
 """The broker publishes the will of a silent client after 1.5 times this."""
 
 MAX_QUEUED_MESSAGES = 2000
-"""Unread messages, of some hundred frames; a client that is further behind loses the rest."""
+"""Unread messages, those of about a hundred frames; a client that is further behind loses the rest."""
 
 MAX_PENDING_CALLS = 500
 """Messages that wait for the broker's acknowledgement. It normally takes a millisecond; more would not help."""

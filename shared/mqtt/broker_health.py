@@ -18,7 +18,7 @@ PROBLEM_REPEAT_PERIOD_S = 300.0
 """The same problem is logged again after this time."""
 
 MAX_DENIED_TOPICS = 10
-"""Refused topics that are remembered; with so many, the broker's access rules are wrong as a whole."""
+"""Refused topics that are remembered; if there are more, the broker's access rules are wrong as a whole."""
 
 
 class BrokerHealth:
@@ -60,12 +60,12 @@ class BrokerHealth:
         if self._reason:
             return [f"{self._broker}: {self._reason}"]
         topics: dict[str, list[str]] = {}
-        for topic, why in self._denied.items():
-            topics.setdefault(why, []).append(printable(topic))
-        return [f"{self._broker} refuses {_some(denied)}: {why}" for why, denied in topics.items()]
+        for topic, reason in self._denied.items():
+            topics.setdefault(reason, []).append(printable(topic))
+        return [f"{self._broker} refuses {_summary(denied)}: {reason}" for reason, denied in topics.items()]
 
 
-def _some(topics: Sequence[str]) -> str:
+def _summary(topics: Sequence[str]) -> str:
     """Return the first topic and the number of others: one missing access rule is one problem."""
     first, others = topics[0], len(topics) - 1
     more = f"{others} more" if others < MAX_DENIED_TOPICS - 1 else "many more"

@@ -46,8 +46,8 @@ MAX_PATIENT_PAUSE_S = 4.0
 
 SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
-"""After so many connections in a row that end at once, another client probably has our client id: each connection ends
-the other. (The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
+"""If more connections in a row end at once, another client probably has our client id: each connection ends the other.
+(The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,15 @@ class Bus:
 
         A `queued` handler may take long: other messages are handled meanwhile.
         """
-        where = topic.full_path(prefix=self.prefix)
+        path = topic.full_path(prefix=self.prefix)
         if queued:
             backlog: asyncio.Queue[Received] = asyncio.Queue(MAX_BACKLOG)
-            self._backlogs.append((where, backlog, handler))
+            self._backlogs.append((path, backlog, handler))
             handler = backlog.put_nowait
-        self._handlers.append((topic, where, handler, True))
+        self._handlers.append((topic, path, handler, True))
 
     def on_retained(self, note: Callable[..., None]) -> None:
-        """Call `note(topic, retained=...)` for each topic where we publish or clear a retained message."""
+        """Call `note(topic, retained=...)` for each full topic at which we publish or clear a retained message."""
         self._note_retained = note
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
@@ -174,10 +174,10 @@ class Bus:
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
         if len(self._outbox) >= MAX_PENDING_CALLS:
-            where = topic.full_path(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages already wait for the broker", where, MAX_PENDING_CALLS)
+            path = topic.full_path(*names, prefix=self.prefix)
+            log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)
             return
-        task = asyncio.create_task(self._post(topic, message, names))
+        task = asyncio.create_task(self._publish_quietly(topic, message, names))
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
 
@@ -195,11 +195,11 @@ class Bus:
             await asyncio.gather(*queued, return_exceptions=True)
 
     async def _handle_backlog(
-        self, where: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
+        self, path: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
     ) -> None:
         while True:
             received = await backlog.get()
-            with self._boundary.guard(where, where):
+            with self._boundary.guard(path, path):
                 result = handler(received)
                 if result is not None:
                     await result
@@ -227,28 +227,28 @@ class Bus:
                 await asyncio.sleep(backoff.next_s())
 
     def _on_connection_lost(self, error: Exception, short_sessions: int) -> None:
-        """Report why there is no connection. Raises BrokerError where trying again cannot help."""
-        why = broker_reason(error)
+        """Report why there is no connection. Raises BrokerError if trying again cannot help."""
+        reason = broker_reason(error)
         if short_sessions >= MAX_SHORT_SESSIONS:
-            why = (
+            reason = (
                 "it closes our connections at once: it restarts again and again, or another program is connected as "
                 f"{self._client_id!r}; give each edge its own --name, and each gateway its own client id"
             )
         if self._health is not None:
-            self._health.note_failure(why)
+            self._health.note_failure(reason)
             return
         if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
-            raise BrokerError(f"broker {self.broker}: {why}") from error
+            raise BrokerError(f"broker {self.broker}: {reason}") from error
         if is_refusal(error):
             raise BrokerError(
-                f"broker {self.broker} refuses the connection: {why}; use the gateway's own broker, which accepts every"
-                f" edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
+                f"broker {self.broker} refuses the connection: {reason}; use the gateway's own broker, which accepts "
+                f"every edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
             ) from error
-        log.log(self._outage.level(why), "broker %s: %s; trying again until it works", self.broker, why)
+        log.log(self._outage.level(reason), "broker %s: %s; trying again until it works", self.broker, reason)
 
     @contextlib.asynccontextmanager
     async def _claimed_name(self) -> AsyncIterator[None]:
-        """Claim our name until the connection with it stands. Raises NameTakenError."""
+        """Claim our name, and release the claim at the end of the context. Raises NameTakenError."""
         if self._owner is None:
             yield
             return
@@ -269,9 +269,9 @@ class Bus:
                 self._health.note_connected()
             reading = asyncio.create_task(self._read(client, inbox))
             try:
-                for topic, where, *_ in self._handlers:
-                    async with self._broker_answer(where):
-                        await client.subscribe_checked(where, topic.qos)
+                for topic, path, *_ in self._handlers:
+                    async with self._broker_answer(path):
+                        await client.subscribe_checked(path, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
                 self.connected.set()
@@ -302,25 +302,25 @@ class Bus:
             await inbox.put(error)
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        where = topic.full_path(*names, prefix=self.prefix)
-        _check_size(where, payload)
+        path = topic.full_path(*names, prefix=self.prefix)
+        _check_size(path, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if topic.expiry_s is not None:
             properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
-            self._note_retained(where, retained=True)
-        async with self._broker_answer(where):
-            await self._client.publish_checked(where, payload, topic.qos, retain=topic.retain, properties=properties)
+            self._note_retained(path, retained=True)
+        async with self._broker_answer(path):
+            await self._client.publish_checked(path, payload, topic.qos, retain=topic.retain, properties=properties)
             if self._health is not None and topic.qos:
-                self._health.note_accepted(where)
+                self._health.note_accepted(path)
         if topic.retain and not payload:
-            self._note_retained(where, retained=False)
-        self.sent_bytes += len(where) + len(payload)
+            self._note_retained(path, retained=False)
+        self.sent_bytes += len(path) + len(payload)
 
     @contextlib.asynccontextmanager
-    async def _broker_answer(self, where: str) -> AsyncIterator[None]:
+    async def _broker_answer(self, path: str) -> AsyncIterator[None]:
         """Guard a wait for the broker's answer: raise BrokerError for refusals and at once when the connection is lost.
 
         aiomqtt itself waits 10 s after a loss. And its asyncio.wait_for, before Python 3.12, drops a cancellation that
@@ -336,18 +336,18 @@ class Bus:
                 finally:
                     self._unanswered.discard(waiting)
         except TimeoutError as error:
-            raise BrokerError(f"broker {self.broker} did not accept {where}: the connection was lost") from error
+            raise BrokerError(f"broker {self.broker} did not accept {path}: the connection was lost") from error
         except aiomqtt.MqttError as error:
             if self._health is not None and is_refusal(error):
-                self._health.note_denied(where, broker_reason(error))
+                self._health.note_denied(path, broker_reason(error))
             else:
-                raise BrokerError(f"broker {self.broker} did not accept {where}: {broker_reason(error)}") from error
+                raise BrokerError(f"broker {self.broker} did not accept {path}: {broker_reason(error)}") from error
         except ValueError as error:  # paho-mqtt's for an invalid topic
-            raise BrokerError(f"broker {self.broker} did not accept {where}: {error}") from error
+            raise BrokerError(f"broker {self.broker} did not accept {path}: {error}") from error
         if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
-    async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+    async def _publish_quietly(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         try:
             await self.publish(topic, message, *names)
         except BrokerError as error:
@@ -360,10 +360,10 @@ class Bus:
         if not isinstance(message.payload, bytes):
             return
         self.received_bytes += len(str(message.topic)) + len(message.payload)
-        for topic, where, handler, plain in self._handlers:
-            if not message.topic.matches(where):
+        for topic, path, handler, plain in self._handlers:
+            if not message.topic.matches(path):
                 continue
-            with self._boundary.guard(where, str(message.topic)):
+            with self._boundary.guard(path, str(message.topic)):
                 names = topic.names_in(str(message.topic), self.prefix)
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
@@ -381,12 +381,14 @@ def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)
 
 
-def _check_size(where: str, payload: bytes) -> None:
-    """Raise BrokerError for a message that is too large, and log it: most senders ignore a BrokerError, as they publish
-    again later, but this message would never be accepted."""
+def _check_size(path: str, payload: bytes) -> None:
+    """Raise BrokerError for a message that is too large, and log it.
+
+    Most senders ignore a BrokerError, as they publish again later, but this message would never be accepted.
+    """
     if len(payload) > MAX_MESSAGE_BYTES:
-        log.warning("%s not published: %s bytes are more than a broker accepts", printable(where), len(payload))
-        raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
+        log.warning("%s not published: %s bytes are more than a broker accepts", printable(path), len(payload))
+        raise BrokerError(f"a message of {len(payload)} bytes is too large for {path}")
 
 
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:

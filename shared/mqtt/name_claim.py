@@ -78,7 +78,7 @@ class NameOwner:
 
     @property
     def connected(self) -> bool:
-        """Return whether the connection for the claim stands."""
+        """Return whether the connection for the claim is up."""
         return self._bus is not None and self._bus.connected.is_set()
 
     async def claim(self) -> None:
@@ -98,7 +98,7 @@ class NameOwner:
         self._bus.on(self._owned.claims, self._on_claim, self._owned.name or "+")
         self._running = asyncio.create_task(self._bus.run())
         try:
-            await self._decided(self._running)
+            await self._wait_decided(self._running)
         except BaseException:
             await self.release()
             raise
@@ -111,7 +111,7 @@ class NameOwner:
             await self.release()
 
     async def release(self) -> None:
-        """End the claim, whatever its state; safe to call again."""
+        """End the claim, in any state; safe to call again."""
         if self._running is not None:
             running, self._running = self._running, None
             running.cancel()
@@ -152,7 +152,8 @@ class NameOwner:
             self._bus.publish_soon(self._owned.claims, answer, *self._names)
         self._changed.set()
 
-    async def _decided(self, running: asyncio.Task[None]) -> None:
+    async def _wait_decided(self, running: asyncio.Task[None]) -> None:
+        """Wait until the name is ours. Raises NameTakenError, and the errors of the running bus."""
         deciding = asyncio.create_task(self._decide())
         try:
             await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)

@@ -44,7 +44,7 @@ class OwnState(Generic[S]):
     def differs(self) -> bool:
         """Return whether the last received state is not ours."""
         received = self._received
-        return received is not None and _compared(received) != _compared(self._state())
+        return received is not None and _compared_fields(received) != _compared_fields(self._state())
 
     async def run(self) -> None:
         """Correct the state until cancelled."""
@@ -55,9 +55,9 @@ class OwnState(Generic[S]):
             if self.differs():
                 with contextlib.suppress(BrokerError):  # lost meanwhile: the next connection publishes it anyway
                     await self._publish()
-                    log.warning("another client had published a wrong state in our name: it is corrected")
+                    log.warning("another client published a wrong state in our name; ours is published again")
                 await asyncio.sleep(CORRECTION_PERIOD_S)
 
 
-def _compared(state: NodeState | BridgeState) -> tuple[State, int, str]:
+def _compared_fields(state: NodeState | BridgeState) -> tuple[State, int, str]:
     return state.state, state.protocol, state.identity.instance

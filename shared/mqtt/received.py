@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import aiomqtt
 
 MAX_TOPIC_BYTES = 1024
-"""Of a response topic. MQTT allows 65,535, but the whole packet must fit, and nobody needs so many."""
+"""Of a response topic. MQTT allows 65,535, but the whole packet must fit, and nobody needs that many."""
 
 MAX_TOPIC_LEVELS = 100
 """Levels of a response topic: Mosquitto disconnects clients that publish to more than 200 levels."""
@@ -63,12 +63,12 @@ def invalid_topic(topic: str) -> str:
         (levels > MAX_TOPIC_LEVELS, f"has {levels} levels; it must have at most {MAX_TOPIC_LEVELS}"),
         ("+" in topic or "#" in topic, "must not contain the wildcards + and #"),
         (topic.startswith("$"), "must not begin with $, which is reserved for the broker"),
-        (any(map(_unwanted, topic)), "must not contain control characters"),
+        (any(map(_is_forbidden, topic)), "must not contain control characters"),
     )
     return next((text for wrong, text in tests if wrong), "")
 
 
-def _unwanted(letter: str) -> bool:
+def _is_forbidden(letter: str) -> bool:
     """Return whether a broker may disconnect for this character in a topic: see section 1.5.4 of MQTT 5."""
     code = ord(letter)
     return code < 0x20 or 0x7F <= code < 0xA0 or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE

@@ -24,11 +24,11 @@ TASK_EXPIRY_S = 10
 """The broker drops announcements, requests and grants that waited longer: they are outdated."""
 
 CLAIM_EXPIRY_S = 10
-"""By then the process that claimed a name has it, and its state says so, or it has given up."""
+"""By then the process that claimed a name has published its state under it, or has given up."""
 
 
 class Plane(Enum):
-    """The broker that has a topic, where the home has one beside the gateway's own."""
+    """The broker that carries a topic, if the home has a broker beside the gateway's own."""
 
     PUBLIC = auto()
     """The broker of the home."""
@@ -39,8 +39,10 @@ class Plane(Enum):
 
 
 class Writer(Enum):
-    """The process that publishes to a topic. The gateway also publishes for edges: to the home's broker, and the last
-    state of an edge that is lost."""
+    """The process that publishes to a topic.
+
+    The gateway also publishes for edges: to the home's broker, and the last state of an edge that is lost.
+    """
 
     GATEWAY = "gateway"
     EDGE = "edge"
@@ -49,20 +51,20 @@ class Writer(Enum):
 
 
 class _Route:
-    """The path of a topic below a prefix; levels that are names are written {so}."""
+    """The path of a topic below a prefix; levels in braces are names."""
 
     path: str
     root: str | None
 
     def full_path(self, *names: str, prefix: str = DEFAULT_PREFIX) -> str:
         """Return the full topic for these names; a missing name becomes `+`, any name."""
-        given = iter(names)
-        levels = [next(given, "+") if level.startswith("{") else level for level in self.path.split("/")]
+        remaining = iter(names)
+        levels = [next(remaining, "+") if level.startswith("{") else level for level in self.path.split("/")]
         return "/".join([self.root or prefix, *levels])
 
-    def names_in(self, where: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
+    def names_in(self, full_topic: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
         """Return the names in a full topic. Raises ValueError for a topic with another number of levels."""
-        levels = where.split("/")[(self.root or prefix).count("/") + 1 :]
+        levels = full_topic.split("/")[(self.root or prefix).count("/") + 1 :]
         return tuple(name for name, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
 
 
@@ -70,7 +72,7 @@ class _Route:
 class Topic(_Route, Generic[M]):
     """A topic whose payload is a message, as JSON. In topics of other programs `root` replaces the prefix.
 
-    QoS is 0 where leases or requests repeat a lost message: an acknowledgement costs a small device time.
+    QoS is 0 if leases or requests repeat a lost message: an acknowledgement costs a small device time.
     """
 
     path: str
@@ -219,7 +221,7 @@ RESPONSE = Topic(
     "The answer; also published to the request's response topic (MQTT 5).",
 )
 
-# cluster: edge to gateway, and to all that must know that a node is gone
+# cluster: edge to gateway; the presence of an edge also to all other edges
 NODE_STATE = Topic(
     "cluster/nodes/{node}",
     messages.NodeState,
@@ -254,7 +256,7 @@ STEAL = Topic(
     plane=Plane.CLUSTER,
 )
 
-# cluster: claims on names; retained for a moment, so that newcomers learn of each other
+# cluster: claims on names; retained for a moment, so that two newcomers see each other
 NODE_CLAIM = Topic(
     "cluster/claims/nodes/{node}",
     messages.NameClaim,

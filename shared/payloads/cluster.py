@@ -15,7 +15,7 @@ from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcom
 from shared.payloads.versions import MAX_UNDERSTOOD_PROTOCOLS
 
 MAX_CAMERAS_PER_EDGE = 256
-"""Cameras of one edge."""
+"""Far more than one device can serve."""
 
 MAX_TRAFFIC_KINDS = 32
 """Kinds of messages whose bytes are counted; there are about twenty."""
@@ -32,7 +32,6 @@ MAX_UNREACHED_PEERS = 64
 
 MAX_REASON_LENGTH = 200
 """Characters of a reason: one line."""
-
 
 AGENT_STOPPED = "its agent was stopped"
 """The reason of a camera whose agent was stopped, because another edge serves it or its own edge stops."""
@@ -102,8 +101,8 @@ class Identity(Message):
     )
 
     def __str__(self) -> str:
-        where = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
-        return printable(f"{self.device or 'an unknown device'} ({where})")
+        location = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
+        return printable(f"{self.device or 'an unknown device'} ({location})")
 
 
 class BridgeState(Message):

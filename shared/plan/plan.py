@@ -42,7 +42,7 @@ Channels = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Distribution(StrEnum):
-    """The way in which tasks are distributed: idle edges steal them, or the gateway shares them out."""
+    """The distribution of tasks: idle edges steal them, or the gateway shares them out."""
 
     STEALING = "stealing"
     SHARING = "sharing"

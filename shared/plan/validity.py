@@ -5,13 +5,14 @@ The functions raise ValueError, which names the invalid part.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shared.ftp.region import Region
 from shared.payloads.cluster import MAX_NEIGHBOURS
-from shared.wire.codec import _MIB, MAX_PAYLOAD_BYTES, MessageKind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,10 +66,10 @@ def check_plan(plan: Plan) -> None:
         _check_border(number, before, after)
 
 
-def _check_box(box: Sequence[int], what: str) -> None:
+def _check_box(box: Sequence[int], name: str) -> None:
     top, left, bottom, right = box
     if not (0 <= top < bottom <= MAX_MAP_SIDE and 0 <= left < right <= MAX_MAP_SIDE):
-        raise ValueError(f"{what}: {tuple(box)} is not a valid (top, left, bottom, right)")
+        raise ValueError(f"{name}: {tuple(box)} is not a valid (top, left, bottom, right)")
 
 
 def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
@@ -122,27 +123,24 @@ def _seen_by(strip: StripPlan, reader: int) -> StripPlan:
 
 def _check_border(number: int, before: StagePlan, after: StagePlan) -> None:
     """Check that a stage reads only what the one before it computes."""
-    made = [
-        (min(box[0] for box in boxes), min(box[1] for box in boxes), max(box[2] for box in boxes),
-         max(box[3] for box in boxes))
+    computed = [
+        reduce(Region.hull, (Region(*box) for box in boxes))
         for boxes in zip(*(tile.outputs for tile in before.tiles), strict=True)
-    ]  # fmt: skip
+    ]
     for index, tile in enumerate(after.tiles):
-        if len(tile.inputs) != len(made):
+        if len(tile.inputs) != len(computed):
             raise ValueError(
-                f"stage {number}, tile {index}: {len(tile.inputs)} inputs, but the stage before has {len(made)} maps"
+                f"stage {number}, tile {index}: {len(tile.inputs)} inputs, but the stage before has "
+                f"{len(computed)} maps"
             )
-        for (top, left, bottom, right), whole, channels in zip(tile.inputs, made, before.channels, strict=True):
-            if top < whole[0] or left < whole[1] or bottom > whole[2] or right > whole[3]:
+        for box, available, channels in zip(tile.inputs, computed, before.channels, strict=True):
+            region = Region(*box)
+            if region.hull(available) != available:
                 raise ValueError(f"stage {number}, tile {index}: it reads more than the stage before computes")
-            _check_bytes(
-                4 * channels * Region(top, left, bottom, right).area,
-                MessageKind.RESULT,
-                f"stage {number}, tile {index}",
-            )
+            _check_bytes(4 * channels * region.area, MessageKind.RESULT, f"stage {number}, tile {index}")
 
 
-def _check_bytes(size: int, kind: MessageKind, what: str) -> None:
-    cap = MAX_PAYLOAD_BYTES[kind]
-    if size > cap:
-        raise ValueError(f"{what} has {size / _MIB:.0f} MiB; at most {cap // _MIB} are allowed")
+def _check_bytes(size: int, kind: MessageKind, name: str) -> None:
+    maximum = MAX_PAYLOAD_BYTES[kind]
+    if size > maximum:
+        raise ValueError(f"{name} has {size / 2**20:.0f} MiB; at most {maximum // 2**20} are allowed")

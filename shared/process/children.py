@@ -51,8 +51,8 @@ def parent_death_prefix(user: str | None = None, *, number: signal.Signals = sig
 def exit_with_parent(parent: int, message: str) -> None:
     """End this process within PARENT_CHECK_PERIOD_S of the end of process `parent`, and log `message`.
 
-    It works without `parent_death_prefix`, and when the parent has ended already. The kernel is told as well: a call
-    into a driver can block all our threads.
+    It works without `parent_death_prefix`, and when the parent has ended already. The kernel also ends this process,
+    as a call into a driver can block all our threads.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):

@@ -27,7 +27,7 @@ class FaultBoundary:
     """Guards the handling of messages."""
 
     def __init__(self) -> None:
-        self._complaints = RateLimit(FAULT_LOG_PERIOD_S)
+        self._log_limit = RateLimit(FAULT_LOG_PERIOD_S)
 
     @contextlib.contextmanager
     def guard(self, subscription: str, topic: str) -> Iterator[None]:
@@ -35,16 +35,16 @@ class FaultBoundary:
         try:
             yield
         except ValidationError as error:
-            self._complain(subscription, "ignored", topic, f"message ignored: {_first_line(error)}")
+            self._log_fault(subscription, "ignored", topic, f"message ignored: {_first_line(error)}")
         except asyncio.QueueFull:
-            self._complain(subscription, "late", topic, "message ignored: too many are waiting already")
+            self._log_fault(subscription, "late", topic, "message ignored: too many are waiting already")
         except DeepThingsError as error:
-            self._complain(subscription, "refused", topic, str(error))
+            self._log_fault(subscription, "refused", topic, str(error))
         except Exception:  # noqa: BLE001  (a bug that one message triggers must not end the process)
-            self._complain(subscription, "failed", topic, "message failed", exc_info=True)
+            self._log_fault(subscription, "failed", topic, "message failed", exc_info=True)
 
-    def _complain(self, subscription: str, kind: str, topic: str, text: str, *, exc_info: bool = False) -> None:
-        if self._complaints.allows((subscription, kind), time.monotonic()):
+    def _log_fault(self, subscription: str, kind: str, topic: str, text: str, *, exc_info: bool = False) -> None:
+        if self._log_limit.allows((subscription, kind), time.monotonic()):
             log.warning("%s: %s", printable(topic), text, exc_info=exc_info)
 
 

@@ -70,11 +70,8 @@ def version_of_wheel(path: Path) -> str:
     """Return the version in a wheel of DeepThings. Raises ConfigurationError for any other file."""
     try:
         with zipfile.ZipFile(path) as wheel:
-            (name,) = [
-                each
-                for each in wheel.namelist()
-                if re.fullmatch(rf"{DISTRIBUTION_NAME}-[^/]*\.dist-info/METADATA", each)
-            ]
+            metadata = re.compile(rf"{DISTRIBUTION_NAME}-[^/]*\.dist-info/METADATA")
+            (name,) = filter(metadata.fullmatch, wheel.namelist())
             with wheel.open(name) as file:
                 headers = BytesHeaderParser().parsebytes(file.read(MAX_METADATA_BYTES))
     except (ValueError, zipfile.BadZipFile) as error:

@@ -78,14 +78,15 @@ class _Stopping:
     def begin(self) -> asyncio.Event:
         """Return the event that is set at the first signal. Call in the task that the second one must cancel."""
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
-        self._follow()
+        self._apply_signals()
         return self._stop
 
     def _on_signal(self) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._follow)
+            self._loop.call_soon_threadsafe(self._apply_signals)
 
-    def _follow(self) -> None:
+    def _apply_signals(self) -> None:
+        """Set the event after a first signal, and cancel the task after a second one. Runs in the event loop."""
         if self.watch.received and not self._stop.is_set():
             self._manager.notify_stopping()
             self._stop.set()

@@ -21,11 +21,11 @@ def find_crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | N
         for second in range(first + 1, len(lines)):
             c, d = lines[second]
             if second == first + 1:
-                common = _folded(a, b, d)
+                common = _folds_back(a, b, d)
             elif first == 0 and second == last:
-                common = _folded(c, d, b)
+                common = _folds_back(c, d, b)
             else:
-                common = _meet(a, b, c, d)
+                common = _touch(a, b, c, d)
             if common:
                 return first, second
     return None
@@ -40,13 +40,13 @@ def are_collinear(corners: Sequence[Corner]) -> bool:
     )
 
 
-def _folded(a: Corner, b: Corner, c: Corner) -> bool:
+def _folds_back(a: Corner, b: Corner, c: Corner) -> bool:
     """Return whether b to c has no length or goes back along a to b."""
     forward = (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1])
     return b in {a, c} or (_turn(a, b, c) == 0 and forward < 0)
 
 
-def _meet(a: Corner, b: Corner, c: Corner, d: Corner) -> bool:
+def _touch(a: Corner, b: Corner, c: Corner, d: Corner) -> bool:
     """Return whether the segments a to b and c to d have a point in common."""
     turns = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
     if turns[0] * turns[1] < 0 and turns[2] * turns[3] < 0:

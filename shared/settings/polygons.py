@@ -23,12 +23,12 @@ def parse_polygon(value: object) -> tuple[Corner, ...]:
 
     Raises ValueError for an invalid polygon: "the mistake; what to do".
     """
-    numbers = [_number(part) for part in _flat(value)]
+    numbers = [_number(part) for part in _flatten(value)]
     if len(numbers) % 2:
         raise ValueError(f"an odd number of numbers ({len(numbers)}); write x,y for each corner")
     corners = list(zip(numbers[::2], numbers[1::2], strict=True))
     if len(corners) > 3 and corners[0] == corners[-1]:
-        del corners[-1]  # drawn until it closed
+        del corners[-1]  # the last corner repeats the first
     _check(corners)
     return tuple(corners)
 
@@ -37,7 +37,7 @@ def parse_polygons(value: object) -> object:
     """Return several polygons unchanged, and a single one as a list."""
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list | tuple) and value and not _several(value):
+    if isinstance(value, list | tuple) and value and not _has_several_polygons(value):
         return [value]
     return value
 
@@ -71,7 +71,7 @@ def polygon_contains(polygon: Polygon, x: float, y: float) -> bool:
     inside = False
     near = SIDE_TOLERANCE * max(max(corner) for corner in polygon)
     for (x1, y1), (x2, y2) in polygon_sides(polygon):
-        if _on_side(x1, y1, x2, y2, x, y, near):
+        if _is_on_side(x1, y1, x2, y2, x, y, near):
             return True
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
             inside = not inside
@@ -88,7 +88,7 @@ def polygon_sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
     return list(pairwise([*polygon, polygon[0]]))
 
 
-def _flat(value: object) -> list[object]:
+def _flatten(value: object) -> list[object]:
     """Return the numbers of all corners in one list, not parsed yet."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
@@ -101,11 +101,11 @@ def _flat(value: object) -> list[object]:
                 raise ValueError(f"a corner has {len(item)} numbers; write two, [x, y]")
             parts += item
         else:
-            parts += _flat(item) if isinstance(item, str) else [item]
+            parts += _flatten(item) if isinstance(item, str) else [item]
     return parts
 
 
-def _several(value: list[object] | tuple[object, ...]) -> bool:
+def _has_several_polygons(value: list[object] | tuple[object, ...]) -> bool:
     """Return whether the items of a list are polygons, not corners or numbers."""
     return any(
         (isinstance(item, str) and item.count(",") > 1)
@@ -122,8 +122,8 @@ def _number(part: object) -> float:
     if not isfinite(number):
         raise ValueError('a part is not a number; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
     if not 0 <= number <= MAX_PICTURE_SIDE:
-        where = "negative" if number < 0 else "larger than any picture"
-        raise ValueError(f"{number:g} is {where}; write parts of the picture from 0 to 1, or pixels")
+        mistake = "negative" if number < 0 else "larger than any picture"
+        raise ValueError(f"{number:g} is {mistake}; write parts of the picture from 0 to 1, or pixels")
     return number
 
 
@@ -148,7 +148,7 @@ def _check(corners: list[Corner]) -> None:
         )
 
 
-def _on_side(x1: float, y1: float, x2: float, y2: float, x: float, y: float, near: float) -> bool:
+def _is_on_side(x1: float, y1: float, x2: float, y2: float, x: float, y: float, near: float) -> bool:
     """Return whether a point is at most `near` away from a side."""
     along, up = x2 - x1, y2 - y1
     length = (along * along + up * up) ** 0.5

@@ -15,7 +15,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def drop_empty_keys(cls, data: Any) -> Any:  # noqa: ANN401  (any content of a file)
-        """Return the data without keys that have no value, as `hooks:` alone."""
+        """Return the data without keys that have no value, such as a lone `hooks:`."""
         if data is None:
             return {}
         if isinstance(data, dict):

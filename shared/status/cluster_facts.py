@@ -35,15 +35,15 @@ class ClusterFacts:
     """Topics with a message that this release does not understand."""
     _messages: dict[str, Message] = field(default_factory=dict)
 
-    def on_message(self, where: str, payload: bytes) -> None:
+    def on_message(self, full_topic: str, payload: bytes) -> None:
         """Store a message; an empty payload clears it."""
-        topic = next((topic for topic in GATEWAY_TOPICS if topic.full_path(prefix=self.prefix) == where), None)
-        names = () if topic else topics.CAMERA_STATS.names_in(where, self.prefix)
+        topic = next((topic for topic in GATEWAY_TOPICS if topic.full_path(prefix=self.prefix) == full_topic), None)
+        names = () if topic else topics.CAMERA_STATS.names_in(full_topic, self.prefix)
         if names and names[0] not in self.cameras and len(self.cameras) >= MAX_REPORTED_CAMERAS:
             return
         stored: dict[str, Any] = self.cameras if names else self._messages
-        key = names[0] if names else where
-        self.unreadable.discard(where)
+        key = names[0] if names else full_topic
+        self.unreadable.discard(full_topic)
         stored.pop(key, None)
         if not payload:
             return
@@ -51,7 +51,7 @@ class ClusterFacts:
             stored[key] = (topic or topics.CAMERA_STATS).message.model_validate_json(payload)
         except ValidationError:
             if len(self.unreadable) < MAX_REPORTED_CAMERAS:
-                self.unreadable.add(where)
+                self.unreadable.add(full_topic)
 
     @property
     def state(self) -> BridgeState | None:

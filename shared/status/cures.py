@@ -33,9 +33,9 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"were lost recently", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
     # cameras: their own errors
     (r"wrong password", "correct user and password in its source:, then reload the configuration"),
-    (r"wants a user and a password", "write them into its source: rtsp://user:password@host/..."),
+    (r"(requires|wants) a user and a password", "write them into its source: rtsp://user:password@host/..."),
     (r"no such path", "correct the path behind the host in its source:"),
-    (r"may not see it", "give this user the permission to view the stream, in the camera itself"),
+    (r"(no permission to|may not) see it", "permit this user to view the stream, in the camera itself"),
     (r"codec not decodable", "set the camera to H.264, or use its sub-stream"),
     (r"same picture for more than", "restart the camera itself"),
     (r"its source has ended|: ended$", "write loop: on to repeat a file"),
@@ -49,15 +49,16 @@ CURE_INCLUDED = re.compile(r"(: |; )(start|restart|set|stop|install|look|check|g
 
 
 def find_cure(problem: str) -> str:
-    """Return what to do, on one line; empty if the text of the problem says it already, or it is not known."""
+    """Return what to do, on one line; empty if the problem's text includes it, or it is not known."""
     camera = re.match(r"(?:frames of )?camera (\S+?):? ", problem)
-    for pattern, found in CURES:
+    for pattern, cure in CURES:
         if re.search(pattern, problem):
-            return _for(found, camera)
+            return _with_name(cure, camera)
     if CURE_INCLUDED.search(problem):
         return ""
-    return _for(TRY_CAMERA, camera) if camera else ""
+    return _with_name(TRY_CAMERA, camera) if camera else ""
 
 
-def _for(text: str, camera: re.Match[str] | None) -> str:
+def _with_name(text: str, camera: re.Match[str] | None) -> str:
+    """Return a cure with the camera's name instead of NAME."""
     return text.replace("NAME", camera[1]) if camera else text

@@ -25,55 +25,55 @@ RETAINED_TIMEOUT_S = 3.0
 """All retained messages come within this time; a topic without one by then has none."""
 
 RETAINED_PAUSE_S = 0.3
-"""After so long without a retained message, there are no more."""
+"""After this long without a retained message, there are no more."""
 
 
-async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGenerator[ClusterFacts, None]:
-    """Yield the facts when all retained messages have come, then again every `again_s`. Raises BrokerError."""
+async def watch_cluster(broker: Address, prefix: str, period_s: float) -> AsyncGenerator[ClusterFacts, None]:
+    """Yield the facts when all retained messages have come, then again every `period_s`. Raises BrokerError."""
     facts = ClusterFacts(prefix)
     try:
         async with aiomqtt.Client(
             broker.host, broker.port, identifier=f"deepthings-status-{new_instance()}",
             protocol=aiomqtt.ProtocolVersion.V5, timeout=STATUS_ANSWER_TIMEOUT_S,
         ) as client:  # fmt: skip
-            came = asyncio.Event()
-            reading = asyncio.create_task(_read(client, facts, came))
+            arrived = asyncio.Event()
+            reading = asyncio.create_task(_read(client, facts, arrived))
             try:
                 for topic in STATUS_TOPICS:  # QoS 0: without acknowledgements, all messages come at once
                     await client.subscribe(topic.full_path(prefix=prefix), qos=0)
-                await _settled(facts, came)
+                await _wait_for_retained(facts, arrived)
                 while True:
                     yield facts
-                    await asyncio.wait([reading], timeout=again_s)
+                    await asyncio.wait([reading], timeout=period_s)
                     if reading.done():
                         reading.result()
             finally:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
     except (aiomqtt.MqttError, OSError, ValueError, OverflowError) as error:
-        raise BrokerError(_sentence(broker, error)) from error
+        raise BrokerError(_error_text(broker, error)) from error
 
 
-async def _read(client: aiomqtt.Client, facts: ClusterFacts, came: asyncio.Event) -> None:
+async def _read(client: aiomqtt.Client, facts: ClusterFacts, arrived: asyncio.Event) -> None:
     async for message in client.messages:
         if isinstance(message.payload, bytes):
             facts.on_message(str(message.topic), message.payload)
         if message.retain:
-            came.set()
+            arrived.set()
 
 
-async def _settled(facts: ClusterFacts, came: asyncio.Event) -> None:
+async def _wait_for_retained(facts: ClusterFacts, arrived: asyncio.Event) -> None:
     """Wait until all retained messages have come."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RETAINED_TIMEOUT_S):
-            while came.is_set() or not facts.complete:
-                came.clear()
+            while arrived.is_set() or not facts.complete:
+                arrived.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(RETAINED_PAUSE_S):
-                        await came.wait()
+                        await arrived.wait()
 
 
-def _sentence(broker: Address, error: BaseException) -> str:
+def _error_text(broker: Address, error: BaseException) -> str:
     if is_refusal(error):
         return (
             f"broker {broker} refuses the connection: {broker_reason(error)}; is it the broker of the home? name the "

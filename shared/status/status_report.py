@@ -71,7 +71,7 @@ class Problem(Message):
     """A problem and its cure."""
 
     what: str
-    cure: str = Field(default="", description="what to do; empty: `what` says it already, or it is not known")
+    cure: str = Field(default="", description="what to do; empty: `what` includes it, or it is not known")
 
 
 class Status(Message):
@@ -159,7 +159,7 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
     """Yield the problems that the gateway reports, then those that a comparison of all messages shows."""
     if facts.health is not None:
         yield from facts.health.problems
-        yield from _silence(facts.health, at)
+        yield from _silence_problems(facts.health, at)
     for name, node in sorted(facts.nodes.nodes.items()) if facts.nodes else ():
         if node.state is State.OFFLINE:
             yield f"edge {name} is offline"
@@ -167,11 +167,11 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
             yield f"edge {name} is refused: {node.reason}"
         elif node.version != gateway.version:
             yield f"edge {name} has release {node.version or 'unknown'}, the gateway {gateway.version or 'unknown'}"
-    for where in sorted(facts.unreadable):
-        yield f"the gateway's message at {where} cannot be read"
+    for topic in sorted(facts.unreadable):
+        yield f"the gateway's message at {topic} cannot be read"
 
 
-def _silence(health: BridgeHealth, at: float) -> Iterator[str]:
+def _silence_problems(health: BridgeHealth, at: float) -> Iterator[str]:
     if at - health.at > GATEWAY_SILENT_AFTER_S:
         minutes = f"{(at - health.at) / 60:.0f} minutes"
         yield f"the gateway has not published for {minutes}, by the clocks of both devices"

@@ -42,11 +42,12 @@ def status_lines(status: Status, width: int) -> Iterator[str]:
 
 
 def _gateway(gateway: GatewayStatus) -> Iterator[str]:
-    how = ", ".join(word for word in (gateway.model, " ".join(filter(None, (gateway.method, gateway.grid)))) if word)
+    method = " ".join(filter(None, (gateway.method, gateway.grid)))
+    model = ", ".join(filter(None, (gateway.model, method)))
     since = f" for {format_duration(gateway.up_s)}" if gateway.up_s is not None else ""
     yield f"gateway  online{since}, release {printable(gateway.release or 'unknown')}, on {printable(gateway.device)}"
-    if how:
-        yield f"model    {printable(how)}"
+    if model:
+        yield f"model    {printable(model)}"
     if gateway.frames_per_s is not None:
         yield (
             f"frames   {gateway.frames_per_s:.1f} a second over the last minute; since it started "

@@ -58,7 +58,7 @@ MAX_PAYLOAD_BYTES = {
     MessageKind.RESULT: 256 * _MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
     MessageKind.STRIPS: 64 * _MIB,  # a few rows and columns of each map
     MessageKind.BORDER: 64 * _MIB,  # at most half of a map
-    MessageKind.SETTINGS: _MIB,  # polygons are the longest part, of at most some hundred corners each
+    MessageKind.SETTINGS: _MIB,  # polygons are the longest part, of at most 200 corners each
     MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Other kinds have no payload."""

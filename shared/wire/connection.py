@@ -32,13 +32,13 @@ ANSWER_TIMEOUT_S = 5.0
 """Requests are answered from memory; a peer that has not begun to answer by then hangs, or is without power."""
 
 SILENT_PEER_TIMEOUT_S = 20
-"""A host that acknowledges nothing for so long is lost; without this, a cut cable is noticed after hours."""
+"""A host that acknowledges nothing for this long is lost; without this, a cut cable is noticed after hours."""
 
 CONNECT_TIMEOUT_S = 5.0
 """A host on the local network that has not answered by then does not exist or is off."""
 
 WAKE_BYTES = 64 * 1024
-"""The kernel's buffer holds a few of these; to wait for more would stall the sender."""
+"""The kernel's buffer holds a few of these; waiting for more would stall the sender."""
 
 JOINED_BYTES = 16 * 1024
 """Smaller buffers are joined before sending: a copy costs less than separate packets."""
@@ -105,14 +105,14 @@ class Connection:
             self._socket.close()
 
     def end_sending(self) -> None:
-        """Shut down sending. To close while the peer sends would discard data that it has not read yet."""
+        """Shut down sending. Closing while the peer sends would discard data that it has not read yet."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     async def discard_until_closed(self, timeout_s: float) -> None:
         """Discard received data until the peer closes or the timeout ends. Raises PeerLostError."""
         discarded = bytearray(WAKE_BYTES)
-        with self._whole_or_closed("did not close"), contextlib.suppress(TimeoutError):
+        with self._closing_on_failure("did not close"), contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while await asyncio.get_running_loop().sock_recv_into(self._socket, discarded):
                     pass
@@ -128,7 +128,7 @@ class Connection:
         prefix = encode_prefix(header.kind, len(encoded), size)
         loop = asyncio.get_running_loop()
         async with self._sending:
-            with self._whole_or_closed("stopped reading"):
+            with self._closing_on_failure("stopped reading"):
                 async with asyncio.timeout(_time_for(size)):
                     for part in _joined([memoryview(prefix + encoded), *buffers]):
                         await loop.sock_sendall(self._socket, part)
@@ -140,7 +140,7 @@ class Connection:
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
-        with self._whole_or_closed("does not answer, or stopped in the middle of a message"):
+        with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
             prefix = bytearray(PREFIX_BYTES)
             async with asyncio.timeout(begin_within_s):
                 await self._receive_into(memoryview(prefix)[:1])
@@ -155,7 +155,7 @@ class Connection:
         return header, payload
 
     @contextlib.contextmanager
-    def _whole_or_closed(self, when_late: str) -> Iterator[None]:
+    def _closing_on_failure(self, when_late: str) -> Iterator[None]:
         """Close the connection on any failure: the start of the next message cannot be found in the stream."""
         if self._closing:
             raise PeerLostError(f"the connection to {self.peer} is closed")
@@ -192,13 +192,14 @@ class Connection:
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
         await self.send(request)
-        return self._checked(await self.receive(ANSWER_TIMEOUT_S), kinds)
+        return self._require_kind(await self.receive(ANSWER_TIMEOUT_S), kinds)
 
     async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
         """Wait for a message of one of `kinds`. Raises ProtocolError for another, with the connection closed."""
-        return self._checked(await self.receive(), kinds)
+        return self._require_kind(await self.receive(), kinds)
 
-    def _checked(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
+    def _require_kind(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
+        """Return the message if it is of one of `kinds`; otherwise close the connection and raise ProtocolError."""
         header, payload = received
         if not isinstance(header, kinds):
             self.close()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S = 120.0
-"""A connection that is idle for so long is closed: a restarted gateway has another address."""
+"""A connection that is idle for this long is closed: a restarted gateway has another address."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""

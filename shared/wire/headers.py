@@ -20,7 +20,6 @@ MAX_WORKERS = 256
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
-
 ByteCount = Count
 TileIndex = Count
 FrameNumber = Count
@@ -44,8 +43,8 @@ class Header(BaseModel):
             return cls.model_validate_json(data)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "header"
-            raise ProtocolError(f"{cls.kind.name}: {where}: {first['msg']}") from error
+            key = ".".join(str(part) for part in first["loc"]) or "header"
+            raise ProtocolError(f"{cls.kind.name}: {key}: {first['msg']}") from error
 
 
 class TaskRef(BaseModel):
@@ -178,7 +177,7 @@ class StripsRequestHeader(Header):
 
 
 class StripsHeader(Header):
-    """Gateway to worker: the requested strips that it has, one giver's after the other's.
+    """Gateway to worker: the requested strips that it has, giver by giver.
 
     `sizes` are their bytes by giver.
     """

@@ -125,6 +125,6 @@ def test_unlimited_and_emulated_devices_do_not_come_into_one_page(unlimited):
     kept = results.read_bytes()
     done = run("bench", "paper", "--quick", "--edges", "1", "--methods", "ftp-wst-s", "--out", str(unlimited[0]))
     assert done.returncode == 2
-    assert f"{unlimited[0]} holds measurements of unlimited devices" in done.stderr
+    assert f"{unlimited[0]} contains measurements of unlimited devices" in done.stderr
     assert "--out" in done.stderr
     assert results.read_bytes() == kept

@@ -94,7 +94,7 @@ async def test_an_edge_that_is_proved_wrong_is_barred_and_works_again_when_it_ha
         await witness.until("their proof", lambda: len(witness.verifications) > proved + 2)
         assert not any(one.wrong for one in witness.verifications[proved:])
     assert "computed tile" in next(one.reason for one in standings if one.barred)
-    assert "the programs were prepared again and have passed their test" in cluster.log("liar")
+    assert "the programs were prepared again and have passed the trial" in cluster.log("liar")
 
 
 async def test_an_edge_that_never_computes_rightly_still_owns_the_frames_of_its_cameras(tmp_path):

@@ -60,7 +60,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
     with rtsp_camera("320", "240", "h264", LOGIN) as good, rtsp_camera("320", "240", "alaw") as deaf:
         wrong = {
             "password": (url(good, login="me:other"), "wrong password"),
-            "nobody": (f"rtsp://{good.address}/camera", "it wants a user and a password"),
+            "nobody": (f"rtsp://{good.address}/camera", "it requires a user and a password"),
             "path": (url(good, path="other"), "no such path (404)"),
             "audio": (url(deaf), "codec not decodable: the stream has no video"),
             "port": (f"rtsp://{LOGIN}@127.0.0.1:9/camera", "not reachable: connection refused"),

@@ -67,8 +67,8 @@ async def test_everything_that_can_be_wrong_has_its_reason():
         wrong = {
             "digest": (url(digest, "stream", "me:other"), "wrong password"),
             "basic": (url(basic, "picture", "me:other"), "wrong password"),
-            "nobody": (f"http://{basic.address}/stream", "it wants a user and a password"),
-            "away": (url(basic, "away"), "it wants a user and a password"),  # ours is not for another host
+            "nobody": (f"http://{basic.address}/stream", "it requires a user and a password"),
+            "away": (url(basic, "away"), "it requires a user and a password"),  # ours is not for another host
             "path": (url(basic, f"{UNSEEN}?token={UNSEEN}"), "no such path (404)"),
             "garbage": (url(digest, "garbage"), "codec not decodable: the data is not a picture"),
             "page": (url(basic, "page"), "codec not decodable: it sends text/html"),

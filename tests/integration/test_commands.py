@@ -139,7 +139,7 @@ def bad_inputs(folder):
         (("demo", "--headless", "--grid", "99x99"), 2, "larger than the map"),
         (("demo", "--headless", "--model", "yolov99"), 2, "unknown model"),
         ((*camera, str(text)), 1, "broken, or not a video"),
-        ((*camera, str(folder / "empty")), 1, "holds no pictures"),
+        ((*camera, str(folder / "empty")), 1, "contains no pictures"),
         (("frobnicate",), 2, "No such command"),
     ]
 

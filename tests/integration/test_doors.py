@@ -192,7 +192,7 @@ async def test_an_edge_that_is_said_to_be_gone_objects_and_goes_on(cluster):
         )
         await witness.until("its loss", lambda: witness.nodes["edge-1"].state is State.OFFLINE)
         await witness.until("its objection", lambda: witness.nodes["edge-1"].state is State.ONLINE, 10)
-    assert cluster.log("edge-1").count("it is corrected") == 1
+    assert cluster.log("edge-1").count("ours is published again") == 1
 
 
 async def test_addresses_that_cannot_be_end_no_edge_that_is_sent_there(cluster):

@@ -78,7 +78,7 @@ def bad_inputs(folder, int8):
     shutil.copy(int8, copy)
     return [
         (("nanodet-g", "nowhere", "--out", "a.onnx"), 1, "nowhere does not exist"),
-        (("nanodet-g", "empty", "--out", "a.onnx"), 1, "holds no pictures"),
+        (("nanodet-g", "empty", "--out", "a.onnx"), 1, "contains no pictures"),
         (("nanodet-g", "broken", "--out", "a.onnx"), 1, "none of the pictures in broken can be read"),
         (("nanodet-g", "file", "--out", "a.onnx"), 1, "broken, or not a video"),
         (("nanodet-g", str(PHOTOS), "--out", "a.tflite"), 2, "it must end in .onnx"),

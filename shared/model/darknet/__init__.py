@@ -45,7 +45,8 @@ class DarknetModel:
 def load_darknet(cfg: Path, weights: Path) -> DarknetModel:
     """Import a network with [region] or [yolo] layers, exactly as Darknet computes it.
 
-    Raises ModelError, with file and line or layer: not readable, not Darknet's, not supported, or not matching.
+    Raises ModelError, with file and line or layer, for files that are unreadable, not Darknet's, not supported, or do
+    not match each other.
     """
     net, sections = read_darknet_config(cfg)
     for section in (net, *sections):

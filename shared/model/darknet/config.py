@@ -21,7 +21,7 @@ MAX_INTEGER = 2**31 - 1
 
 SECTION_ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -62,7 +62,7 @@ class DarknetSection:
         """Return an integer of at least `least`. Without a default the key is required."""
         if default is not None and key not in self.options:
             return default
-        number = self._number(key, self._value(key), _WHOLE, "is not an integer")
+        number = self._number(key, self._value(key), _INTEGER, "is not an integer")
         if number < least:
             raise self.error(f"must be {least} or more", key)
         return int(number)
@@ -76,7 +76,7 @@ class DarknetSection:
     def get_ints(self, key: str) -> tuple[int, ...]:
         """Return a list of integers, separated by commas; the key is required."""
         parts = self._value(key).split(",")
-        return tuple(int(self._number(key, part, _WHOLE, "is not a list of integers")) for part in parts)
+        return tuple(int(self._number(key, part, _INTEGER, "is not a list of integers")) for part in parts)
 
     def get_floats(self, key: str) -> tuple[float, ...]:
         """Return a list of finite numbers, separated by commas; the key is required."""

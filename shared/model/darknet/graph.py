@@ -37,7 +37,7 @@ class DarknetMap:
 
 
 class OnnxGraph:
-    """The model so far. Everything is written into one message at once, as copies of weights are large."""
+    """The model so far. Everything is written directly into its message, because copies of weights are large."""
 
     def __init__(self, image: DarknetMap) -> None:
         self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="deepthings")

@@ -57,13 +57,13 @@ class DarknetWeights:
         per_filter = self._take(columns * filters).reshape(columns, filters)
         kernels = self._take(kernel_count).reshape(shape)
         if not np.isfinite(per_filter).all() or (normalised and (per_filter[3] < 0).any()):
-            raise self._garbage(section)
+            raise self._invalid_numbers(section)
         if normalised:
             kernels, biases = _fold(per_filter, kernels)
         else:
             biases = per_filter[0]
         if not (np.isfinite(kernels).all() and np.isfinite(biases).all()):
-            raise self._garbage(section)
+            raise self._invalid_numbers(section)
         return kernels, biases
 
     def check_all_read(self) -> None:
@@ -88,7 +88,7 @@ class DarknetWeights:
         self._position += count * _FLOAT.itemsize
         return self._bytes[start : self._position].view(_FLOAT)
 
-    def _garbage(self, section: DarknetSection) -> ModelError:
+    def _invalid_numbers(self, section: DarknetSection) -> ModelError:
         return ModelError(
             f"weights {self._path} have invalid numbers for layer {section.number} [{section.kind}]; they are "
             f"damaged, or belong to another cfg than {section.file}"

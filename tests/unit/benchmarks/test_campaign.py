@@ -171,8 +171,8 @@ async def test_every_setting_has_logs_of_its_own_and_the_workload_that_it_names(
 
 @pytest.mark.parametrize(
     ("reason", "text"),
-    [("no root", "holds measurements of emulated devices, and these would be unlimited ones (no root)"),
-     ("", "holds measurements of unlimited devices, and these would be emulated ones; write to another")],
+    [("no root", "contains measurements of emulated devices, and these would be unlimited ones (no root)"),
+     ("", "contains measurements of unlimited devices, and these would be emulated ones; write to another")],
     ids=["unlimited", "emulated"],
 )  # fmt: skip
 async def test_emulated_and_unlimited_devices_are_not_mixed(cluster, tmp_path, reason, text):

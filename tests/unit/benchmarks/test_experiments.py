@@ -95,8 +95,8 @@ def test_what_is_compared_is_there_for_every_finding():
         "latency, MoDNN, 6 devices against 1",
         "latency, FTP-WST-S, 6 devices against 1, devices slowed down to the authors' engine",
         "latency, MoDNN, 6 devices against 1, devices slowed down to the authors' engine",
-        "latency, reuse-aware scheduling, where tiles outnumber devices twice and more",
-        "latency, reuse-aware scheduling, where tiles outnumber devices twice and more, devices slowed down to the "
+        "latency, reuse-aware scheduling, with two or more tiles for each device",
+        "latency, reuse-aware scheduling, with two or more tiles for each device, devices slowed down to the "
         "authors' engine",
         "reuse is never worse than no reuse",
         "largest latency, FTP-WST-S, 6 sources against 1",

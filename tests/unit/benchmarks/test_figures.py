@@ -110,4 +110,4 @@ def test_the_caption_says_how_bytes_were_counted():
     assert captions["bytes"] == "Bytes on the wire, by the interfaces"
     loopback = [measurement(m.setting, interface_bytes=None, shaped=False) for m in results.all]
     captions = {name: caption for name, caption, _ in _figures(Results(results.scope, loopback), None)}
-    assert captions["bytes"] == "Bytes on the wire, by the nodes' own account"
+    assert captions["bytes"] == "Bytes on the wire, as the nodes report them"

@@ -147,7 +147,7 @@ def test_slow_devices_are_compared_with_slow_devices():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "ours", "reached"), [(0.73, "-27 % in the mean", True), (0.75, "-25 % in the mean", False)]
+    ("seconds", "ours", "reached"), [(0.73, "-27 % on average", True), (0.75, "-25 % on average", False)]
 )
 def test_reuse_is_judged_where_tiles_outnumber_devices(seconds, ours, reached):
     measurements = [
@@ -158,7 +158,7 @@ def test_reuse_is_judged_where_tiles_outnumber_devices(seconds, ours, reached):
     finding = find(measurements, "latency, reuse-aware scheduling")
     assert (finding.paper, finding.ours, finding.reached) == ("-27 %", ours, reached)
     spread = f"from {-100 * (1.1 - seconds):+.0f} % to {-100 * (0.9 - seconds):+.0f} % (3x3, 2 devices)"
-    assert finding.remark.startswith(f"{spread}; the edges' own time falls by 0 % in the mean; on one device")
+    assert finding.remark.startswith(f"{spread}; the edges' own time falls by 0 % on average; on one device")
     assert f"latency falls by {100 * (1.1 - seconds):.0f} %" in finding.remark
 
 
@@ -170,15 +170,15 @@ def test_what_reuse_spares_is_told_beside_what_it_gains_and_what_it_does_on_one_
         for method, seconds in (("ftp-wst", 1.0), ("ftp-wst-s", 1.0 - gain * (2 if edges == 1 else 1)))
     ]
     remark = find(measurements, "latency, reuse-aware scheduling").remark
-    assert "the edges' own time falls by 45 % in the mean; " in remark
+    assert "the edges' own time falls by 45 % on average; " in remark
     assert "latency falls by 60 %, its time by 60 %" in remark
     several = [measured for measured in measurements if measured.setting.edges > 1]
-    assert find(several, "latency, reuse-aware scheduling").remark.endswith("time falls by 30 % in the mean")
+    assert find(several, "latency, reuse-aware scheduling").remark.endswith("time falls by 30 % on average")
 
 
 def test_twice_as_many_tiles_as_devices_are_enough():
     pair = [made("ftp-wst", 8, 2.0, grid="4x4"), made("ftp-wst-s", 8, 1.0, grid="4x4")]
-    assert find(pair, "latency, reuse-aware scheduling", Scope(edges=(1, 8))).ours == "-50 % in the mean"
+    assert find(pair, "latency, reuse-aware scheduling", Scope(edges=(1, 8))).ours == "-50 % on average"
     pair = [made("ftp-wst", 5, 2.0), made("ftp-wst-s", 5, 1.0)]
     assert find(pair, "latency, reuse-aware scheduling", Scope(edges=(1, 5))) is None
 

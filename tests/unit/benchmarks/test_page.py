@@ -60,7 +60,7 @@ def test_every_table_stands_alone_between_blank_lines(everything):
 
 def test_every_finding_has_its_row_with_what_was_reached(everything):
     found = paper_findings(campaign_of(Scope()), memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
-    assert tables(everything)["Beside the paper"][2:] == [
+    assert tables(everything)["Compared with the paper"][2:] == [
         [f.figure, f.paper, f.ours, "yes" if f.reached else "**no**", f.remark] for f in found
     ]
     assert {finding.reached for finding in found} == {True, False}

@@ -47,7 +47,7 @@ def test_a_camera_whose_scheme_was_forgotten_is_refused_without_its_password():
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(SourceError, match="holds no pictures"):
+    with pytest.raises(SourceError, match="contains no pictures"):
         open_source(str(tmp_path))
 
 

@@ -64,7 +64,7 @@ def test_the_key_is_one_with_bounds_and_a_description(tmp_path):
     spec = importlib.util.spec_from_file_location(file.stem, file)
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
-    assert made.Picture.model_fields["brightness"].description == "How much brighter the picture is made."
+    assert made.Picture.model_fields["brightness"].description == "Factor by which the picture is made brighter."
     assert made.Picture().brightness == 1
     with pytest.raises(ValidationError):
         made.Picture(brightness=5)

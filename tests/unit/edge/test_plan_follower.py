@@ -41,7 +41,7 @@ class Device:
 
 @pytest.fixture
 async def device(monkeypatch):
-    monkeypatch.setattr(plan_follower, "FIRST_UNREST_S", 0.05)
+    monkeypatch.setattr(plan_follower, "FIRST_REPLACED_PAUSE_S", 0.05)
     device = Device()
     device.follower = PlanFollower(device.adopt)
     running = asyncio.create_task(device.follower.run())

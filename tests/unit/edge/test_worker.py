@@ -127,7 +127,7 @@ async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
     assert set(header.strips) == set(brought) == {1, 7}
     for reader in (1, 7):
         assert WORK.decode_strips(reader, 4, brought[reader]) is not None
-    assert {reader for reader in range(9) if strips._here.get("f", (4, reader))} == {1, 3, 5, 7}
+    assert {reader for reader in range(9) if strips._cache.get("f", (4, reader))} == {1, 3, 5, 7}
 
 
 async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypatch):

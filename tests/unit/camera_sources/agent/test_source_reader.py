@@ -224,7 +224,7 @@ class Camera(LiveSource):
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     """A source is opened again at once."""
-    monkeypatch.setattr(reading, "RETRY_FIRST_S", 1e-6)
+    monkeypatch.setattr(reading, "FIRST_RETRY_S", 1e-6)
 
 
 def watch(camera, **options):
@@ -400,8 +400,8 @@ def test_a_recording_that_does_not_open_hangs_too():
 
 
 def test_a_reader_between_two_openings_does_not_hang_and_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(reading, "RETRY_FIRST_S", 1e6)
-    monkeypatch.setattr(reading, "RETRY_MAX_S", 1e6)
+    monkeypatch.setattr(reading, "FIRST_RETRY_S", 1e6)
+    monkeypatch.setattr(reading, "MAX_RETRY_S", 1e6)
     failed, ended = threading.Event(), threading.Event()
 
     def opening():

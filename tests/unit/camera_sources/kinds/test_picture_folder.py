@@ -51,7 +51,7 @@ def test_a_folder_of_broken_pictures_only_is_an_error(pictures):
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=r"holds no pictures \(.*\.png"):
+    with pytest.raises(SourceError, match=r"contains no pictures \(.*\.png"):
         PictureFolder(tmp_path)
 
 

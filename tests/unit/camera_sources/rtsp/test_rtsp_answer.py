@@ -69,7 +69,7 @@ def test_a_stream_without_video_has_nothing_to_set_up():
     ("method", "status", "reason"),
     [
         ("DESCRIBE", 401, "wrong password"),
-        ("DESCRIBE", 403, "this user may not see it"),
+        ("DESCRIBE", 403, "this user has no permission to see it"),
         ("DESCRIBE", 404, "no such path (404)"),
         ("SETUP", 453, "not enough bandwidth: too many clients are connected to it (453)"),
         ("PLAY", 503, "it is overloaded, or still starting (503)"),

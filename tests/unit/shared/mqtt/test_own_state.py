@@ -51,7 +51,7 @@ async def test_a_state_of_ours_that_others_made_is_published_again(heard, caplog
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert not party.own.differs()
-    assert caplog.text.count("it is corrected") == 1
+    assert caplog.text.count("ours is published again") == 1
 
 
 def test_what_was_retained_of_an_earlier_run_is_no_reason_once_our_own_has_come():

@@ -51,7 +51,7 @@ def test_every_field_of_the_blueprint_is_in_the_table():
     cells = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
     named = {name for cell in cells for name in cell.replace(", Not", "|Not").split("|")}
     assert named == {field["name"] for field in blueprint["input"].values()}
-    assert f"{blueprint['input']['cooldown']['default']} unless told otherwise" in table
+    assert f"{blueprint['input']['cooldown']['default']} by default" in table
 
 
 def test_every_input_of_the_blueprint_is_used():
