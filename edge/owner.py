@@ -221,12 +221,9 @@ class Owner:
 
         Return None when no task can be computed now, or the worker has another plan.
         """
-        while self._follows(work):
-            scheduled = self.queue.take_task(time.monotonic(), reuses=work.reuses)
-            if scheduled is None:
-                return None
+        while self._follows(work) and (scheduled := self.queue.take_task(time.monotonic(), reuses=work.reuses)):
             assignment = self._assignment(work, scheduled)
-            if assignment is not None:
+            if assignment is not None:  # else its frame has ended meanwhile
                 return assignment
         return None
 

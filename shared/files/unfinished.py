@@ -54,7 +54,7 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
     try:
         with held_signals():  # or one that ends the process could come between the folder and its removal
             folder = Path(
-                tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=place)
+                tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=base)
             )
         yield folder
     finally:
