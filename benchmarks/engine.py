@@ -3,7 +3,7 @@
 The workload is the paper's: YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times are
 from rounds in which all constructions take turns in one process, memory from a new process for each.
 
-    .venv/bin/python benchmarks/engine.py [--rounds N] [--model FILE ...] [--markdown]
+    .venv/bin/python benchmarks/engine.py [--rounds N] [--model FILE ...]
 """
 
 from __future__ import annotations
