@@ -25,7 +25,7 @@ from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
-from shared.cli import cli
+from shared.cli.command_group import cli
 from shared.cli.service_command import uninstall
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics

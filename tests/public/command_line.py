@@ -24,7 +24,8 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.plan_report.plan_figures import PlanReport
 from gateway.quantization.agreement import Agreement
 from gateway.quantization.int8 import Quantised
-from shared.cli import cli, main
+from shared.cli import main
+from shared.cli.command_group import cli
 from shared.errors import (
     BrokerError,
     ConfigurationError,

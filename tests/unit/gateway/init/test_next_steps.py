@@ -7,7 +7,7 @@ import pytest
 
 from gateway.init import answers
 from gateway.init.next_steps import ThisDevice, next_steps
-from shared.cli import cli
+from shared.cli.command_group import cli
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 DEVICE = ThisDevice("192.168.1.10", "deepthings", "/home/pi/deepthings/.venv/bin/deepthings", "scripts/deepthings")

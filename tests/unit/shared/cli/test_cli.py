@@ -8,7 +8,8 @@ import click
 import pytest
 
 from shared import cli
-from shared.cli import COMMANDS, main
+from shared.cli import main
+from shared.cli.command_group import COMMANDS
 from shared.process.lifecycle import installed_version
 
 
