@@ -157,8 +157,11 @@ def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
             assert task is not None
             cancels.append(partial(loop.call_soon_threadsafe, task.cancel))
-            if received:
-                raise asyncio.CancelledError
-            return await make()
+            try:
+                if received:
+                    raise asyncio.CancelledError
+                return await make()
+            finally:
+                cancels.clear()  # the loop is closed next, and calls on a closed one raise
 
         return asyncio.run(cancellable())

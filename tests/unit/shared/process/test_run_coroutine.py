@@ -69,3 +69,25 @@ def test_a_signal_that_comes_while_it_runs_cancels_the_coroutine_and_ends_the_pr
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (ended.value.code, steps) == (128 + signal.SIGTERM, ["cleaned up"])
+
+
+def test_a_signal_that_comes_when_the_loop_is_closed_ends_the_process_all_the_same():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    exit_cleanly_on_signal()
+
+    async def work():
+        loop = asyncio.get_running_loop()
+        close = loop.close
+
+        def close_then_signal():
+            close()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.close = close_then_signal
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_coroutine(work)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 128 + signal.SIGTERM
