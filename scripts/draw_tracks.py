@@ -16,7 +16,6 @@ import numpy as np
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.models.detection import Detector
 from gateway.observation.tracking.tracker import Tracker
 from gateway.observation.tracking.tracks import TrackerSettings
 from gateway.planning.partitioned import PartitionedModel, TiledHead
@@ -35,7 +34,7 @@ def main() -> None:
     """Write the file that the command line names."""
     source = open_source(str(FOOTAGE))
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL), Grid(1, 1))
-    head, detector = TiledHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
+    head, detector = TiledHead(partitioned, 1), partitioned.detector(1)
     tracker, paths, boxes = Tracker(TrackerSettings()), defaultdict(list), {}
     for number, picture in enumerate(source.pictures()):
         height, width = picture.shape[:2]

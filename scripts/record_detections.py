@@ -12,7 +12,6 @@ from pathlib import Path
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
@@ -26,7 +25,7 @@ def main() -> None:
     source = open_source(str(FOOTAGE))
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL), Grid(1, 1))
     head = TiledHead(partitioned, THREADS)
-    detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(THREADS))
+    detector = partitioned.detector(THREADS)
     preparation = partitioned.spec.preprocessing
     frames = []
     for picture in source.pictures():

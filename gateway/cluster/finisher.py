@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.trust.attribution import find_faults
 from gateway.cluster.trust.verification import VerificationFolder, Verifier, fetch_picture
-from gateway.models.detection import DetectionResult, Detector
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.verification import VerificationResult
     from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
+    from shared.detection.detector import DetectionResult
     from shared.model.arrays import Pixels
     from shared.network.addresses import Address
     from shared.wire.connection import WireTraffic
@@ -64,7 +64,7 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._has_outcome = has_outcome
-        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(options.threads))
+        self._detector = partitioned.detector(options.threads)
         self._verifier = Verifier(partitioned, options.verify_every, options.threads)
         self._pictures = VerificationFolder(options.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")

@@ -12,7 +12,6 @@ from camera_sources.kinds.picture_folder import read_picture
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
-from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.cli.common_options import json_option, threads_option
 from shared.errors import ConfigurationError
@@ -46,7 +45,7 @@ def command(
     """Detect objects in IMAGE..., tile by tile, as a cluster would."""
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
     head = TiledHead(partitioned, threads)
-    detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(threads))
+    detector = partitioned.detector(threads)
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
     if out is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from gateway.models.decoding.metadata import read_metadata
 from gateway.models.identification import identify
+from gateway.models.metadata import read_metadata
 from gateway.models.untileable import refuse_without_convolution
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
@@ -18,7 +18,7 @@ from shared.model.loading import describe_network, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, read_spec
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Shapes
+    from shared.detection.decoding.family import Shapes
     from shared.ftp.grid import Grid
     from shared.model.network import Network
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.models.decoding.anchors import DARKNET
-from gateway.models.decoding.family import shapes_of
-from gateway.models.decoding.labels import usual_labels
-from gateway.models.decoding.metadata import read_metadata
-from gateway.models.decoding.recognition import choose_family, classes_of, families_of, named_decoder, output_shapes
+from gateway.models.metadata import read_metadata
 from gateway.models.probe import run_probe
+from shared.detection.decoding.anchors import DARKNET
+from shared.detection.decoding.family import shapes_of
+from shared.detection.decoding.labels import usual_labels
+from shared.detection.decoding.recognition import choose_family, classes_of, families_of, named_decoder, output_shapes
 from shared.errors import ModelError
 from shared.model.first_layers import first_layers
 from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing
@@ -18,8 +18,8 @@ from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing
 if TYPE_CHECKING:
     import onnx
 
-    from gateway.models.decoding.family import Family, Shapes
-    from gateway.models.decoding.metadata import Metadata
+    from gateway.models.metadata import Metadata
+    from shared.detection.decoding.family import Family, Shapes
     from shared.model.first_layers import FirstLayers
     from shared.model.network import Network
 

@@ -12,7 +12,7 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import onnx
 
-    from gateway.models.decoding.family import InputSize, Outputs
+    from shared.detection.decoding.family import InputSize, Outputs
     from shared.model.arrays import Pixels
     from shared.model.network import Network
     from shared.model.spec import Preprocessing

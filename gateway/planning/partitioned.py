@@ -10,10 +10,12 @@ import numpy as np
 
 from gateway.models.catalogue import Model, choose_cut
 from gateway.planning.methods import Method, stages_of
+from shared.detection.decoding.recognition import output_shapes
+from shared.detection.detector import Detector
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine, normalise
-from shared.errors import CutError
+from shared.errors import CutError, ModelError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
 from shared.ftp.cuts import deepest_cut
@@ -117,6 +119,14 @@ class PartitionedModel:
             return None
         tail = tail_model(self.model.proto, self.model.network, self.cut)
         return NetworkSession(tail.SerializeToString(), threads)
+
+    def detector(self, threads: int) -> Detector:
+        """Return the detector for the maps at the cut. Raises ModelError when no decoder reads the outputs."""
+        model = self.model
+        if model.unreadable:
+            raise ModelError(model.unreadable)
+        outputs = model.outputs or output_shapes(model.network)
+        return Detector(model.spec, model.network.input_size, outputs, self.cut, self.tail(threads))
 
 
 class TiledHead:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
@@ -47,7 +46,7 @@ def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels
 
 def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
     partitioned = PartitionedModel.of(model, Grid(1, 1))
-    head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
+    head, detector = WholeHead(partitioned, 1), partitioned.detector(1)
 
     def detect(picture: Pixels) -> tuple[DetectedObject, ...]:
         letterbox = Letterbox.for_picture(picture.shape, model.network.input_size, model.spec.preprocessing)

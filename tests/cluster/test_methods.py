@@ -11,7 +11,6 @@ import pytest
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.models.detection import Detector
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
@@ -38,7 +37,7 @@ STRIPS_BYTES = 100_000
 def expected():
     """What the whole network sees in the clip's picture of a number, in this process."""
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
-    head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
+    head, detector = WholeHead(partitioned, 1), partitioned.detector(1)
     pictures = list(open_source(str(FOOTAGE)).pictures())
 
     @cache

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from gateway.models.decoding.anchors import decode
+from shared.detection.decoding.anchors import decode
 from shared.model.darknet import load_darknet
 from shared.model.spec import ModelSpec
 from tests import darknet_files

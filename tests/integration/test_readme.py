@@ -23,10 +23,10 @@ from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_se
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
-from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
 from shared.cli.command_group import cli
 from shared.cli.service_command import uninstall
+from shared.detection.decoding.recognition import FAMILIES
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic, Writer

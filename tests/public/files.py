@@ -33,11 +33,11 @@ from gateway.configuration.schema import configuration_schema
 from gateway.init.documents import SCHEMA_FILE_NAME
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.models.catalogue import built_in_models
-from gateway.models.decoding.recognition import FAMILIES
 from gateway.observation.scene_store import SceneStore
 from gateway.retained.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import hold_folder
+from shared.detection.decoding.recognition import FAMILIES
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.program_manifest import MANIFEST_FILE
 from shared.engine.program_manifest import PROGRAM_FORMAT as PREPARED_FORMAT

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from gateway.models.decoding import decode
-from gateway.models.decoding.recognition import FAMILIES, choose_family, families_of
+from shared.detection.decoding import decode
+from shared.detection.decoding.recognition import FAMILIES, choose_family, families_of
 from shared.model.spec import ModelSpec
 
 DOCS = Path(__file__).parents[3] / "docs"

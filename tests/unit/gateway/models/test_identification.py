@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from gateway.models.catalogue import open_model
-from gateway.models.decoding.recognition import FAMILIES
-from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, WholeHead
+from shared.detection.decoding.recognition import FAMILIES
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
@@ -29,7 +28,7 @@ NAMES = str({0: "cat", 1: "dog"})
 
 def detector_behind(partitioned):
     """The detector of everything behind the cut."""
-    return Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
+    return partitioned.detector(1)
 
 
 def table(rows, width, filling, *, first):

@@ -1,0 +1,106 @@
+"""Detects the objects in a picture from the maps at the cut: tail, decoding, suppression."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.detection.decoding import decode
+from shared.detection.decoding.labels import class_label
+from shared.detection.decoding.recognition import family_of
+from shared.detection.suppression import best_candidates, suppress
+from shared.errors import ModelError
+from shared.finite import all_finite
+from shared.payloads.cluster import DetectedObject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.detection.decoding import Candidates
+    from shared.detection.decoding.family import InputSize, Shapes
+    from shared.engine.sessions import NetworkSession
+    from shared.model.arrays import FeatureMap
+    from shared.model.letterbox import Letterbox
+    from shared.model.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionResult:
+    """The objects of one frame, best first, and the time that decoding and suppression took."""
+
+    objects: tuple[DetectedObject, ...]
+    decode_ms: float
+
+
+class Detector:
+    """Runs everything behind the cut. Not thread-safe."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        input_size: InputSize,
+        outputs: Shapes,
+        cut: Sequence[str],
+        tail: NetworkSession | None = None,
+    ) -> None:
+        """Choose the decoder. `input_size`: (height, width) of the network's input; `outputs`: shapes by name.
+
+        `cut` names the maps that detect() gets; `tail` runs the layers behind them, None when there are none.
+        Raises ModelError when no decoder reads the outputs.
+        """
+        self._spec = spec
+        self._cut = cut
+        self._tail = tail
+        self._input_size = input_size
+        self._has_warned = False
+        self._overlapping = family_of(outputs, input_size, spec).overlapping
+
+    def detect(self, maps: list[FeatureMap], letterbox: Letterbox) -> DetectionResult:
+        """Return the objects for maps at the cut, float32 (1, C, H, W); `letterbox` is the place in the input.
+
+        Raises ModelError when an output is not finite: that must not look like an empty picture.
+        """
+        outputs = dict(zip(self._cut, maps, strict=True))
+        if self._tail is not None:
+            outputs = self._tail.run(outputs)
+        if not all_finite(outputs.values()):
+            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers; the frame is dropped")
+        decoding = time.monotonic()
+        candidates = decode(outputs, self._input_size, self._spec)
+        if candidates.invalid_count and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "model %s: %s of its candidates have invalid boxes or scores and are dropped; check its description "
+                "(logged once)",
+                self._spec.name, candidates.invalid_count,
+            )  # fmt: skip
+        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_candidates(candidates)
+        objects = self._objects(candidates, kept, letterbox)
+        return DetectionResult(objects, (time.monotonic() - decoding) * 1e3)
+
+    def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
+        boxes = letterbox.to_image(candidates.boxes[kept])
+        objects = []
+        for number, box in zip(kept, boxes.tolist(), strict=True):
+            left, top, right, bottom = (round(value, 1) for value in box)
+            if right <= left or bottom <= top:  # outside of the picture, or thinner than the rounding
+                continue
+            width, height = letterbox.image_width, letterbox.image_height
+            objects.append(
+                DetectedObject(
+                    label=class_label(int(candidates.classes[number]), self._spec.labels),
+                    score=round(float(candidates.scores[number]), 4),
+                    box=(left, top, right, bottom),
+                    box_rel=(
+                        round(left / width, 5),
+                        round(top / height, 5),
+                        round(right / width, 5),
+                        round(bottom / height, 5),
+                    ),
+                )
+            )
+        return tuple(objects)
