@@ -25,7 +25,7 @@ from shared.wire.headers import (
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
     from shared.model.arrays import Array
@@ -72,9 +72,15 @@ class DataPlane:
         await self._server.run()
 
     def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
-        """Serve these programs and no others; return their hashes and sizes, in order."""
-        self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
-        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
+        """Serve these programs, too; return their hashes and sizes, in order."""
+        offered = {hashlib.sha256(program).hexdigest(): program for program in programs}
+        self._programs |= offered
+        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in offered.items()]
+
+    def keep_programs(self, needed: Iterable[str]) -> None:
+        """Serve only the programs with these hashes from now on."""
+        kept = set(needed)
+        self._programs = {sha256: program for sha256, program in self._programs.items() if sha256 in kept}
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:

@@ -101,7 +101,9 @@ class Membership:
         return tuple(
             name
             for name, member in sorted(self._members.items())
-            if self.online(name) is not None and member.stats is not None and member.stats.epoch == epoch
+            if self.online(name) is not None
+            and member.stats is not None
+            and epoch in {member.stats.epoch, *member.stats.also}
         )
 
     def unreached(self, node: str) -> tuple[UnreachedPeer, ...]:

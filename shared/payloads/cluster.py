@@ -10,7 +10,18 @@ from pydantic import Field
 from shared.logs.printable import printable
 from shared.network.hosts import is_loopback
 from shared.payloads.base import Message
-from shared.payloads.fields import Count, Host, Milliseconds, Name, PictureBox, Port, Rate, RelativeBox, ShortText
+from shared.payloads.fields import (
+    Count,
+    DurationSeconds,
+    Host,
+    Milliseconds,
+    Name,
+    PictureBox,
+    Port,
+    Rate,
+    RelativeBox,
+    ShortText,
+)
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.payloads.versions import MAX_UNDERSTOOD_PROTOCOLS
 
@@ -214,6 +225,7 @@ class NodeStats(Message):
 
     node: Name
     epoch: Count = 0
+    also: tuple[Count, ...] = Field(default=(), max_length=16, description="further plans that it is ready for")
     tiles: TileCounts
     bytes: NodeTraffic
     cameras: tuple[Name, ...] = Field(default=(), max_length=MAX_CAMERAS_PER_EDGE)
@@ -268,6 +280,9 @@ class TaskAnnouncement(Message):
     waiting: Count
     overdue: Count = 0
     near: dict[Name, Count] = Field(default_factory=dict, max_length=1000)
+    within_s: DurationSeconds | None = Field(
+        default=None, description="only for nodes that compute a task in less time; null: for all"
+    )
     opened: FrameInfo | None = Field(default=None, description="the new frame of these tasks")
     given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
         default_factory=dict, max_length=1000, description="frames that have waited too long for their outcome"
@@ -282,8 +297,15 @@ class StealRequest(Message):
 
     node: Name
     epoch: Count
+    also: tuple[Count, ...] = Field(default=(), max_length=16, description="further plans that it is ready for")
     missed: Name | None = Field(default=None, description="the victim of the last grant, which had no task left")
     idle: bool = Field(default=True, description="false: a tile is being computed meanwhile")
+
+
+class Helpers(Message):
+    """The nodes that have been idle recently, and the seconds that each needs for a whole frame; 0: not known."""
+
+    seconds: dict[Name, DurationSeconds] = Field(default_factory=dict, max_length=1000)
 
 
 class Grant(Message):

@@ -51,6 +51,10 @@ def check_stage(stage: StagePlan) -> None:
 def check_plan(plan: Plan) -> None:
     """Check the stages together, and the sizes of messages."""
     height, width = plan.input
+    if plan.detector is not None:
+        _check_whole(plan)
+    elif not all(stage.channels for stage in plan.stages):
+        raise ValueError("a stage without outputs needs a detector")
     counts = sorted({len(stage.tiles) for stage in plan.stages})
     if len(counts) > 1:
         raise ValueError(f"all stages must have the same number of tiles; they have {counts}")
@@ -66,6 +70,14 @@ def check_plan(plan: Plan) -> None:
         _check_border(number, before, after)
 
 
+def _check_whole(plan: Plan) -> None:
+    """Check a plan of whole frames."""
+    if len(plan.stages) != 1 or len(plan.stages[0].tiles) != 1 or plan.stages[0].reusing:
+        raise ValueError("a plan with a detector must have a single stage of one tile")
+    if plan.stages[0].tiles[0].inputs[0] != (0, 0, *plan.input):
+        raise ValueError("the tile of a plan with a detector must read the whole input")
+
+
 def _check_box(box: Sequence[int], name: str) -> None:
     top, left, bottom, right = box
     if not (0 <= top < bottom <= MAX_MAP_SIDE and 0 <= left < right <= MAX_MAP_SIDE):
@@ -79,7 +91,7 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
         raise ValueError(
             f"tile {index}: {len(tile.inputs)} inputs; all tiles must have the same number, and at least one"
         )
-    if not tile.outputs or len(tile.outputs) != len(stage.channels):
+    if len(tile.outputs) != len(stage.channels):
         raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, but channels of {len(stage.channels)}")
     if len(tile.pads) != len(first.pads):
         raise ValueError(f"tile {index}: {len(tile.pads)} pads; all tiles must have the same number")

@@ -35,6 +35,7 @@ class MessageKind(IntEnum):
     OUTCOME = 4
     REPORT = 5
     CONTROL = 6
+    OFFER = 7
     TAKE = 10
     TILE = 11
     RESULT = 12

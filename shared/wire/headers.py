@@ -70,13 +70,15 @@ class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
-    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them.
+    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
+    send OFFER.
     """
 
     kind = MessageKind.CAMERA
     camera: Name
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
+    offers: bool = False
 
 
 class FrameHeader(Header):
@@ -84,6 +86,12 @@ class FrameHeader(Header):
 
     kind = MessageKind.FRAME
     info: FrameInfo
+
+
+class OfferHeader(Header):
+    """Camera agent to edge: a picture waits for a READY. Sent again after each READY."""
+
+    kind = MessageKind.OFFER
 
 
 class ReadyHeader(Header):
@@ -120,12 +128,14 @@ class ReportHeader(Header):
 class ControlHeader(Header):
     """Edge to camera agent: turns detection on or off, and limits frames a second (None: as in the settings).
 
-    `look`: frames are needed now even without motion, as the gateway does not know the scene.
+    `look`: frames are needed now even without motion, as the gateway does not know the scene. `offers`: the agent must
+    send an OFFER for a picture that waits, because no READY comes without one.
     """
 
     kind = MessageKind.CONTROL
     detect: bool = True
     look: bool = False
+    offers: bool = False
     fps: float | None = Field(default=None, gt=0, le=240)
 
 
@@ -204,9 +214,10 @@ class BorderHeader(Header):
 class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
-    Then follow the strips that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs`
-    multiply-accumulate operations took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's
-    own. With an `error` there is no payload: the worker could not compute the tile.
+    For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
+    that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
+    took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's own. With an `error` there is
+    no payload: the worker could not compute the tile.
     """
 
     kind = MessageKind.RESULT
@@ -216,6 +227,7 @@ class ResultHeader(Header):
     worker: Name
     tile: TileIndex
     shapes: tuple[tuple[Count, Count, Count, Count], ...] = Field(max_length=64)
+    objects: Count | None = None
     strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=MAX_NEIGHBOURS)
     compute_ms: Milliseconds
     macs: Count = 0
@@ -286,7 +298,7 @@ class RefusedHeader(Header):
 HEADERS: dict[MessageKind, type[Header]] = {
     header.kind: header
     for header in (
-        CameraHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
+        CameraHeader, OfferHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
         SettingsRequestHeader, SettingsHeader, AbsentHeader, RefusedHeader,
