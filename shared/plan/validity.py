@@ -54,6 +54,8 @@ def check_plan(plan: Plan) -> None:
     counts = sorted({len(stage.tiles) for stage in plan.stages})
     if len(counts) > 1:
         raise ValueError(f"all stages must have the same number of tiles; they have {counts}")
+    if len(plan.stages) > 1 and not all(stage.channels for stage in plan.stages):
+        raise ValueError("a whole network is a single stage")
     if len(plan.stages) > 1 and any(stage.reusing for stage in plan.stages):
         raise ValueError("strips can be reused within a single stage only")
     pixel_bytes = 3 * np.dtype(plan.pixels).itemsize
@@ -79,7 +81,8 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
         raise ValueError(
             f"tile {index}: {len(tile.inputs)} inputs; all tiles must have the same number, and at least one"
         )
-    if not tile.outputs or len(tile.outputs) != len(stage.channels):
+    whole = len(stage.tiles) == 1 and not stage.reusing and not stage.channels and not tile.outputs
+    if (not tile.outputs and not whole) or len(tile.outputs) != len(stage.channels):
         raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, but channels of {len(stage.channels)}")
     if len(tile.pads) != len(first.pads):
         raise ValueError(f"tile {index}: {len(tile.pads)} pads; all tiles must have the same number")
