@@ -114,6 +114,7 @@ class EdgeNode:
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
         self._plans = PlanFollower(self._adopt_plans)
         self._preferred = 0
+        self._mean_frames = 0.0
         self._requested_trial = self._passed_trial = 0
         self._computes_correctly = True
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
@@ -251,6 +252,7 @@ class EdgeNode:
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
             tiles_per_s=self._rate.rate_at(time.monotonic(), self._worker.own + self._worker.stolen),
+            frames=self._mean_frames,
             load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
             threads=self._config.threads,
@@ -265,7 +267,9 @@ class EdgeNode:
         published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
-            stats, now = self._stats(), time.monotonic()
+            now = time.monotonic()
+            self._mean_frames = round(self._owner.tasks.under_way.take_mean(now), 2)
+            stats = self._stats()
             same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)

@@ -166,6 +166,10 @@ class Home:
         """Count a frame that was published or dropped."""
         self._health.on_frame_ended(camera, outcome, time.monotonic())
 
+    async def on_plan_changed(self) -> None:
+        """Publish the gateway's information again, which contains the plan."""
+        await self._publish_info()
+
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster at `bridge/event`."""
         self._put_event(BridgeEvent(type=kind, name=name, reason=reason, at=time.time()))

@@ -18,7 +18,7 @@ from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
-from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
@@ -48,7 +48,7 @@ class Gateway:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._options = options
         model = open_model(options.model, options.weights)
-        self._partitioned = PartitionedModel.of(model, options.grid_for(1), options.cut, options.method)
+        self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
@@ -77,7 +77,7 @@ class Gateway:
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
-        self._cluster = Cluster(options, model, self._partitioned, self._data, planes, members, self._home)
+        self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
@@ -103,11 +103,11 @@ class Gateway:
                 await self._run_parts(broker, stop)
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
-        stage = self._partitioned.stage
-        log.info(
-            "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
-            self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
-        )  # fmt: skip
+        for partitioned in self._partitions:
+            stage = partitioned.stage
+            division = "whole" if stage.whole else f"up to {','.join(stage.cut)} in {stage.grid} tiles"
+            log.info("gateway: %s, %s layers %s", partitioned.spec.name, len(stage.layers), division)
+        log.info("gateway: data plane %s", self._data.address)
         await run_together(
             self._data.run(),
             self._cluster.run(stop),

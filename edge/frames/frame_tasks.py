@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.frames.owned_plan import OwnedPlan
+from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
 from edge.tasks.task import AvailableTasks, Taker, Task
 from shared.mqtt import topics
@@ -68,6 +69,7 @@ class FrameTasks:
         self._others: set[str] = set()
         self._helpers: dict[str, float] = {}
         self.intake = Intake()
+        self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
 
@@ -107,27 +109,38 @@ class FrameTasks:
 
     def keep_frame(self, owned: OwnedFrame) -> None:
         """Keep a frame whose tasks the gateway shares out, and announce it."""
-        self._frames[owned.info.frame] = owned
+        self._keep(owned)
         self.announce(owned.plan, opened=owned.info)
+
+    def _keep(self, owned: OwnedFrame) -> None:
+        self._frames[owned.info.frame] = owned
+        self.under_way.change(len(self._frames), time.monotonic())
 
     def add_frame(self, owned: OwnedFrame) -> None:
         """Queue the tasks of a frame, and announce them to the nodes that may take some."""
         plan, info = owned.plan, owned.info
-        self._frames[info.frame] = owned
+        self._keep(owned)
         plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
         hold_s = plan.hold_s(self._idle_helpers)
         if hold_s:
             owned.held_until = owned.opened_at + hold_s
             asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
-        if self._idle_helpers or not (plan.work.finds_objects and self.computes_here):
+        if self._may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
             self.announce(plan, opened=info)
         else:  # nobody else would take it; the gateway learns of it from its result
             self._on_change()
 
+    def _may_be_helped(self, plan: OwnedPlan) -> bool:
+        """Return whether an idle node would end the last waiting frame sooner than this one."""
+        limit_s = plan.limit_s(time.monotonic())
+        return any(limit_s is None or seconds < limit_s for seconds in self._idle_helpers.values())
+
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
         self.drop_tasks(frame)
-        return self._frames.pop(frame, None)
+        owned = self._frames.pop(frame, None)
+        self.under_way.change(len(self._frames), time.monotonic())
+        return owned
 
     def drop_tasks(self, frame: str) -> None:
         """Remove the tasks of a frame that is given up. A running computation is not interrupted."""
@@ -361,7 +374,7 @@ class FrameTasks:
         message = TaskAnnouncement(
             node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
             overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
-            unfit=dict(available.unfit),
+            unfit=dict(available.unfit), within_s=None if plan is None else plan.limit_s(time.monotonic()),
         )  # fmt: skip
         if plan is not None:
             plan.announced_overdue = available.overdue

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import time
 from typing import TYPE_CHECKING
 
+from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.collector import Assembly, Receipt
-from gateway.cluster.coordinator import Coordinator, Match
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.nodes_publisher import NodesPublisher
@@ -18,19 +17,17 @@ from gateway.cluster.replanning import Replanner
 from gateway.cluster.running_plans import RunningPlan, RunningPlans
 from gateway.cluster.sharing_service import SharingService
 from gateway.cluster.speeds import NodeSpeeds
+from gateway.cluster.stealing_service import StealingService
 from gateway.cluster.trust.barring import Barring
-from gateway.cluster.victims import VICTIM_POLICIES
 from shared.engine.arena import release_freed_memory
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
     MAX_REASON_LENGTH,
-    Grant,
     Nodes,
     NodeState,
     NodeStats,
     State,
-    StealRequest,
     TaskAnnouncement,
     TileDone,
 )
@@ -82,7 +79,6 @@ class Cluster:
         self._members = members
         self._listener = listener
         self._speeds = NodeSpeeds()
-        self._coordinator = Coordinator(VICTIM_POLICIES[options.policy], self._seconds_of)
         self._barring = Barring(
             members, self._on_barred,
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
@@ -91,7 +87,11 @@ class Cluster:
         self._sharing = SharingService(members, data.traffic, options.frames_at_once, self._barring.may_compute)
         self._replanner = Replanner(options, model, members, self._speeds)
         self._plans = RunningPlans(options, data, bus, members)
-        self._offer(partitions)
+        self._stealing = StealingService(
+            options.policy, self._plans, bus, members, self._speeds, self._barring.may_compute
+        )
+        whole, *others = self._offer(partitions)
+        self._automatic = AutomaticPlans(whole, next(iter(others), None), self._plans, members, self._speeds)
         self._endings = FrameEndings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
             options,
@@ -111,7 +111,7 @@ class Cluster:
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
-        bus.on(topics.STEAL, self._on_steal)
+        bus.on(topics.STEAL, lambda _, request: self._stealing.on_request(request))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`, and then until all frames have an outcome."""
@@ -128,6 +128,7 @@ class Cluster:
         """Publish the plan again: called after each (re)connect to the cluster's broker, which may have lost it."""
         self._members.expect_all_nodes(time.monotonic())
         await self._plans.publish()
+        await self._stealing.republish_helpers()
         self.publish_nodes_soon()
 
     def publish_nodes_soon(self) -> None:
@@ -168,11 +169,13 @@ class Cluster:
 
     # the plan
 
-    def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> None:
-        """Offer these plans instead of the ones before, whose frames are finished by them."""
-        for running in self._plans.offer(partitions):
+    def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
+        """Offer these plans instead of the ones before, whose frames are finished by them; return them."""
+        offered = self._plans.offer(partitions)
+        for running in offered:
             if running.plan.distribution is Distribution.SHARING:
                 self._sharing.add_plan(running.plan, nodes)
+        return offered
 
     async def _replan(self) -> None:
         """Follow the present devices, for a method whose plan is made for each of them."""
@@ -183,15 +186,8 @@ class Cluster:
 
     def _retire_plans(self) -> None:
         for epoch in self._plans.retire(time.monotonic()):
-            self._coordinator.forget_plan(epoch)
+            self._stealing.forget_plan(epoch)
             self._sharing.forget_plan(epoch)
-
-    def _seconds_of(self, node: str, epoch: int) -> float:
-        """Return what a node needs for a whole frame of a plan; 0 if that is not known, or its frames have tiles."""
-        running, speed = self._plans.get(epoch), self._speeds.speed_of(node)
-        if running is None or running.plan.detector is None or speed is None:
-            return 0.0
-        return running.plan.stages[0].tiles[0].macs / speed
 
     # edges
 
@@ -209,7 +205,7 @@ class Cluster:
         if self._members.online(name) is not None:
             self._barring.publish_standing(name)
         if node.state is State.OFFLINE:
-            self._coordinator.forget_node(name)
+            self._stealing.forget_node(name)
             self._sharing.on_node_lost(name)
             self._drop_frames(self._plans.orphaned(name))
             self._endings.on_node_lost(name)
@@ -230,26 +226,7 @@ class Cluster:
             return
         if announcement.opened is not None:
             self._open_frame(running, announcement.opened, announcement.node)
-        matches = self._coordinator.on_announcement(
-            announcement.node, announcement.waiting, announcement.overdue, announcement.near, announcement.unfit,
-            epoch=announcement.epoch, within_s=math.inf if announcement.within_s is None else announcement.within_s,
-        )  # fmt: skip
-        self._publish_grants(matches)
-
-    def _on_steal(self, _: str, request: StealRequest) -> None:
-        epochs = tuple(epoch for epoch in (request.epoch, *request.also) if self._plans.get(epoch) is not None)
-        known = epochs and self._members.online(request.node) is not None
-        if known and not self._members.is_drained(request.node) and self._barring.may_compute(request.node):
-            self._publish_grants(
-                self._coordinator.on_request(request.node, request.missed, idle=request.idle, epochs=epochs)
-            )
-
-    def _publish_grants(self, matches: list[Match]) -> None:
-        for match in matches:
-            victim = self._members.online(match.victim)
-            if victim is not None:
-                grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
-                self._bus.publish_soon(topics.GRANTS, grant, match.thief)
+        self._stealing.on_announcement(announcement)
 
     def _nodes(self) -> Nodes:
         received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
@@ -258,7 +235,7 @@ class Cluster:
 
     def _on_barred(self, node: str) -> None:
         """Reassign the tasks of a node that was barred."""
-        self._coordinator.withdraw_request(node)
+        self._stealing.withdraw_request(node)
         self._sharing.on_barred(node)
         self._nodes_publisher.publish_soon()
 
@@ -343,6 +320,10 @@ class Cluster:
             self._barring.lift_bars()
             self._sharing.reassign_expired()
             self._retire_plans()
+            self._stealing.publish_helpers()
+            if self._automatic.update():
+                await self._plans.republish()
+                await self._listener.on_plan_changed()
             for node in self._members.lost_nodes(time.monotonic()):
                 self._on_node_state(node.node, node)
 
@@ -365,6 +346,9 @@ class Cluster:
         self._free_frame(assembly)
 
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
+        found = self._plans.find_frame(assembly.info.frame)
+        if found is not None and outcome is Outcome.PUBLISHED:
+            self._automatic.add_frame(found[0], time.monotonic() - assembly.opened_at)
         return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 
     def _free_frame(self, assembly: Assembly) -> None:

@@ -34,7 +34,7 @@ class RunningPlan:
     """A plan, and the frames that are computed by it.
 
     `detector` runs everything behind the cut; None if the workers do. `withdrawn_at`: no edge should begin frames by
-    this plan any more.
+    this plan any more. `held_back`: edges need not prepare it yet.
     """
 
     plan: Plan
@@ -43,6 +43,7 @@ class RunningPlan:
     verifier: Verifier
     detector: Detector | None
     withdrawn_at: float | None = None
+    held_back: bool = False
 
     @property
     def epoch(self) -> int:
@@ -75,7 +76,7 @@ class RunningPlans:
     @property
     def offered(self) -> list[RunningPlan]:
         """Return the plans that edges should be ready for, oldest first."""
-        return [running for running in self._running.values() if running.withdrawn_at is None]
+        return [running for running in self._running.values() if running.withdrawn_at is None and not running.held_back]
 
     def offer(self, partitions: Sequence[PartitionedModel]) -> list[RunningPlan]:
         """Offer these plans instead of all others, and prefer the first; return them.
@@ -104,8 +105,9 @@ class RunningPlans:
             verifier = Verifier(partitioned, options.verify_every, options.threads)
             detector = None if plan.detector else partitioned.detector(options.threads)
             added.append(RunningPlan(plan, partitioned, collector, verifier, detector))
-        for running in self.offered:
-            running.withdrawn_at = now
+        for running in self._running.values():
+            if running.withdrawn_at is None:
+                running.withdrawn_at = now
         self._running.update((running.epoch, running) for running in added)
         self._preferred = epoch
         return added
@@ -118,15 +120,11 @@ class RunningPlans:
 
     async def publish(self) -> None:
         """Publish the offered plans, and the one that is preferred. Raises BrokerError."""
-        await self.publish_preference()
+        await self._bus.publish(topics.PREFERRED_PLAN, PlanPreference(epoch=self._preferred))
         first, *others = self.offered
         await self._bus.publish(
             topics.PLAN, first.plan.model_copy(update={"also": tuple(running.plan for running in others)})
         )
-
-    async def publish_preference(self) -> None:
-        """Publish which plan is preferred. Raises BrokerError."""
-        await self._bus.publish(topics.PREFERRED_PLAN, PlanPreference(epoch=self._preferred))
 
     async def republish(self) -> None:
         """Publish everything after a change; a broker that is not connected gets it at the next connect."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.models.catalogue import DEFAULT_MODEL
+from gateway.options import DEFAULT_GRID
 from gateway.planning.methods import Method
 from shared.cli.common_options import GRID_TYPE
 
@@ -14,7 +15,10 @@ model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in m
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), help="The weights of a .cfg.  [default: the .weights file beside it]"
 )
-grid_option = click.option("--grid", type=GRID_TYPE, default="3x3", help="Rows x columns of tiles.")
+grid_option = click.option("--grid", type=GRID_TYPE, default=str(DEFAULT_GRID), help="Rows x columns of tiles.")
+optional_grid_option = click.option(
+    "--grid", type=GRID_TYPE, help="Rows x columns of tiles.  [default: none, the network runs whole; 3x3 with --cut]"
+)
 cut_option = click.option(
     "--cut", metavar="LAYER", help="Cut the network behind this layer, instead of the model's own cut."
 )
@@ -24,6 +28,13 @@ method_option = click.option(
     default=str(Method.WST),
     callback=lambda *args: Method(args[2]),
     help="How frames are divided and distributed; see docs/methods.md.",
+)
+plan_method_option = click.option(
+    "--method",
+    type=click.Choice([str(Method.WST), str(Method.WHOLE)]),
+    default=str(Method.WST),
+    callback=lambda *args: Method(args[2]),
+    help="Plan tiles, or the network as a whole.",
 )
 kept_configuration_option = click.option(
     "--config", "configuration", type=click.Path(dir_okay=False, path_type=Path),

@@ -106,6 +106,15 @@ class Membership:
             and epoch in {member.stats.epoch, *member.stats.also}
         )
 
+    @property
+    def frames_under_way(self) -> float:
+        """Return the number of frames under way at all edges, as they reported it last, in the mean of a second."""
+        return sum(
+            member.stats.frames
+            for name, member in self._members.items()
+            if member.stats is not None and self.online(name) is not None
+        )
+
     def unreached(self, node: str) -> tuple[UnreachedPeer, ...]:
         """Return the addresses that an edge reports as unreachable."""
         member = self._members.get(node)

@@ -77,7 +77,7 @@ def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePla
     return StagePlan(
         layers=len(stage.layers),
         grid=str(stage.grid),
-        channels=tuple(network.shapes[tensor][1] for tensor in stage.cut),
+        channels=() if stage.whole else tuple(network.shapes[tensor][1] for tensor in stage.cut),
         program=program,
         working_bytes=working_bytes(network, stage),
         tiles=tuple(TilePlan.from_tile(tile) for tile in stage.tiles),

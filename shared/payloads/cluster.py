@@ -230,6 +230,7 @@ class NodeStats(Message):
     bytes: NodeTraffic
     cameras: tuple[Name, ...] = Field(default=(), max_length=MAX_CAMERAS_PER_EDGE)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
+    frames: Rate = Field(default=0.0, description="of its own cameras under way, in the mean of the last second")
     load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that were busy, 0 to 1")
     cores: Count = Field(default=0, description="of its processor; 0: not known")
     threads: Count = Field(default=0, description="that compute tiles; 0: not known")

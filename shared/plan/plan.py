@@ -111,8 +111,9 @@ class TilePlan(Message):
 class StagePlan(Message):
     """Fused layers executed tile by tile; all tiles are run by one program.
 
-    `channels` are those of the maps at the stage's cut. `reusing` has, by index, the tiles as they are computed from
-    strips of their neighbours, None for independent tiles; it is empty without reuse.
+    `channels` are those of the maps at the stage's cut. A whole network has none, and one tile without outputs: its
+    results are the network's outputs, the plan's cut, of any type and shape. `reusing` has, by index, the tiles as they
+    are computed from strips of their neighbours, None for independent tiles; it is empty without reuse.
     """
 
     layers: int = Field(ge=0)
