@@ -18,6 +18,7 @@ from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.prepared_plans import PreparedPlans
 from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
+from edge.gateway_link import GatewayLink
 from edge.owner import Owner
 from edge.peer_service import PeerService
 from edge.plan_follower import PlanFollower
@@ -47,7 +48,7 @@ from shared.payloads.cluster import (
     State,
     TileCounts,
 )
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
+from shared.payloads.versions import LINK_PROTOCOL, PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
@@ -106,6 +107,10 @@ class EdgeNode:
         self._cameras = CameraSessions(
             config.name, self._bus, self._owner, config.frames_in_flight, lambda: self._worker.idle_lanes
         )
+        self._link = GatewayLink(
+            config.name, self._traffic, self._owner.tasks.on_tile_done, self._owner.on_frame_done,
+            self._owner.reannounce_tasks,
+        )  # fmt: skip
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
@@ -137,6 +142,7 @@ class EdgeNode:
             self._worker.prefetch_strips(self._owner.tasks),
             self._shared.run(),
             self._courier.run(),
+            self._link.run(),
             self._assignments.run(),
             self._supervisor.run(),
             self._retire_plans(),
@@ -205,7 +211,14 @@ class EdgeNode:
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
+        self._follow_gateway()
         self._warn_of_loopback()
+
+    def _follow_gateway(self) -> None:
+        """Open a link to the gateway whose plan is followed, if it understands that."""
+        work, bridge = self._prepared.preferred, self._gateway
+        understood = work is not None and bridge is not None and LINK_PROTOCOL in bridge.understood
+        self._link.follow_gateway(work.gateway if work is not None and understood else None)
 
     @property
     def _compatible(self) -> bool:
@@ -239,7 +252,8 @@ class EdgeNode:
         address = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
             node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
-            version=installed_version(), host=address.host, port=address.port, identity=self._name_owner.identity,
+            version=installed_version(), host=address.host, port=address.port, cameras=self._config.cameras,
+            identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -353,6 +367,7 @@ class EdgeNode:
         self._prepared.add(work)
         self._cameras.open()
         self._worker.wake()
+        self._follow_gateway()
         if not renewed:
             plan, grid = work.plan, work.plan.stages[-1].grid
             log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)

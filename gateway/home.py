@@ -160,7 +160,7 @@ class Home:
         self._nodes = nodes
         self._announcer.request_update()
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
-        await self.cameras.update_nodes(self._members.present, self._members.all_drained, lost)
+        await self.cameras.update_nodes(self._members.serving_cameras, self._members.all_drained, lost)
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""

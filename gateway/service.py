@@ -13,11 +13,13 @@ from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, pu
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
+from gateway.cluster.own_node import OwnNode
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
+from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
@@ -79,6 +81,10 @@ class Gateway:
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
         self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
+        self._own_node = OwnNode(
+            members, lambda: self._name_owner.identity, options.host,
+            ["--threads", str(options.threads), "--topic-prefix", prefix],
+        ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)
@@ -116,6 +122,7 @@ class Gateway:
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
+            *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 MAX_OTHER_NODES = 1000
 """Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
 
-MAX_PAUSE_S = 0.25
+MAX_INVITATION_PAUSE_S = 0.25
 """Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
 
 
@@ -183,7 +183,7 @@ class FrameTasks:
         """Return the seconds until a frame may be wanted, if nothing else happens."""
         now = time.monotonic()
         busy_s = max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
-        return min(MAX_PAUSE_S, max(0.0, busy_s - self.intake.lead_s))
+        return min(MAX_INVITATION_PAUSE_S, max(0.0, busy_s - self.intake.lead_s))
 
     def reannounce(self, frames: Iterable[OwnedFrame]) -> None:
         """Announce these frames and all tasks again, as the gateway may have lost them."""

@@ -6,8 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.plan_choice import Division, PlanChoice, Prediction
-from gateway.membership.gateway_node import GATEWAY_NODE
 from shared.ftp.macs import macs_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class AutomaticPlans:
         macs = sum(tile.macs for tile in stage.tiles)
         network = tiles.partitioned.model.network
         tail_macs = macs_of(network, network.layers) - macs_of(network, tiles.partitioned.stage.layers)
-        gateway = speeds.get(GATEWAY_NODE) or sorted(speeds.values())[len(speeds) // 2]
+        gateway = speeds.get(OWN_NODE) or sorted(speeds.values())[len(speeds) // 2]
         pixels = sum(3 * (tile.inputs[0][2] - tile.inputs[0][0]) * (tile.inputs[0][3] - tile.inputs[0][1])
                      for tile in stage.tiles)  # fmt: skip
         results = sum(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.collector import Assembly, Receipt
+from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.nodes_publisher import NodesPublisher
@@ -92,7 +93,8 @@ class Cluster:
         )
         whole, *others = self._offer(partitions)
         self._automatic = AutomaticPlans(whole, next(iter(others), None), self._plans, members, self._speeds)
-        self._endings = FrameEndings(bus, listener.on_frame_ended)
+        self._confirmations = Confirmations(bus)
+        self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
             options,
             bus,
@@ -107,7 +109,10 @@ class Cluster:
             model.forget_weights()
             release_freed_memory()
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
-        data.serve_cluster(on_result=self._on_result, on_tile=self._on_shared_tile, strips_of=self._strips_of)
+        data.serve_cluster(
+            on_result=self._on_result, on_tile=self._on_shared_tile, on_link=self._confirmations.serve,
+            strips_of=self._strips_of,
+        )  # fmt: skip
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
@@ -285,7 +290,7 @@ class Cluster:
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:
-            self._bus.publish_soon(topics.RESULTS, _tile_done(running, result), result.owner)
+            self._confirmations.confirm_tile(result.owner, _tile_done(running, result))
         if receipt is Receipt.COMPLETED:
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
 
@@ -309,7 +314,7 @@ class Cluster:
                 compute_ms=0.0,
                 error=reason[:MAX_REASON_LENGTH],
             )
-            self._bus.publish_soon(topics.RESULTS, failed, result.owner)
+            self._confirmations.confirm_tile(result.owner, failed)
         self._drop_hopeless()
 
     async def _watch_deadlines(self) -> None:

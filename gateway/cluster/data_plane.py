@@ -13,6 +13,7 @@ from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
     Header,
+    LinkHeader,
     ProgramHeader,
     ProgramRequestHeader,
     ResultHeader,
@@ -25,7 +26,7 @@ from shared.wire.headers import (
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
     from shared.model.arrays import Array
@@ -45,6 +46,7 @@ class DataPlane:
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
+        self._on_link: Callable[[Connection, str], Awaitable[None]] | None = None
         self._programs: dict[str, bytes] = {}
         self._strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]] = lambda _: {}
 
@@ -53,10 +55,11 @@ class DataPlane:
         *,
         on_result: Callable[[ResultHeader, Payload], None],
         on_tile: Callable[[TileHeader, Payload], None],
+        on_link: Callable[[Connection, str], Awaitable[None]],
         strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
     ) -> None:
-        """Set the cluster's handlers: for results, for tiles to share out, and for requests of strips."""
-        self._on_result, self._on_tile, self._strips_of = on_result, on_tile, strips_of
+        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips."""
+        self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
 
     def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
         """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
@@ -88,6 +91,9 @@ class DataPlane:
                 self._on_result(header, payload)
             elif isinstance(header, TileHeader):
                 self._on_tile(header, payload)
+            elif isinstance(header, LinkHeader) and self._on_link is not None:
+                await self._on_link(connection, header.node)
+                return
             elif isinstance(header, StripsRequestHeader):
                 await self._send_strips(connection, header)
             elif isinstance(header, ProgramRequestHeader):

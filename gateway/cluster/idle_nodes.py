@@ -16,7 +16,7 @@ RECENTLY_IDLE_S = 1.0
 
 
 class IdleNodes:
-    """When each node was last seen idle."""
+    """The time at which each node was last seen idle."""
 
     def __init__(self) -> None:
         self._idle_at: dict[str, float] = {}

@@ -30,7 +30,7 @@ FIRST_RETRY_S, MAX_RETRY_S = 60.0, 3600.0
 
 
 class Division(StrEnum):
-    """What new frames are divided into."""
+    """The division of new frames."""
 
     WHOLE = "whole"
     TILES = "tiles"

@@ -12,7 +12,7 @@ from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.model_description import describe_decoding
-from gateway.commands.model_options import cut_option, grid_option, method_option, model_option, weights_option
+from gateway.commands.model_options import cut_option, divided_method_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel, verify_tiles
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.command()
 @model_option
 @weights_option
-@method_option
+@divided_method_option
 @grid_option
 @cut_option
 @click.option("--image", type=click.Path(path_type=Path), help="A picture, instead of the first frame of the footage.")

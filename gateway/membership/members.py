@@ -147,6 +147,11 @@ class Membership:
         """Return the names of admitted edges that are online, sorted."""
         return tuple(name for name in sorted(self._members) if self.online(name) is not None)
 
+    @property
+    def serving_cameras(self) -> tuple[str, ...]:
+        """Return the names of admitted edges that are online and may serve cameras, sorted."""
+        return tuple(name for name in self.present if self._members[name].state.cameras)
+
     @staticmethod
     def refusal(node: NodeState) -> str:
         """Return the reason why an edge cannot take part; empty when it can."""

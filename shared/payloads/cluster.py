@@ -201,6 +201,7 @@ class NodeState(Message):
     version: ShortText = ""
     host: Host = Field(default="", description="the host that it listens on; empty: the host of the broker")
     port: Port = 0
+    cameras: bool = Field(default=True, description="false: it only computes for other edges")
     identity: Identity = Identity()
 
 

@@ -48,6 +48,9 @@ class MessageKind(IntEnum):
     PICTURE = 23
     SETTINGS_REQUEST = 24
     SETTINGS = 25
+    LINK = 26
+    TILE_DONE = 27
+    FRAME_DONE = 28
     ABSENT = 30
     REFUSED = 31
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, State
+from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, FrameDone, State, TileDone
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
 from shared.payloads.frames import FRAME_PATTERN, MAX_PICTURE_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import MessageKind
@@ -280,6 +280,27 @@ class SettingsHeader(Header):
     kind = MessageKind.SETTINGS
 
 
+class LinkHeader(Header):
+    """Edge to gateway, first message: the gateway sends TILE_DONE and FRAME_DONE for the edge's frames from now on."""
+
+    kind = MessageKind.LINK
+    node: Name
+
+
+class TileDoneHeader(Header):
+    """Gateway to owner: a tile has arrived, or could not be computed."""
+
+    kind = MessageKind.TILE_DONE
+    done: TileDone
+
+
+class FrameDoneHeader(Header):
+    """Gateway to owner: the outcome of a frame."""
+
+    kind = MessageKind.FRAME_DONE
+    done: FrameDone
+
+
 class AbsentHeader(Header):
     """Negative answer; `later`: a task is available to a thief that requests again when it is idle."""
 
@@ -301,6 +322,6 @@ HEADERS: dict[MessageKind, type[Header]] = {
         CameraHeader, OfferHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
-        SettingsRequestHeader, SettingsHeader, AbsentHeader, RefusedHeader,
+        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip
