@@ -192,9 +192,10 @@ class EdgeNode:
         self._thief.forget_request()
         self._worker.wake()
 
-    def _on_own_work(self) -> None:
-        """Let the thief request again: the gateway drops a node's request when it announces own tasks."""
-        self._thief.forget_request()
+    def _on_own_work(self, announced: bool) -> None:
+        """Follow a change of own tasks; the gateway drops a node's request for others when it announces own ones."""
+        if announced:
+            self._thief.forget_request()
         self._worker.wake()
         self._cameras.invite_frames()
 

@@ -45,7 +45,7 @@ class Owner:
     """
 
     def __init__(
-        self, node: str, plans: PreparedPlans, bus: Bus, courier: Courier, on_change: Callable[[], None]
+        self, node: str, plans: PreparedPlans, bus: Bus, courier: Courier, on_change: Callable[[bool], None]
     ) -> None:
         self.tasks = FrameTasks(node, plans, bus, on_change)
         self._plans = plans

@@ -56,10 +56,10 @@ class OwnedFrame:
 class FrameTasks:
     """Frames under way and their tasks, by plan: every frame is finished by the plan that it began with.
 
-    `on_change` is called when tasks were added, taken or finished.
+    `on_change` is called when tasks were added, taken or finished; with True, when they were also announced.
     """
 
-    def __init__(self, node: str, plans: PreparedPlans, bus: Bus, on_change: Callable[[], None]) -> None:
+    def __init__(self, node: str, plans: PreparedPlans, bus: Bus, on_change: Callable[[bool], None]) -> None:
         self._node = node
         self._plans = plans
         self._bus = bus
@@ -128,7 +128,7 @@ class FrameTasks:
         if self._may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
             self.announce(plan, opened=info)
         else:  # nobody else would take it; the gateway learns of it from its result
-            self._on_change()
+            self._on_change(False)
 
     def _may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""
@@ -151,7 +151,7 @@ class FrameTasks:
         """Compute a frame here that no helper has taken."""
         if owned.plan.queue.is_waiting(Task(owned.info.frame, 0)):
             owned.plan.holding.on_missed()
-            self._on_change()
+            self._on_change(False)
 
     def on_helpers(self, helpers: Helpers) -> None:
         """Note the nodes that are idle."""
@@ -160,7 +160,7 @@ class FrameTasks:
             for plan in self._owned_plans.values():
                 if not plan.queue.empty:
                     self.announce(plan)
-        self._on_change()
+        self._on_change(False)
 
     @property
     def _idle_helpers(self) -> dict[str, float]:
@@ -285,7 +285,7 @@ class FrameTasks:
         if take.reuses and queue.available_tasks(now).near.get(take.thief):
             self.announce(plan)  # with this tile the thief will have all strips for others
         elif queue.empty:
-            self._on_change()
+            self._on_change(False)
         header = self.tile_header(work, info, scheduled.task.tile, view)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
         return header.model_copy(update=lease), work.encode_pixels(view)
@@ -379,4 +379,4 @@ class FrameTasks:
         if plan is not None:
             plan.announced_overdue = available.overdue
         self._bus.publish_soon(topics.TASKS, message, self._node)
-        self._on_change()
+        self._on_change(True)

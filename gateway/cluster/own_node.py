@@ -41,8 +41,8 @@ class OwnNode:
         self._members = members
         self._identity = identity
         self._command = [
-            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(members.broker), "--name", OWN_NODE, "--listen", listen, "--no-cameras", "--parent", str(os.getpid()),
-            *arguments,
+            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(members.broker), "--name", OWN_NODE,
+            "--listen", listen, "--no-cameras", "--parent", str(os.getpid()), *arguments,
         ]  # fmt: skip
 
     async def run(self) -> None:
