@@ -107,7 +107,7 @@ class StateFile(Generic[T]):
         if self.newer_release_problem:
             return False
         kept = self._adapter.dump_json(content, exclude_none=True)
-        # Put together by hand: the envelope's own encoder would take the content apart once more, at ten times the cost.
+        # Put together by hand: an encoder would take the content apart once more, at ten times the cost.
         envelope = b'{"version": %d, "release": %s, "content": %s}\n' % (self._version, self._release, kept)
         try:
             write_whole(self.path, envelope, durable=self._durable)
