@@ -170,7 +170,8 @@ class BrokerClient(aiomqtt.Client):
         lost = aiomqtt.MqttError(CONNECTION_LOST)
         lost.__cause__ = None if ended.cancelled() else ended.exception()
         cast("Inbox[aiomqtt.Message]", self._queue).close(lost)
-        for waiting in (*self._answers.values(), *self._pending_subscribes.values()):
+        unanswered: tuple[asyncio.Future[Any], ...] = (*self._answers.values(), *self._pending_subscribes.values())
+        for waiting in unanswered:
             if not waiting.done():  # its answer cannot come on another connection
                 waiting.set_exception(aiomqtt.MqttError(CONNECTION_LOST))
         if on_lost is not None:

@@ -139,6 +139,8 @@ class Scene:
         if self._absence is not None:
             return self._result(0.0, self._camera_time(now), self._give_up_overdue(now))
         at = (self._clock.at or 0.0) + self._clock.since_received(now)
+        if not (self._presumed or self._tracker.is_overdue(at)):
+            return SceneUpdate(self._state)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
         return self._result(at, self._camera_time(now), ended)
 
