@@ -256,7 +256,9 @@ class Scene:
         captured_at = self._moment.captured_at
         slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
-            followed = self._followed.setdefault(track.id, SceneObject(track, captured_at, captured_at))
+            followed = self._followed.get(track.id)
+            if followed is None:
+                followed = self._followed[track.id] = SceneObject(track, captured_at, captured_at)
             followed.follow_track(track, captured_at)
             if track.visible:
                 self._zones.see(track, followed.presences, slow=slow)
