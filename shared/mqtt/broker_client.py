@@ -62,6 +62,8 @@ class BrokerClient(aiomqtt.Client):
         """Prepare the client; `connection` connects it. Raises BrokerError for unusable certificates."""
         self._tls = None if login.tls is None else login.tls.context()
         self._answers: dict[int, asyncio.Future[ReasonCode | None]] = {}
+        self._posted: set[int] = set()
+        self._unsent = 0
         self._given_up = False
         self._awaits_socket = False
         self._loop_thread = threading.get_ident()
@@ -124,9 +126,7 @@ class BrokerClient(aiomqtt.Client):
 
         aiomqtt's own `publish` ignores the reason code of the acknowledgement.
         """
-        info = self._client.publish(topic, payload, qos, retain, properties)
-        if info.rc != paho.MQTT_ERR_SUCCESS:
-            raise aiomqtt.MqttCodeError(info.rc)
+        info = self._send(topic, payload, qos, retain=retain, properties=properties)
         if info.is_published():
             return
         answer = self._answers[info.mid] = self._loop.create_future()
@@ -138,6 +138,24 @@ class BrokerClient(aiomqtt.Client):
             del self._answers[info.mid]
         if refused is not None:
             raise aiomqtt.MqttCodeError(refused)
+
+    @property
+    def posted(self) -> int:
+        """Return the number of messages of `post` that the socket has not taken yet."""
+        return len(self._posted)
+
+    def post(self, topic: str, payload: bytes, *, properties: Properties | None = None) -> None:
+        """Publish with QoS 0, without waiting; the caller limits `posted`. Raises MqttError."""
+        self._posted.add(self._send(topic, payload, 0, retain=False, properties=properties).mid)
+
+    def _send(
+        self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None
+    ) -> paho.MQTTMessageInfo:
+        info = self._client.publish(topic, payload, qos, retain, properties)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            raise aiomqtt.MqttCodeError(info.rc)
+        self._unsent += 1
+        return info
 
     def _on_disconnect(
         self,
@@ -162,6 +180,7 @@ class BrokerClient(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties,  # noqa: ARG002
     ) -> None:
+        self._posted.discard(mid)
         answer = self._answers.get(mid)
         if answer is not None and not answer.done():
             answer.set_result(reason_code if reason_code.is_failure else None)
@@ -204,7 +223,8 @@ class BrokerClient(aiomqtt.Client):
 
     def _write(self, sock: socket.socket) -> None:
         """Write all packets that wait; what the socket does not take now follows when it is writable again."""
-        with self._ending_when_broken(), _joined(sock):
+        joined, self._unsent = self._unsent > 1, 0
+        with self._ending_when_broken(), _joined(sock) if joined else contextlib.nullcontext():
             self._client.loop_write()
         if self._client.want_write() and self._client.socket() is not None:
             self._awaits_socket = True

@@ -19,7 +19,7 @@ from shared.logs.printable import printable
 from shared.mqtt.broker_client import MAX_PENDING_CALLS, BrokerClient, expiry_properties
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
-from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, foreign_topic
 from shared.network.backoff import Backoff
 from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
@@ -51,7 +51,6 @@ SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
 """If more connections in a row end at once, another client probably has our client id: each connection ends the other.
 (The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
-
 
 _Handler = tuple[AnyTopic, str, "Callable[..., Awaitable[None] | None]", bool]
 """A topic, its path, the function to call, and whether that takes raw payloads."""
@@ -180,9 +179,13 @@ class Bus:
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
-        if len(self._outbox) >= MAX_PENDING_CALLS:
+        client = self._client if topic.qos == 0 else None  # there is nothing to wait for, so no task either
+        if (len(self._outbox) if client is None else client.posted) >= MAX_PENDING_CALLS:
             path = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)
+            return
+        if client is not None:
+            self._post(client, topic, message, names)
             return
         task = asyncio.create_task(self._publish_quietly(topic, message, names))
         self._outbox.add(task)
@@ -335,6 +338,17 @@ class Bus:
         if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
+    def _post(self, client: BrokerClient, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+        path, payload = topic.full_path(*names, prefix=self.prefix), message.model_dump_json().encode()
+        try:
+            _check_size(path, payload)
+            with self._broker_answer(path):
+                client.post(path, payload, properties=expiry_properties(topic.expiry_s))
+        except BrokerError as error:
+            log.debug("%s", error)
+        else:
+            self.sent_bytes += len(path) + len(payload)
+
     async def _publish_quietly(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         try:
             await self.publish(topic, message, *names)
@@ -369,12 +383,6 @@ class Bus:
         return found
 
 
-def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
-    """Return the topic of another program from its full path."""
-    root, _, path = topic.partition("/")
-    return PlainTopic(path, "", qos=qos, retain=retain, root=root)
-
-
 def _check_size(path: str, payload: bytes) -> None:
     """Raise BrokerError for a message that is too large, and log it.
 
@@ -388,7 +396,5 @@ def _check_size(path: str, payload: bytes) -> None:
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     if will is None:
         return None
-    topic = will.topic
-    return aiomqtt.Will(
-        topic.full_path(will.name, prefix=prefix), will.message.model_dump_json(), topic.qos, topic.retain
-    )
+    path, payload = will.topic.full_path(will.name, prefix=prefix), will.message.model_dump_json()
+    return aiomqtt.Will(path, payload, will.topic.qos, will.topic.retain)
