@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from benchmarks.still_scene import cpu_seconds
 from benchmarks.tracking import IMAGE_SIZE, TREMBLE, Crowd
 from gateway.broker.mosquitto import cluster_listener, own_broker
 from gateway.broker.planes import Planes
@@ -53,6 +52,10 @@ _INFO = BridgeInfo(
     version="", protocol=0, topic_prefix="deepthings", model="none", labels=("person", "car"),
     plan=PlanInfo(epoch=0, method="ftp-wst", grid="3x3", cut=(), tiles=9),
 )  # fmt: skip
+_KINDS = {
+    topics.OBJECTS.path: "states", topics.ZONE_OBJECTS.path: "states of zones", topics.EVENTS.path: "events",
+    topics.TRIGGERS.path: "triggers",
+}  # fmt: skip
 _MESSAGES = 2000
 """Messages of which the mean cost is measured."""
 
@@ -161,10 +164,10 @@ async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[
                 publish = bus._publish  # noqa: SLF001  (all messages pass here)
 
                 async def counted(topic: AnyTopic, *message: Any) -> None:  # noqa: ANN401  (passed on)
-                    costs.messages[topic.path.rpartition("/")[2].strip("{}")] += 1
+                    costs.messages[_KINDS.get(topic.path, topic.path)] += 1
                     await publish(topic, *message)
 
-                bus._publish = counted  # type: ignore[method-assign]  # noqa: SLF001
+                bus._publish = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
                 films = {name: list(film(seed, fps, _WARM_UP_S + _SECONDS)) for seed, name in enumerate(names)}
                 begun = time.monotonic()
                 for number in range(int((_WARM_UP_S + _SECONDS) * fps)):
@@ -173,12 +176,12 @@ async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[
                         costs.parts_s.clear()
                         costs.messages.clear()
                         costs.frames = 0
-                        before = time.monotonic(), time.process_time(), process_cpu_s(broker.process.pid)
+                        before = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
                     for name, frames in films.items():
                         detections = frames[number].model_copy(update={"camera": name, "captured_at": time.time()})
                         await home.on_detections(detections, no_picture, time.monotonic())
                         costs.frames += 1
-                after = time.monotonic(), time.process_time(), process_cpu_s(broker.process.pid)
+                after = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
                 costs.wall_s, costs.all_s, costs.broker_s = (b - a for a, b in zip(before, after, strict=True))
     return costs
 
@@ -186,7 +189,7 @@ async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[
 @contextlib.asynccontextmanager
 async def running(bus: Bus, *homes: Home) -> AsyncIterator[None]:
     """Run the bus, connected, and the home as long as the context lasts."""
-    tasks = [asyncio.create_task(part.run()) for part in (bus, *homes)]
+    tasks = [asyncio.create_task(bus.run()), *(asyncio.create_task(home.run()) for home in homes)]
     await bus.connected.wait()
     for home in homes:
         await home.on_connected()
@@ -196,12 +199,6 @@ async def running(bus: Bus, *homes: Home) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def process_cpu_s(pid: int) -> float:
-    """Return the CPU time of another process (Linux), in seconds."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure_messages() -> dict[str, float]:

@@ -104,11 +104,14 @@ class StateFile(Generic[T]):
 
         A failure is logged, not raised: the gateway works without its state folder.
         """
+        return self.write_json(self._adapter.dump_json(content, exclude_none=True))
+
+    def write_json(self, content: bytes) -> bool:
+        """Replace the content by one that is JSON already; see `write`."""
         if self.newer_release_problem:
             return False
-        kept = self._adapter.dump_json(content, exclude_none=True)
         # Put together by hand: an encoder would take the content apart once more, at ten times the cost.
-        envelope = b'{"version": %d, "release": %s, "content": %s}\n' % (self._version, self._release, kept)
+        envelope = b'{"version": %d, "release": %s, "content": %s}\n' % (self._version, self._release, content)
         try:
             write_whole(self.path, envelope, durable=self._durable)
             self.unwritable = ""

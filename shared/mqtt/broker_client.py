@@ -83,6 +83,7 @@ class BrokerClient(aiomqtt.Client):
             max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
+        self._client.disable_logger()  # it would be asked three times for each message whether it logs anything
         self.pending_calls_threshold = MAX_PENDING_CALLS
 
     @contextlib.asynccontextmanager
