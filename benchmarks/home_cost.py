@@ -94,7 +94,7 @@ class Street:
 
 @dataclass
 class Costs:
-    """What a run costs: seconds of CPU by part, and messages by topic. `broker_s` is the CPU time of Mosquitto."""
+    """The costs of a run: seconds of CPU by part, and messages by topic. `broker_s` is the CPU time of Mosquitto."""
 
     wall_s: float = 0.0
     frames: int = 0

@@ -16,8 +16,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from shared.errors import BrokerError
+from shared.mqtt.arrivals import Arrivals
 from shared.mqtt.broker_login import ANONYMOUS, Login
-from shared.mqtt.inbox import Inbox
 from shared.reasons.network_reasons import network_reason
 from shared.reasons.system_reasons import CONNECTION_LOST, NO_ANSWER
 
@@ -78,7 +78,7 @@ class BrokerClient(aiomqtt.Client):
             protocol=aiomqtt.ProtocolVersion.V5,
             keepalive=BROKER_KEEPALIVE_S,
             will=will,
-            queue_type=cast("Any", Inbox),
+            queue_type=cast("Any", Arrivals),
             max_queued_incoming_messages=MAX_QUEUED_MESSAGES,
             max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -189,7 +189,7 @@ class BrokerClient(aiomqtt.Client):
     def _on_lost(self, ended: asyncio.Future[None], on_lost: Callable[[], None] | None) -> None:
         lost = aiomqtt.MqttError(CONNECTION_LOST)
         lost.__cause__ = None if ended.cancelled() else ended.exception()
-        cast("Inbox[aiomqtt.Message]", self._queue).close(lost)
+        cast("Arrivals[aiomqtt.Message]", self._queue).close(lost)
         unanswered: tuple[asyncio.Future[Any], ...] = (*self._answers.values(), *self._pending_subscribes.values())
         for waiting in unanswered:
             if not waiting.done():  # its answer cannot come on another connection

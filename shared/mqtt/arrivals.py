@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Inbox(Generic[T]):
+class Arrivals(Generic[T]):
     """A bounded queue with one reader; after `close` it gives what it has, then raises the error of `close`."""
 
     def __init__(self, maxsize: int) -> None:
