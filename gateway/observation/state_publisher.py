@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.observation.scene.states import SceneState
     from shared.mqtt.topics import Topic
-    from shared.payloads.observations import LabelState
+    from shared.payloads.observations import FollowedObject, LabelState
 
 BOXES_PERIOD_S = 5.0
 """Boxes are published at most this often while nothing else changes: `frame` has those of every frame."""
@@ -26,6 +26,9 @@ BOXES_PERIOD_S = 5.0
 MAX_CHANGES_AT_ONCE, CHANGE_PERIOD_S = 4, 2.0
 """Changes of a topic that are published at once, and the time after which another one may be. In a crowd, every frame
 changes something; a count that is 0, or no longer 0, never waits."""
+
+MIN_REST_MOTION = 0.05
+"""A box at rest has moved if a side did by this share of its width or height: detectors' boxes tremble by less."""
 
 StateNames = tuple[str, ...]
 """The names in a topic: camera and label, or camera, zone and label."""
@@ -42,10 +45,8 @@ class _Published:
 
     def is_outdated_by(self, state: LabelState, now: float) -> bool:
         """Return whether a state has to be published now."""
-        if state.objects == self.state.objects and state.degraded == self.state.degraded:
-            return False
         if same_state(state, self.state):
-            return now - self.at >= BOXES_PERIOD_S
+            return now - self.at >= BOXES_PERIOD_S and any(map(_has_moved, self.state.objects, state.objects))
         return bool(state.count) != bool(self.state.count) or self._allowance(now) >= 1
 
     def followed_by(self, state: LabelState, now: float) -> _Published:
@@ -101,6 +102,16 @@ class StatePublisher:
             self._published[camera][names] = (
                 _Published(state, now) if before is None else before.followed_by(state, now)
             )
+
+
+def _has_moved(before: FollowedObject, after: FollowedObject) -> bool:
+    if before == after or not after.stationary:
+        return before != after
+    left, top, right, bottom = before.box
+    reach = MIN_REST_MOTION * (right - left), MIN_REST_MOTION * (bottom - top)
+    return any(
+        abs(one - other) >= share for one, other, share in zip(before.box, after.box, (*reach, *reach), strict=True)
+    )
 
 
 def _topic_of(names: StateNames) -> Topic[LabelState]:

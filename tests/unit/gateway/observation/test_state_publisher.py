@@ -105,6 +105,16 @@ async def test_boxes_alone_are_published_now_and_then_and_the_last_one_in_the_en
     assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 9]
 
 
+async def test_a_box_at_rest_that_trembles_is_not_published_again_until_it_has_moved(publisher, bus):
+    await publisher.publish_state("door", scene(found(stationary=True)), 10)
+    for step in range(1, 20):
+        trembling = scene(found(stationary=True, left=0.3 * (step % 2)))
+        await publisher.publish_state("door", trembling, 10 + step * BOXES_PERIOD_S)
+    assert len(bus.payloads(PERSON)) == 1
+    await publisher.publish_state("door", scene(found(stationary=True, left=0.6)), 1000)
+    assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 0.6]
+
+
 async def change_again_and_again(publisher, changes, now=10.0, *, period_s=0.01):
     """Publish a state of one person, then so many states that differ from those before; return the last time."""
     await publisher.publish_state("door", scene(found()), now)
