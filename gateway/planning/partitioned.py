@@ -102,7 +102,9 @@ class PartitionedModel:
 
     @property
     def map_shapes(self) -> list[tuple[int, ...]]:
-        """Return the shapes (1, C, H, W) of the maps at the cut."""
+        """Return the shapes (1, C, H, W) of the maps at the cut; a whole network has none to merge."""
+        if self.stage.whole:
+            return []
         return [self.model.network.shapes[tensor] for tensor in self.cut]
 
     @cached_property

@@ -56,10 +56,10 @@ COMPARED_RUNS = 15
 MAX_COMPARING_S = 5.0
 """The prepared and the ordinary session of a whole network run in turns, this often or this long."""
 
-MAX_SLOWDOWN = 1.05
-MAX_LOSS_S = 2e-4
-"""A prepared session may need this many times as long as an ordinary one, and this much longer: it needs less memory,
-and the times of a network of a few layers are mostly noise."""
+MAX_SLOWDOWN = 1.1
+MAX_LOSS_S = 5e-4
+"""A prepared session may take this many times as long as an ordinary one, and this much longer: it needs less memory,
+and smaller differences may be noise."""
 
 _MAX_DEVIATION = 1e-5
 """Largest allowed difference from an ordinary session, in standard deviations of the maps."""
@@ -175,13 +175,13 @@ def _largest_difference(made: Array, expected: Array) -> float:
 
 def _refuse_slower(prepared: TileEngine, ordinary: TileEngine, form: Form, pixels: Sequence[Array]) -> None:
     """Raise ModelError when an ordinary session of the whole network is clearly faster than the prepared one."""
-    times: dict[str, list[float]] = {"prepared": [], "ordinary": []}
+    times: dict[str, list[float]] = {"prepared": [], "ordinary": []}  # of the processor, whatever else runs on it
     ending = time.monotonic() + MAX_COMPARING_S
     while len(times["ordinary"]) < COMPARED_RUNS and time.monotonic() < ending:
         for name, engine in (("prepared", prepared), ("ordinary", ordinary)):
-            begun = time.perf_counter()
+            begun = time.process_time()
             engine.run(form, pixels)
-            times[name].append(time.perf_counter() - begun)
+            times[name].append(time.process_time() - begun)
     fast, usual = (min(times[name]) for name in ("prepared", "ordinary"))
     if fast > MAX_SLOWDOWN * usual + MAX_LOSS_S:
         raise ModelError(f"an ordinary session is faster: {usual * 1e3:.1f} ms, against {fast * 1e3:.1f} ms prepared")
