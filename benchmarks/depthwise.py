@@ -6,7 +6,7 @@ Source of the layers: Howard et al., "MobileNets", 2017, table 1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -61,7 +61,7 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
-    def add(self, op: str, *sources: str, **attributes: object) -> str:
+    def add(self, op: str, *sources: str, **attributes: Any) -> str:  # noqa: ANN401  (attributes of any operator)
         name = f"{op.lower()}_{len(self.nodes):02d}"
         self.nodes.append(helper.make_node(op, list(sources), [name], name, **attributes))
         return name

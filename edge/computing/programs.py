@@ -28,6 +28,9 @@ MAX_KEPT_PROGRAMS = 64
 """The newest programs stay on disk: a cluster switches between a few plans, one of which may have a program for each
 layer."""
 
+_ANY_HASH = "[0-9a-f]" * 64
+"""Pattern of the names of own files: people keep Darknet's weights, which have the same ending, where they like."""
+
 
 class ProgramCache:
     """A folder of programs named by their SHA-256.
@@ -97,11 +100,11 @@ class ProgramCache:
         for path in _oldest(others, MAX_KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
             path.with_suffix(".list").unlink(missing_ok=True)
-        lists = [path for path in self._folder.glob("*.list") if path.stem != newest.stem]
+        lists = [path for path in self._folder.glob(f"{_ANY_HASH}.list") if path.stem != newest.stem]
         for path in _oldest(lists, MAX_KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
-        needed = {name for path in self._folder.glob("*.list") for name in path.read_text("ascii").split()}
-        for path in self._folder.glob("*.weights"):
+        needed = {name for path in self._folder.glob(f"{_ANY_HASH}.list") for name in path.read_text("ascii").split()}
+        for path in self._folder.glob(f"{_ANY_HASH}.weights"):
             if path.stem not in needed:
                 path.unlink(missing_ok=True)
         prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]

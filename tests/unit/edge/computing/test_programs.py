@@ -89,11 +89,12 @@ async def test_a_program_fetched_while_the_clock_is_behind_is_kept(tmp_path):
 
 async def test_other_files_in_the_folder_are_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "yolo.weights").write_text("mine")
     programs = [bytes([number]) for number in range(MAX_KEPT_PROGRAMS + 2)]
     cache = Cache(tmp_path, programs)
     for program in programs:
         await cache.get_program(reference_to(program), GATEWAY)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "notes.txt").read_text() == (tmp_path / "yolo.weights").read_text() == "mine"
 
 
 async def test_a_folder_that_cannot_be_written_is_refused_with_what_to_do(tmp_path):

@@ -306,13 +306,13 @@ def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(ne
 
 
 def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp_path, monkeypatch):
-    honest, count = preparing._WeightFile.take, iter(range(10**6))
+    honest, count = preparing._WeightFiles.take, iter(range(10**6))
 
     def salted(self, tensor):
         weight = honest(self, tensor)
         self.size += 10**6 * (next(count) % 2)
         return replace(weight)
 
-    monkeypatch.setattr(preparing._WeightFile, "take", salted)
+    monkeypatch.setattr(preparing._WeightFiles, "take", salted)
     with pytest.raises(ModelError, match="optimised weights differ between kinds of tile"):
         prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import shutil
 
 import numpy as np
 import onnx
 import pytest
 
+from shared.engine import preparing
 from shared.engine.opening import TileKinds, open_engine
+from shared.engine.preparing import prepare_program
 from shared.engine.program_parts import MIN_APART_BYTES, take_apart
+from shared.engine.sessions import PreparedEngine, read_manifest
 from shared.engine.whole_program import build_whole_program
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import whole_stage
@@ -81,3 +86,48 @@ async def test_an_engine_reads_the_weights_beside_the_graph(network, tmp_path):
     maps = merge_tiles(plain, stage, pixels, lambda part, tile: tiled.run(tile.form, [part])[0])
     head = with_outputs(plain, ["first"])
     np.testing.assert_allclose(maps, run_whole(head, ["first"], pixels), rtol=0, atol=1e-5)
+
+
+def prepared(program, stage, folder, name):
+    (folder / f"{name}.onnx").write_bytes(program)
+    prepare_program(folder / f"{name}.onnx", stage.forms, folder / f"prepared-{name}")
+    return {path.name: path for path in (folder / f"prepared-{name}").glob("*.bin") if len(path.stem) == 64}
+
+
+def test_prepared_programs_of_one_network_have_the_weights_that_they_share_once_on_disk(network, tmp_path):
+    _, stage, tiles, whole, program = network
+    first = prepared(tiles, stage, tmp_path, "tiles")
+    both = prepared(program, whole, tmp_path, "whole")
+    (name,) = first
+    assert len(both) == 2
+    assert both[name].samefile(first[name])
+    assert PreparedEngine.open_checked(tmp_path / "prepared-whole", read_manifest(tmp_path / "prepared-whole"))
+
+
+def test_damaged_weights_of_another_program_are_not_shared(network, tmp_path):
+    _, stage, tiles, whole, program = network
+    ((name, path),) = prepared(tiles, stage, tmp_path, "tiles").items()
+    path.write_bytes(bytes(path.stat().st_size))
+    both = prepared(program, whole, tmp_path, "whole")
+    assert hashlib.sha256(both[name].read_bytes()).hexdigest() == path.stem
+
+
+def test_weights_outlive_the_program_that_had_them_first(network, tmp_path):
+    _, stage, tiles, whole, program = network
+    prepared(tiles, stage, tmp_path, "tiles")
+    prepared(program, whole, tmp_path, "whole")
+    shutil.rmtree(tmp_path / "prepared-tiles")
+    assert PreparedEngine.open_checked(tmp_path / "prepared-whole", read_manifest(tmp_path / "prepared-whole"))
+
+
+def test_where_files_cannot_be_linked_they_are_written_again(network, tmp_path, monkeypatch):
+    def no_links(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    _, stage, tiles, whole, program = network
+    first = prepared(tiles, stage, tmp_path, "tiles")
+    monkeypatch.setattr(preparing.os, "link", no_links)
+    both = prepared(program, whole, tmp_path, "whole")
+    (name,) = first
+    assert not both[name].samefile(first[name])
+    assert both[name].read_bytes() == first[name].read_bytes()
