@@ -249,7 +249,7 @@ async def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tr
     refusing.append((EXIT_NOT_EXACT, "tiles of kind 3 differ by 0.1"))
     engine = await open_engine(program, kinds_of(network[2]), tmp_path)
     assert isinstance(engine, PaddingEngine)
-    assert "slower plain engine is used, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
+    assert "the plain engine is used, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
     caplog.clear()
     assert (await open_engine(program, kinds_of(network[2]), tmp_path)).name == "plain"
     assert not caplog.text
