@@ -303,7 +303,7 @@ class Cluster:
         if receipt is Receipt.FULL:
             self._open_frame(result.info, result.owner)
             return
-        self._replanner.speeds.add_result(result.worker, result.macs, result.compute_ms)
+        self._replanner.speeds.add_result(result.worker, result.macs, result.compute_ms, time.monotonic())
         if self._plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.info.frame, result.tile)
         else:
