@@ -1,0 +1,96 @@
+"""The cores that a process uses, in real control groups."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.cluster.limits import ControlGroup, NodeLimits, limits_unavailable_reason
+from shared.process.usable_cores import usable_cores
+from tests.harness import running_cluster
+
+UNAVAILABLE = limits_unavailable_reason()
+pytestmark = pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
+
+HIDDEN = ("unshare", "--mount", "sh", "-c", 'umount -l /sys && mount -t sysfs other /sys && exec "$@"', "sh")
+"""Before a command: runs it with another /sys, without control groups, as `ip netns exec` does."""
+
+TELL = """
+import json
+from shared.process.usable_cores import computing_cores, usable_cores
+usable = usable_cores()
+print(json.dumps([usable.quota, usable.measured, computing_cores(None).count]))
+"""
+
+
+def told_in(*surroundings):
+    """Return the quota, whether it was measured, and the threads that would compute."""
+    command = [*surroundings, sys.executable, "-P", "-c", TELL]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+
+
+@pytest.fixture
+def hidden():
+    probe = subprocess.run(
+        [*HIDDEN, "sh", "-c", "! grep -q cgroup /proc/self/mountinfo"], capture_output=True, check=False
+    )
+    if probe.returncode:
+        pytest.skip("/sys cannot be hidden here")
+    return HIDDEN
+
+
+@pytest.mark.parametrize("cores", [0.2, 1.0, 1.5])
+def test_the_quota_of_a_group_is_read(cores):
+    with ControlGroup("small", NodeLimits(cpu=cores)) as group:
+        assert told_in(*group.command()) == [pytest.approx(cores), False, 1]
+
+
+def test_a_group_without_a_quota_uses_all_cores_of_the_affinity():
+    with ControlGroup("small", NodeLimits(cpu=0.2)) as group:
+        group.set_cpu(None)
+        quota, measured, threads = told_in(*group.command())
+    assert (measured, threads) == (False, usable_cores().whole)
+    assert quota == usable_cores().quota
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core is not measured")
+def test_a_quota_that_is_hidden_is_measured_and_not_taken_for_none(hidden):
+    with ControlGroup("small", NodeLimits(cpu=0.2)) as group:
+        quota, measured, threads = told_in(*group.command(), *hidden)
+    assert (measured, threads) == (True, 1)
+    assert 0 < quota <= 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("visible", [True, False], ids=["visible", "hidden"])
+async def test_an_edge_in_a_fifth_of_a_core_computes_in_one_thread(tmp_path, visible, hidden):
+    async with running_cluster(tmp_path, 0) as cluster:
+        with ControlGroup("small", NodeLimits(cpu=0.2)) as group:
+            edge = await cluster.processes.start(
+                "small", "edge", "--gateway", str(cluster.broker), "--name", "small", "--cache", str(cluster.cache),
+                host=(*group.command(), *(() if visible else hidden)),
+            )  # fmt: skip
+            await cluster.witness.until("the edge's start", lambda: cluster.witness.ready("small"), timeout_s=150)
+            report = cluster.witness.nodes["small"]
+            assert (report.threads, report.lanes) == (1, 1)
+            assert 0 < report.usable_cores <= 0.25
+            await cluster.processes.stop(edge)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(usable_cores(probing=False).whole < 2, reason="one core is not divided")
+async def test_an_edge_uses_all_cores_and_notes_how(tmp_path):
+    async with running_cluster(tmp_path, 0, cache=tmp_path / "cache") as cluster:
+        await cluster.start_edge("big", "--max-cores", "2")
+        await cluster.edges_ready("big")
+        report = cluster.witness.nodes["big"]
+        assert report.threads == 2
+        assert report.lanes in {1, 2}
+        assert "tiles x threads that serve best here" in cluster.log("big")
+        await cluster.start_camera("campus", "big", "--frames", "20")
+        await cluster.witness.until("its frames", lambda: cluster.witness.ended("campus"))
+        assert cluster.witness.stats["campus"].counts.published > 0
