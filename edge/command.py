@@ -16,6 +16,7 @@ from shared.cli.common_options import (
     NAME_TYPE,
     gateway_option,
     listen_option,
+    max_cores_option,
     prefix_option,
     threads_option,
     verbose_option,
@@ -27,6 +28,7 @@ from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
+from shared.process.usable_cores import computing_cores
 from shared.systemd import notification
 
 if TYPE_CHECKING:
@@ -57,17 +59,18 @@ def default_edge_name() -> str:
 )
 @prefix_option
 @threads_option
+@max_cores_option
 @verbose_option
 def command(
     broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, topic_prefix: str,
-    threads: int, verbose: int,
+    threads: int | None, max_cores: int | None, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
     warn_of_open_port(host)
     config = EdgeConfig(
-        name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
-        frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
+        name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
+        topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores),
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

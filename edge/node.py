@@ -107,6 +107,7 @@ class EdgeNode:
         self._plans = PlanFollower(self._adopt_plan)
         self._requested_trial = self._passed_trial = 0
         self._computes_correctly = True
+        self._opened_cores = self._cores = config.computing.count
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
         self._server = DataServer(service.serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
@@ -229,6 +230,7 @@ class EdgeNode:
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
+        lanes = self._worker.lanes
         received = Counter({f"tcp_{kind}": count for kind, count in self._traffic.items()})
         return NodeStats(
             node=self._config.name,
@@ -239,7 +241,9 @@ class EdgeNode:
             tiles_per_s=self._rate.rate_at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
-            threads=self._config.threads,
+            threads=lanes.count * lanes.threads,
+            lanes=lanes.count,
+            usable_cores=self._config.computing.usable,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._passed_trial if self._worker.barred else 0,
@@ -251,11 +255,23 @@ class EdgeNode:
         published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
+            self._leave_core_to_cameras()
             stats, now = self._stats(), time.monotonic()
             same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 published, published_at = stats, now
+
+    def _leave_core_to_cameras(self) -> None:
+        """Compute on one core less from the first camera on, if there are enough.
+
+        It stays so until the edge restarts: a camera that comes and goes must not open all programs again each time.
+        """
+        cores = self._config.computing.beside_cameras(len(self._cameras.cameras))
+        if cores < self._cores:
+            log.info("%s cores compute from now on, and one is left to cameras", cores)
+            self._cores = cores
+            self._plans.retry_plan()
 
     def _on_standing(self, standing: NodeStanding) -> None:
         """Process that the gateway bars this node, or lifts its bar."""
@@ -285,18 +301,19 @@ class EdgeNode:
         self._warn_of_loopback()
 
     async def _adopt_plan(self, plan: Plan) -> None:
-        """Prepare a plan and follow it; prepare a followed plan again if the gateway requests a test.
+        """Prepare a plan and follow it; prepare a followed plan again for a test of the gateway, or for other cores.
 
         A device that computes wrongly follows the plan without computing: its frames are computed by others.
         """
         following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
-        trial = self._requested_trial
-        if following and self._computes_correctly and trial == self._passed_trial:
+        trial, cores = self._requested_trial, self._cores
+        unchanged = trial == self._passed_trial and cores == self._opened_cores
+        if following and self._computes_correctly and unchanged:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         try:
-            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed_trial)
+            engines = await self._open_engines(plan, gateway, cores, afresh=trial != self._passed_trial)
         except WrongResultError:
             self._computes_correctly = False
             if not following:
@@ -304,22 +321,24 @@ class EdgeNode:
             raise
         if trial != self._passed_trial:
             log.info("the programs were prepared again and have passed the trial")
-        self._passed_trial, self._computes_correctly = trial, True
+        self._passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
         work = PlanWork(plan, engines, gateway)
         if following:
-            self._worker.work = work
+            self._worker.adopt_plan(work)
+            self._thief.renew_engines(work)
             self._shared.renew_engines(work)
             self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         else:
             self._follow(work)
 
-    async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
-        """Return an engine for each stage of a plan; programs are fetched from `gateway`."""
-        engines = []
+    async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
+        """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""
+        engines: list[TileEngine] = []
         for stage in plan.stages:
             program = await self._programs.get_program(stage.program, gateway)
             kinds = PlanWork.tile_kinds(stage)
-            engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
+            lanes = engines[0].lanes if engines else None
+            engines.append(await open_engine(program, kinds, self._config.cache, cores, lanes=lanes, afresh=afresh))
         return engines
 
     def _follow(self, work: PlanWork) -> None:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_STOLEN_TILES = 1
-"""Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave tasks to others."""
+"""Stolen tiles that wait here for each one that runs: enough to hide the transfer, few enough to leave tasks to others.
+"""
 
 STEAL_RETRY_S = 5.0
 """A request without a grant is repeated after this time, in case the gateway lost it."""
@@ -46,7 +47,7 @@ class StolenTile:
 
 
 class Thief:
-    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
+    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for each lane of the worker."""
 
     def __init__(
         self, node: str, bus: Bus, traffic: WireTraffic, strips: StripStore, wake_worker: Callable[[], None]
@@ -57,6 +58,7 @@ class Thief:
         self._strips = strips
         self._wake_worker = wake_worker
         self._work: PlanWork | None = None
+        self._ready = MAX_STOLEN_TILES
         self._requested_at: float | None = None
         self._requested_idle = False
         self._kept_grant: Grant | None = None
@@ -69,8 +71,13 @@ class Thief:
     def adopt_plan(self, work: PlanWork) -> None:
         """Follow another plan; tiles and requests of the earlier one are dropped."""
         self._work = work
+        self._ready = MAX_STOLEN_TILES * work.lanes.count
         self._stolen.clear()
         self._requested_at = self._kept_grant = None
+
+    def renew_engines(self, work: PlanWork) -> None:
+        """Use other engines for the same plan."""
+        self._work, self._ready = work, MAX_STOLEN_TILES * work.lanes.count
 
     def forget_request(self) -> None:
         """Let the next `request_task` send a request again: the gateway may have lost the last one."""
@@ -88,7 +95,7 @@ class Thief:
         waiting = (
             self._requested_at is not None and now - self._requested_at < STEAL_RETRY_S and self._requested_idle >= idle
         )
-        if self._work is None or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
+        if self._work is None or waiting or len(self._stolen) >= self._ready or self._fetching:
             return
         if self._kept_grant is not None and not idle:
             return
@@ -140,6 +147,8 @@ class Thief:
                 if missed is not None:
                     self.request_task(missed, idle=idle)
                 self._wake_worker()
+                if self._stolen:  # for the other lanes, which cannot request one each while another is fetched
+                    self.request_task(idle=False)
         finally:
             for connection in self._victims.values():
                 connection.close()

@@ -1,4 +1,4 @@
-"""The worker: computes stolen and own tiles one after the other, and sends results to the gateway."""
+"""The worker: computes stolen and own tiles, several side by side if that serves better, and sends results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
+from shared.engine.lanes import MAX_LANES, ONE_LANE
 from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
+from shared.process.lifecycle import run_together
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from edge.computing.strips import StripStore
     from edge.owner import Owner
     from edge.thief import StolenTile, Thief
+    from shared.engine.lanes import TileLanes
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form
     from shared.model.arrays import Array, FeatureMap
@@ -60,15 +63,20 @@ class TileResult:
     strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
 
 
+def _tile_threads(lanes: TileLanes) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(lanes.count, "tiles", initializer=lower_thread_priority)
+
+
 class Worker:
-    """Runs tiles in a separate thread, one at a time, while there are any."""
+    """Runs tiles in separate threads while there are any: one for each lane, as the engine of the plan says."""
 
     def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
-        self._awake, self._changed = asyncio.Event(), asyncio.Event()
+        self.lanes = ONE_LANE
+        self._threads = _tile_threads(self.lanes)
+        self._awake, self._changed, self._widened = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.work: PlanWork | None = None
         self._failing = False
         self.own = 0
@@ -77,8 +85,13 @@ class Worker:
         """True while the gateway has barred this node."""
 
     def adopt_plan(self, work: PlanWork) -> None:
-        """Compute tiles of another plan from now on."""
+        """Compute tiles of another plan, or of the same one with other engines, from now on."""
         self.work = work
+        if work.lanes.count != self.lanes.count:
+            self._threads.shutdown(wait=False)  # tiles that run are finished
+            self._threads = _tile_threads(work.lanes)
+        self.lanes = work.lanes
+        self._widened.set()
         self.wake()
 
     def wake(self) -> None:
@@ -88,7 +101,15 @@ class Worker:
 
     async def run(self, owner: Owner, thief: Thief) -> None:
         """Compute tiles until cancelled."""
+        await run_together(*(self._run_lane(lane, owner, thief) for lane in range(MAX_LANES)))
+
+    async def _run_lane(self, lane: int, owner: Owner, thief: Thief) -> None:
+        """Compute one tile after the other; wait while the plan has fewer lanes."""
         while True:
+            if lane >= self.lanes.count:
+                self._widened.clear()
+                await self._widened.wait()
+                continue
             self._awake.clear()
             work = self.work
             if work is None or not await self._run_next(work, owner, thief):
@@ -113,7 +134,7 @@ class Worker:
     async def compute_tile(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
+        """Run a tile in one of the worker's threads; return its maps, the strips that it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
@@ -126,7 +147,7 @@ class Worker:
             return maps, given, (time.monotonic() - begun) * 1e3
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except ModelError:
             raise
         except Exception as error:

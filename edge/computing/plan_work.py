@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.tasks.tile_order import TileOrder
+from shared.engine.lanes import ONE_LANE, TileLanes
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
 
@@ -28,6 +29,7 @@ class NoEngine:
 
     name = "none"
     reuses = False
+    lanes = ONE_LANE
 
     def run(
         self,
@@ -61,6 +63,11 @@ class PlanWork:
     @property
     def tile_count(self) -> int:
         return self.plan.tile_count
+
+    @property
+    def lanes(self) -> TileLanes:
+        """Return how tiles are computed here; the engines of all stages are opened for the same lanes."""
+        return self.engines[0].lanes
 
     @property
     def reuses(self) -> bool:

@@ -17,6 +17,7 @@ from shared.cli.common_options import json_option, threads_option
 from shared.errors import ConfigurationError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
+from shared.process.usable_cores import computing_cores
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
@@ -39,13 +40,14 @@ def command(
     grid: Grid,
     cut: str | None,
     out: Path | None,
-    threads: int,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Detect objects in IMAGE..., tile by tile, as a cluster would."""
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
-    head = TiledHead(partitioned, threads)
-    detector = partitioned.detector(threads)
+    cores = computing_cores(threads).count
+    head = TiledHead(partitioned, cores)
+    detector = partitioned.detector(cores)
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
     if out is not None:
