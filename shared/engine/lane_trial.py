@@ -22,7 +22,7 @@ from shared.engine.sessions import PreparedEngine, read_manifest
 from shared.process.children import lower_thread_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shared.ftp.stage import Form
 
@@ -31,6 +31,9 @@ LANE_ROUNDS = 4
 
 LANE_ROUND_S = 0.5
 """All rounds of a candidate last 20 periods of a CPU quota; a group that is not throttled yet computes too fast."""
+
+MIN_BUSY_SHARE = 0.8
+"""A trial is undisturbed if this part of the cores was busy: tiles side by side never wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ class LaneReading:
     def rate(self) -> float:
         """Return the tiles per second."""
         return self.tiles / max(1e-9, self.wall_s)
+
+    @property
+    def busy_cores(self) -> float:
+        """Return how many cores were busy with it, in the mean."""
+        return self.cpu_s / max(1e-9, self.wall_s)
+
+
+def is_undisturbed(readings: Mapping[TileLanes, LaneReading]) -> bool:
+    """Return whether a candidate got most of its cores' time; else other programs, or a quota, took too much of it."""
+    return any(
+        reading.busy_cores >= MIN_BUSY_SHARE * lanes.count * lanes.threads for lanes, reading in readings.items()
+    )
 
 
 def measure_lanes(trial: LaneTrial, round_s: float = LANE_ROUND_S) -> dict[TileLanes, LaneReading]:

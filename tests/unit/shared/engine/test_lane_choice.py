@@ -54,7 +54,10 @@ def measured(monkeypatch):
 
     async def measure(trial):
         trials.append(trial)
-        return TileLanes(2, 1)
+        return {
+            TileLanes(1, trial.candidates[0].threads): LaneReading(10, 1.0, 1.0),
+            TileLanes(2, 1): LaneReading(15, 1.0, 1.8),
+        }
 
     monkeypatch.setattr(lane_choice, "_measure", measure)
     return trials
@@ -80,6 +83,17 @@ async def test_the_number_of_noted_measurements_is_limited(folder, stage_and_pro
     for cores in range(2, 14):
         await choose_lanes(folder, largest, 10**5, cores)
     assert [each.cores for each in read_manifest(folder).lanes] == list(range(13, 5, -1))
+
+
+async def test_a_disturbed_measurement_counts_once_and_is_not_noted(folder, stage_and_program, monkeypatch, caplog):
+    async def measure(_trial):
+        return {TileLanes(1, 2): LaneReading(10, 1.0, 0.9), TileLanes(2, 1): LaneReading(15, 1.0, 1.5)}
+
+    monkeypatch.setattr(lane_choice, "_measure", measure)
+    with caplog.at_level("INFO"):
+        assert await choose_lanes(folder, kinds_of(stage_and_program[0]).largest, 10**5, 2) == TileLanes(2, 1)
+    assert read_manifest(folder).lanes == ()
+    assert "measured again next time" in caplog.text
 
 
 async def test_where_memory_is_short_nothing_is_measured_or_noted(folder, stage_and_program, measured, monkeypatch):
