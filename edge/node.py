@@ -269,7 +269,7 @@ class EdgeNode:
         """
         cores = self._config.computing.beside_cameras(len(self._cameras.cameras))
         if cores < self._cores:
-            log.info("%s cores compute from now on, and one is left to cameras", cores)
+            log.info("one core is left to cameras from now on; threads that compute: %s", cores)
             self._cores = cores
             self._plans.retry_plan()
 

@@ -94,3 +94,26 @@ async def test_an_edge_uses_all_cores_and_notes_how(tmp_path):
         await cluster.start_camera("campus", "big", "--frames", "20")
         await cluster.witness.until("its frames", lambda: cluster.witness.ended("campus"))
         assert cluster.witness.stats["campus"].counts.published > 0
+
+
+ANY_TWO_CORES = """
+import shared.process.usable_cores
+shared.process.usable_cores.MIN_CORES_BESIDE_CAMERAS = 2
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(usable_cores(probing=False).whole < 2, reason="one core is not divided")
+async def test_an_edge_leaves_a_core_to_its_first_camera_without_losing_its_plan(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/sitecustomize.py").write_text(ANY_TWO_CORES)
+    async with running_cluster(tmp_path, 0) as cluster:
+        await cluster.start_edge("big", "--max-cores", "2", code=tmp_path / "code")
+        await cluster.edges_ready("big")
+        assert cluster.witness.nodes["big"].threads == 2
+        await cluster.start_camera("campus", "big", "--frames", "100")
+        await cluster.witness.until("one core less", lambda: cluster.witness.nodes["big"].threads == 1)
+        assert "one core is left to cameras" in cluster.log("big")
+        await cluster.witness.until("its frames", lambda: cluster.witness.ended("campus"))
+        assert len(cluster.witness.plans) == 1
+        assert cluster.witness.stats["campus"].counts.dropped.get("replanned", 0) == 0
