@@ -49,6 +49,7 @@ async def choose_lanes(folder: Path, form: Form, working_bytes: int, cores: int)
     candidates = known[:1] or candidate_lanes(cores, working_bytes, free_memory())
     if len(candidates) == 1:  # it is known, or memory is short
         return candidates[0]
+    log.info("measuring whether tiles run better side by side or in %s threads each", cores)
     readings = await _measure(LaneTrial(folder, form, working_bytes, candidates))
     if not readings:
         return TileLanes(1, cores)
