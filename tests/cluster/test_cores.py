@@ -117,3 +117,31 @@ async def test_an_edge_leaves_a_core_to_its_first_camera_without_losing_its_plan
         await cluster.witness.until("its frames", lambda: cluster.witness.ended("campus"))
         assert len(cluster.witness.plans) == 1
         assert cluster.witness.stats["campus"].counts.dropped.get("replanned", 0) == 0
+
+
+MOST_LANES = """
+import shared.engine.lane_choice
+shared.engine.lane_choice.best_lanes = max
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["ftp-wst", "ftp-wst-s", "ftp-wsh"])
+async def test_tiles_side_by_side_own_stolen_and_shared_equal_the_whole_network(tmp_path, method):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/sitecustomize.py").write_text(MOST_LANES)
+    async with running_cluster(tmp_path, 0, "--verify-every", "1", "--grid", "4x3", "--method", method) as cluster:
+        for edge in ("edge-1", "edge-2"):
+            await cluster.start_edge(edge, "--max-cores", "64", "--threads", "3", code=tmp_path / "code")
+        await cluster.edges_ready("edge-1", "edge-2")
+        assert [cluster.witness.nodes[edge].lanes for edge in ("edge-1", "edge-2")] == [3, 3]
+        await cluster.start_camera("front", "edge-2", "--frames", "12", "--every-frame")
+        await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"), timeout_s=90)
+        await cluster.witness.until("verification", lambda: len(cluster.witness.verifications) == 12)
+        counts = cluster.witness.stats["front"].counts
+        computed = [sum(cluster.witness.tiles(edge)) for edge in ("edge-1", "edge-2")]
+        differences = [verification.max_abs_diff for verification in cluster.witness.verifications]
+    assert (counts.captured, counts.published, counts.dropped) == (12, 12, {})
+    assert min(computed) > 0
+    assert sum(computed) >= 12 * 12
+    assert max(differences) <= 1e-5
