@@ -28,7 +28,7 @@ MAX_SHARED_TILES = 64
 
 
 class SharedWork:
-    """Computes each tile in a task of its own; the worker's thread runs them in turn."""
+    """Computes each tile in a task of its own; the worker's threads run them in turn."""
 
     def __init__(self, plans: PreparedPlans, worker: Worker, exchange: BorderExchange) -> None:
         self._plans = plans

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_STOLEN_TILES = 1
-"""Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave tasks to others."""
+"""Stolen tiles that wait here for each one that runs: enough to hide the transfer, few enough to leave tasks to others.
+"""
 
 STEAL_RETRY_S = 5.0
 """A request without a grant is repeated after this time, in case the gateway lost it."""
@@ -48,7 +49,7 @@ class StolenTile:
 
 
 class Thief:
-    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
+    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for each lane of the worker."""
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class Thief:
             self._requested_at is not None and now - self._requested_at < STEAL_RETRY_S and self._requested_idle >= idle
         )
         epochs = self._plans.epochs
-        if not epochs or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
+        if not epochs or waiting or len(self._stolen) >= self._room or self._fetching:
             return
         if self._kept_grant is not None and not idle:
             return
@@ -102,6 +103,12 @@ class Thief:
             return
         request = StealRequest(node=self._node, epoch=epochs[0], also=epochs[1:], missed=missed, idle=idle)
         self._bus.publish_soon(topics.STEAL, request, self._node)
+
+    @property
+    def _room(self) -> int:
+        """Return how many stolen tiles may wait here."""
+        work = self._plans.preferred
+        return MAX_STOLEN_TILES * (1 if work is None else work.lanes.count)
 
     def take_stolen(self) -> StolenTile | None:
         """Return the next stolen tile whose lease has not ended; None when there is none."""
@@ -143,6 +150,8 @@ class Thief:
                 if missed is not None:
                     self.request_task(missed, idle=idle)
                 self._wake_worker()
+                if self._stolen:  # for the other lanes, which cannot request one each while another is fetched
+                    self.request_task(idle=False)
         finally:
             for connection in self._victims.values():
                 connection.close()

@@ -1,4 +1,4 @@
-"""The worker: computes stolen and own tiles one after the other, and sends results to the gateway."""
+"""The worker: computes stolen and own tiles, several side by side if that serves better, and sends results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
+from shared.engine.lanes import MAX_LANES, ONE_LANE
 from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
+from shared.process.lifecycle import run_together
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from edge.frames.frame_tasks import FrameTasks
     from edge.thief import StolenTile, Thief
     from shared.detection.detections import Detections
+    from shared.engine.lanes import TileLanes
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form
     from shared.model.arrays import Array, FeatureMap
@@ -64,22 +67,40 @@ class TileResult:
     objects: Detections | None = None
 
 
+def _tile_threads(lanes: TileLanes) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(lanes.count, "tiles", initializer=lower_thread_priority)
+
+
 class Worker:
-    """Runs tiles in a separate thread, one at a time, while there are any."""
+    """Runs tiles in separate threads while there are any: one for each lane, as the engine of the plan says."""
 
     def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
-        self._awake, self._changed = asyncio.Event(), asyncio.Event()
+        self.lanes = ONE_LANE
+        self._threads = _tile_threads(self.lanes)
+        self._awake, self._changed, self._widened = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._running = 0
         self._failing = False
         self.own = 0
         self.stolen = 0
-        self.idle_lanes = 1
-        """Tiles that could begin now."""
         self.barred = False
         """True while the gateway has barred this node."""
+
+    @property
+    def idle_lanes(self) -> int:
+        """Return the number of tiles that could begin now."""
+        return 0 if self.barred else max(0, self.lanes.count - self._running)
+
+    def use_lanes(self, lanes: TileLanes) -> None:
+        """Compute so many tiles side by side from now on."""
+        if lanes.count != self.lanes.count:
+            self._threads.shutdown(wait=False)  # tiles that run are finished
+            self._threads = _tile_threads(lanes)
+        self.lanes = lanes
+        self._widened.set()
+        self.wake()
 
     def wake(self) -> None:
         """Check for tiles now: some may have become available."""
@@ -88,10 +109,17 @@ class Worker:
 
     async def run(self, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None] = lambda: None) -> None:
         """Compute tiles until cancelled: stolen ones, and those of `tasks`; call `on_idle` when there are none."""
+        await run_together(*(self._run_lane(lane, tasks, thief, on_idle) for lane in range(MAX_LANES)))
+
+    async def _run_lane(self, lane: int, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None]) -> None:
+        """Compute one tile after the other; wait while the plan has fewer lanes."""
         while True:
+            if lane >= self.lanes.count:
+                self._widened.clear()
+                await self._widened.wait()
+                continue
             self._awake.clear()
             if not await self._run_next(tasks, thief):
-                self.idle_lanes = 0 if self.barred else 1
                 if not self.barred:
                     thief.request_task()
                 on_idle()
@@ -115,7 +143,7 @@ class Worker:
     async def compute_tile(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
+        """Run a tile in one of the worker's threads; return its maps, the strips that it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
@@ -130,18 +158,21 @@ class Worker:
         return maps, given, compute_ms
 
     async def _in_thread(self, compute: Callable[[], T]) -> tuple[T, float]:
-        """Return what is computed in the worker's thread, and milliseconds. Raises ModelError if that fails."""
+        """Return what is computed in one of the worker's threads, and milliseconds. Raises ModelError if that fails."""
 
         def run() -> tuple[T, float]:
             begun = time.monotonic()
             return compute(), (time.monotonic() - begun) * 1e3
 
+        self._running += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except ModelError:
             raise
         except Exception as error:
             raise ModelError(f"the engine failed: {error}") from error
+        finally:
+            self._running -= 1
 
     async def _wait_until_woken(self) -> None:
         """Wait until woken, at most _WAKE_PERIOD_S."""
@@ -191,7 +222,6 @@ class Worker:
         return True
 
     async def _run_assignment(self, assigned: TileAssignment) -> bool:
-        self.idle_lanes = 0
         work, info, tile = assigned.work, assigned.info, assigned.tile
         try:
             result = await self._compute(assigned)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.tasks.tile_order import TileOrder
 from shared.detection.detector import Detector
+from shared.engine.lanes import ONE_LANE, TileLanes
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
 from shared.model.letterbox import Letterbox
@@ -32,6 +33,7 @@ class NoEngine:
 
     name = "none"
     reuses = False
+    lanes = ONE_LANE
 
     def run(
         self,
@@ -84,6 +86,11 @@ class PlanWork:
     @property
     def tile_count(self) -> int:
         return self.plan.tile_count
+
+    @property
+    def lanes(self) -> TileLanes:
+        """Return how tiles are computed here; the engines of all stages are opened for the same lanes."""
+        return self.engines[0].lanes
 
     @property
     def reuses(self) -> bool:

@@ -286,7 +286,7 @@ class Cluster:
         if receipt is Receipt.FULL:
             self._open_frame(running, result.info, result.owner)
             return
-        self._speeds.add_result(result.worker, result.macs, result.compute_ms)
+        self._speeds.add_result(result.worker, result.macs, result.compute_ms, time.monotonic())
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:

@@ -20,6 +20,7 @@ from shared.cli.common_options import (
     BROKER_TYPE,
     GRID_TYPE,
     listen_option,
+    max_cores_option,
     threads_option,
     verbose_option,
     warn_of_open_port,
@@ -29,6 +30,7 @@ from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
+from shared.process.usable_cores import computing_cores
 
 
 @click.command()
@@ -84,6 +86,7 @@ from shared.process.lifecycle import run_service
     help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
 )  # fmt: skip
 @threads_option
+@max_cores_option
 @click.option(
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
@@ -100,6 +103,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     warn_of_open_port(options["host"])
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
+    options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
     gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
@@ -123,4 +127,5 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "deadline": cluster.deadline,
         "compute": cluster.compute,
         "threads": cluster.threads,
+        "max_cores": cluster.max_cores,
     }

@@ -13,6 +13,7 @@ from gateway.planning.methods import Method, stages_of
 from shared.detection.decoding.recognition import output_shapes
 from shared.detection.detector import Detector
 from shared.engine.building import build_program
+from shared.engine.lanes import TileLanes
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine
 from shared.engine.whole_program import build_whole_program
@@ -290,7 +291,7 @@ def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) ->
         for number, (program, kinds) in enumerate(zip(partitioned.build_programs(), partitioned.kinds, strict=True)):
             path = folder / f"program_{number}.onnx"
             path.write_bytes(program)
-            engines.append(run_coroutine(partial(open_engine, path, kinds, folder, threads)))
+            engines.append(run_coroutine(partial(open_engine, path, kinds, folder, lanes=TileLanes(1, threads))))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
     return compare_maps(tiled, WholeHead(partitioned, threads).run(pixels)), names

@@ -7,6 +7,7 @@ import json
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shared.engine.lanes import MeasuredLanes, TileLanes
 from shared.ftp.stage import Form
 
 if TYPE_CHECKING:
@@ -65,11 +66,15 @@ class PreparedKind:
 
 @dataclass(frozen=True, slots=True)
 class ProgramManifest:
-    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`."""
+    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`.
+
+    `lanes` are the measured ones, each for a number of cores.
+    """
 
     kinds: tuple[PreparedKind, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
+    lanes: tuple[MeasuredLanes, ...] = ()
 
     def encode(self) -> bytes:
         """Return the manifest in JSON, with its own checksum."""
@@ -81,6 +86,7 @@ class ProgramManifest:
                 ],
                 "files": dict(self.files),
                 "refused": self.refused,
+                "lanes": [[each.cores, each.cells, each.lanes.count, each.lanes.threads] for each in self.lanes],
             }
         )
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": text}).encode()
@@ -103,7 +109,10 @@ class ProgramManifest:
                 )
                 for file, form, weights, answers in rows["kinds"]
             )
-            return cls(kinds, rows["files"], rows["refused"])
+            lanes = tuple(
+                MeasuredLanes(cores, cells, TileLanes(count, threads)) for cores, cells, count, threads in rows["lanes"]
+            )
+            return cls(kinds, rows["files"], rows["refused"], lanes)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("it is not a manifest") from error
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray, Pixels
     from shared.model.spec import Preprocessing
 
+cv2.setNumThreads(1)  # for the whole process: OpenCV's own threads spin after each call, while tiles need the cores
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:

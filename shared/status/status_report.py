@@ -46,6 +46,8 @@ class EdgeStatus(Message):
     cores: int | None = Field(default=None, description="of its processor")
     cores_busy: float | None = Field(default=None, description="of these, busy recently with any program")
     threads: int | None = Field(default=None, description="that compute tiles")
+    lanes: int | None = Field(default=None, description="tiles that it computes at the same time")
+    usable_cores: float | None = Field(default=None, description="cores that it may use: its share of the processor")
     tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
     tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
     temperature: float | None = Field(default=None, description="of its processor, in degrees Celsius")
@@ -130,6 +132,8 @@ def _edge(node: NodeReport, release: str) -> EdgeStatus:
         cores=node.cores or None,
         cores_busy=busy,
         threads=node.threads or None,
+        lanes=node.lanes if node.threads else None,
+        usable_cores=round(node.usable_cores, 2) if node.usable_cores else None,
         tiles=node.tiles,
         tiles_per_s=node.tiles_per_s,
         temperature=node.temperature,

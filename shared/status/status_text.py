@@ -70,8 +70,12 @@ def _edge(name: str, edge: EdgeStatus) -> tuple[str, ...]:
     if edge.state is not State.ONLINE:
         return (name, edge.state, release, edge.address or UNKNOWN, *[UNKNOWN] * 6)
     busy = f"{edge.cores_busy:.1f} of {edge.cores}" if edge.cores_busy is not None else UNKNOWN
+    if edge.usable_cores is not None and edge.cores is not None and edge.usable_cores < edge.cores:
+        busy += f" ({edge.usable_cores:.2g} usable)"
+    lanes = edge.lanes or 1
+    threads = f"{lanes}x{edge.threads // lanes}" if edge.threads else UNKNOWN
     return (
-        name, edge.state, release, edge.address or UNKNOWN, _number(edge.threads), busy, f"{edge.tiles_per_s:.1f}",
+        name, edge.state, release, edge.address or UNKNOWN, threads, busy, f"{edge.tiles_per_s:.1f}",
         str(edge.tiles.own), str(edge.tiles.stolen), _number(edge.temperature),
     )  # fmt: skip
 

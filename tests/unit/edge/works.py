@@ -9,6 +9,7 @@ import numpy as np
 from edge.computing.plan_work import PlanWork
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms, write_plan
+from shared.engine.lanes import ONE_LANE
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.spec import Preprocessing
@@ -29,6 +30,7 @@ class FakeEngine:
     """Only says whether it reuses."""
 
     name = "fake"
+    lanes = ONE_LANE
 
     def __init__(self, *, reuses):
         self.reuses = reuses

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,3 +104,11 @@ def test_a_picture_is_not_written_to():
     before = picture.copy()
     Letterbox(20, 30, 32, 32).apply(picture, Preprocessing())
     np.testing.assert_array_equal(picture, before)
+
+
+def test_whatever_prepares_frames_lets_opencv_start_no_threads_that_spin():
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import shared.model.letterbox, cv2; print(cv2.getNumThreads())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "1"
