@@ -138,9 +138,7 @@ async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypa
     monkeypatch.setattr(connection_module, "SLOWEST_LINK_BYTES_PER_S", 2**40)
 
     async def half(connection, _header, _payload):
-        await asyncio.get_running_loop().sock_sendall(
-            connection._socket, encode_prefix(MessageKind.ABSENT, 100, 0) + b"{"
-        )
+        await connection._pipe.write([memoryview(encode_prefix(MessageKind.ABSENT, 100, 0) + b"{")])
         await connection.receive()
 
     async with serving(half) as (address, _):
