@@ -23,6 +23,7 @@ from shared.wire.headers import (
     ReadyHeader,
     ReportHeader,
 )
+from shared.wire.shared_pictures import SharedPictureReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +50,19 @@ AGENT_GONE = "its agent is not connected"
 class CameraSession:
     """One connection of an agent, which may send one frame for each Ready, up to `credit` unfinished ones.
 
-    `granted`: frames that are under way from an earlier connection.
+    `granted`: frames that are under way from an earlier connection. `shared`: the memory that the agent shares.
     """
 
-    def __init__(self, camera: str, connection: Connection, credit: int, granted: int = 0) -> None:
+    def __init__(
+        self,
+        camera: str,
+        connection: Connection,
+        credit: int,
+        granted: int = 0,
+        shared: SharedPictureReader | None = None,
+    ) -> None:
         self.camera = camera
+        self.shared = shared
         self._connection = connection
         self._credit = credit
         self._granted = granted
@@ -65,7 +74,7 @@ class CameraSession:
         self._open = True
         while self._granted < self._credit:
             self._granted += 1
-            self._send_soon(ReadyHeader())
+            self._send_soon(ReadyHeader(shared=self.shared is not None))
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, and invite the next frame."""
@@ -76,7 +85,8 @@ class CameraSession:
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, also of one that ended before the agent reconnected."""
-        self._send_soon(OutcomeHeader(number=number, outcome=outcome))
+        released = self.shared.take_released() if self.shared is not None else ()
+        self._send_soon(OutcomeHeader(number=number, outcome=outcome, released=released))
 
     def send_control(self, control: ControlHeader) -> None:
         """Send whether frames are wanted, and at which rate."""
@@ -84,6 +94,11 @@ class CameraSession:
 
     def close(self) -> None:
         self._connection.close()
+
+    def close_memory(self) -> None:
+        """Accept no more pictures in the shared memory; those that are still read stay."""
+        if self.shared is not None:
+            self.shared.close()
 
     def _send_soon(self, header: Header) -> None:
         task = asyncio.create_task(self._send(header))
@@ -164,7 +179,7 @@ class CameraSessions:
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:
             feed.begin_frame(number)
-        session = CameraSession(hello.camera, connection, self._credit, feed.under_way)
+        session = CameraSession(hello.camera, connection, self._credit, feed.under_way, shared=self._open_memory(hello))
         self._sessions[hello.camera] = feed.listener = session
         log.info("camera %s connected from %s", hello.camera, connection.peer)
         for number, outcome in ended.items():
@@ -186,11 +201,22 @@ class CameraSessions:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)
         finally:
+            session.close_memory()
             if self._sessions.get(hello.camera) is session:  # else a newer connection has taken its place
                 del self._sessions[hello.camera]
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
                 self._on_agent_gone(hello.camera, feed)
+
+    def _open_memory(self, hello: CameraHeader) -> SharedPictureReader | None:
+        """Return the memory that an agent shares; None if it shares none, or this edge has not started it."""
+        if hello.memory is None or hello.token != self._own_tokens.get(hello.camera):
+            return None
+        try:
+            return SharedPictureReader(hello.memory)
+        except OSError as error:
+            log.info("camera %s sends its pictures, as its memory cannot be read: %s", hello.camera, error)
+            return None
 
     def _admit_agent(self, agent: AgentIdentity, camera: str) -> AgentFeed:
         """Return the feed of an agent; disconnect the older connection of this camera.
@@ -229,10 +255,8 @@ class CameraSessions:
 
     async def _on_frame(self, session: CameraSession, feed: AgentFeed, header: FrameHeader, payload: Payload) -> None:
         info = header.info
-        if info.camera != session.camera or payload.size != info.height * info.width * 3:
-            raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
+        picture = _picture_of(session, header, payload)
         transfer_s = max(0.0, time.time() - info.captured_at)
-        picture: Pixels = payload.reshape(info.height, info.width, 3)
         feed.begin_frame(info.number)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
@@ -281,6 +305,19 @@ class CameraSessions:
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
         self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+
+
+def _picture_of(session: CameraSession, header: FrameHeader, payload: Payload) -> Pixels:
+    """Return a frame's picture, uint8 BGR (H, W, 3), received or shared. Raises ProtocolError if it does not fit."""
+    info = header.info
+    size = info.height * info.width * 3 if header.offset is None else 0
+    if info.camera != session.camera or payload.size != size:
+        raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
+    if header.offset is None:
+        return payload.reshape(info.height, info.width, 3)
+    if session.shared is None:
+        raise ProtocolError(f"a frame of {info.camera} in a memory that is not shared")
+    return session.shared.picture(info, header.offset)
 
 
 def stats_differ(published: CameraStats | None, stats: CameraStats) -> bool:

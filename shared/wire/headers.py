@@ -20,6 +20,9 @@ MAX_WORKERS = 256
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
+MAX_SHARED_PICTURES = 18
+"""Pictures in an agent's shared memory: as many as an edge invites at once, and two that it keeps for a while."""
+
 ByteCount = Count
 TileIndex = Count
 FrameNumber = Count
@@ -66,38 +69,58 @@ class WorkerRef(BaseModel):
     port: Port
 
 
+class SharedMemory(BaseModel):
+    """Memory that a process shares: its id, and its descriptor of the memory (shared.wire.shared_pictures)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    process: int = Field(ge=1, le=2**31 - 1)
+    file: int = Field(ge=0, le=2**31 - 1)
+
+
 class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
-    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them.
+    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `memory`: the agent can
+    put its pictures there, for an edge on the same machine.
     """
 
     kind = MessageKind.CAMERA
     camera: Name
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
+    memory: SharedMemory | None = None
 
 
 class FrameHeader(Header):
-    """Camera agent to edge: a picture, uint8 BGR (height, width, 3)."""
+    """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
+
+    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte.
+    """
 
     kind = MessageKind.FRAME
     info: FrameInfo
+    offset: ByteCount | None = None
 
 
 class ReadyHeader(Header):
-    """Edge to camera agent: request for the newest frame."""
+    """Edge to camera agent: request for the newest frame. `shared`: its picture may be put into the shared memory."""
 
     kind = MessageKind.READY
+    shared: bool = False
 
 
 class OutcomeHeader(Header):
-    """Edge to camera agent: the outcome of a frame."""
+    """Edge to camera agent: the outcome of a frame.
+
+    `released` are frames whose pictures in the shared memory are not read any more.
+    """
 
     kind = MessageKind.OUTCOME
     number: Count
     outcome: Outcome
+    released: tuple[FrameNumber, ...] = Field(default=(), max_length=MAX_SHARED_PICTURES)
 
 
 class ReportHeader(Header):
