@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import shutil
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.pipes import Transport, main, make_certificate
+from benchmarks.tls_pipe import TlsPipe, tls_context
 from shared.network.addresses import LOOPBACK, Address
 from shared.wire.pipe import MAX_BUFFERS_PER_CALL, TcpListener, TcpPipe
 from tests.settling import settled
@@ -28,31 +32,85 @@ async def connected():
         listener.close()
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl here to make a certificate with")
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@contextlib.asynccontextmanager
+async def encrypted(certificate):
+    """The two ends of an encrypted connection."""
+    async with connected() as (near, far):
+        ends = [
+            TlsPipe(pipe, tls_context(certificate, server=server), server=server)
+            for pipe, server in ((near, False), (far, True))
+        ]
+        await asyncio.gather(*(end.handshake() for end in ends))
+        yield ends
+
+
 def buffers_of(sizes):
     return [memoryview(random.Random(number).randbytes(size)) for number, size in enumerate(sizes)]
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        [],
-        [0],
-        [20],
-        [320, 1_327_104],
-        [320, 0, 4000, 300_000, 10, 10_000_000, 1],
-        [10_000_000, 10_000_000],
-        [1] * (3 * MAX_BUFFERS_PER_CALL + 1),
-        [20_000] * 1000,
-    ],
-)
-async def test_buffers_arrive_whole_and_in_order(sizes):
+SIZES = [
+    [],
+    [0],
+    [20],
+    [320, 1_327_104],
+    [320, 0, 4000, 300_000, 10, 10_000_000, 1],
+    [10_000_000, 10_000_000],
+    [1] * (3 * MAX_BUFFERS_PER_CALL + 1),
+    [20_000] * 1000,
+]
+
+
+async def check_buffers_arrive(near, far, sizes):
     buffers = buffers_of(sizes)
     received = bytearray(sum(sizes))
-    async with connected() as (near, far):
-        writing = asyncio.create_task(near.write(buffers))
-        await asyncio.wait_for(far.fill(memoryview(received)), 20)
-        await writing
+    writing = asyncio.create_task(near.write(buffers))
+    await asyncio.wait_for(far.fill(memoryview(received)), 20)
+    await writing
     assert bytes(received) == b"".join(buffers)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+async def test_buffers_arrive_whole_and_in_order(sizes):
+    async with connected() as (near, far):
+        await check_buffers_arrive(near, far, sizes)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+async def test_encrypted_buffers_arrive_whole_and_in_order_both_ways(sizes, certificate):
+    async with encrypted(certificate) as (near, far):
+        await asyncio.gather(check_buffers_arrive(near, far, sizes), check_buffers_arrive(far, near, sizes))
+
+
+async def test_the_end_of_an_encrypted_pipe_is_an_end(certificate):
+    async with encrypted(certificate) as (near, far):
+        near.write_now(b"refused")
+        near.finish()
+        assert await far.read_some(memoryview(bytearray(10))) == 7
+        assert await far.read_some(memoryview(bytearray(10))) == 0
+        with pytest.raises(ConnectionResetError):
+            await far.fill(memoryview(bytearray(10)))
+        far.close()
+        assert await near.read_some(memoryview(bytearray(10))) == 0
+
+
+async def test_no_keys_are_agreed_on_with_a_peer_that_leaves(certificate):
+    async with connected() as (near, far):
+        far.close()
+        with pytest.raises(OSError, match=r".*"):
+            await TlsPipe(near, tls_context(certificate, server=False), server=False).handshake()
+
+
+@pytest.mark.usefixtures("certificate")
+def test_the_bench_of_pipes_measures_every_way():
+    result = CliRunner().invoke(main, ["--frames", "2", "--rounds", "1"], catch_exceptions=False)
+    assert all(transport in result.output for transport in Transport)
 
 
 async def test_what_is_there_is_read_without_waiting_for_more():
