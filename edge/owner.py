@@ -186,9 +186,8 @@ class Owner:
     async def _send_tiles(self, work: PlanWork, info: FrameInfo, pixels: Pixels) -> None:
         """Send all tiles to the gateway, which shares them out."""
         for tile in work.stages[0]:
-            view = pixels[tile.inputs[0].slices]
-            header = self._header(work, info, tile.index, view)
-            await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
+            header, sent = work.encode_tile(self._node, info, tile, pixels[tile.inputs[0].slices])
+            await self._courier.send(work.gateway, (header, [sent.data]))
 
     def _reuses(self, work: PlanWork) -> bool:
         """Return whether the next frame is computed with reuse: whether its strips are worth their transfers."""
@@ -261,7 +260,7 @@ class Owner:
         return frame.info, frame.pixels[region.slices]
 
     def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
-        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
+        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent."""
         work = self._work
         if work is None or take.epoch != work.epoch:
             return AbsentHeader(reason="this edge follows another plan")
@@ -281,13 +280,10 @@ class Owner:
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if take.reuses and self.queue.available_tasks(time.monotonic()).near.get(take.thief):
             self._announce()  # with this tile the thief will have all strips for others
-        header = self._header(work, info, scheduled.task.tile, view)
+        tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        header, sent = work.encode_tile(self._node, info, tile, view)
         lease = {"lease_s": self.queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update=lease), work.encode_pixels(view)
-
-    def _header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
-        height, width = view.shape[:2]
-        return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
+        return header.model_copy(update=lease), sent
 
     def find_frame(self, frame: str) -> OwnedFrame | None:
         """Return a frame that is under way or was published recently; None for others."""

@@ -100,7 +100,7 @@ class Connection:
 
         Raises PeerLostError or PeerTimeoutError, with the connection closed.
         """
-        buffers = [part.cast("B") for part in payload]
+        buffers = [part.cast("B") for part in payload if part.nbytes]
         encoded = header.encode()
         size = sum(part.nbytes for part in buffers)
         prefix = encode_prefix(header.kind, len(encoded), size)

@@ -170,9 +170,11 @@ class TakeHeader(Header):
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type. `reusing`: the halo that strips replace is missing. `wanted` are the tiles for which
-    the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the distributions
-    of this frame, and `workers` are, by tile, those that compute the frame.
+    Pixels are of the plan's type. `content`: only this part of the tile is sent, (top, left, bottom, right) within it;
+    the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
+    strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
+    gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
+    compute the frame.
     """
 
     kind = MessageKind.TILE
@@ -182,6 +184,7 @@ class TileHeader(Header):
     tile: TileIndex
     height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
+    content: tuple[Count, Count, Count, Count] | None = None
     lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
