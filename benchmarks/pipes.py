@@ -125,7 +125,8 @@ async def _send_frames(transport: Transport, port: int, frames: int, certificate
     async def receive_outcomes() -> None:
         for _ in range(WARM_UP_FRAMES + frames):
             outcome, _ = await connection.expect(OutcomeHeader)
-            for number in outcome.released if writer is not None else ():
+            for number in outcome.released:
+                assert writer is not None
                 writer.release(number)
             credit.release()
 

@@ -55,7 +55,7 @@ class TlsPipe:
     async def read_some(self, buffer: memoryview) -> int:
         while True:
             try:
-                return int(self._tls.read(len(buffer), buffer))  # type: ignore[call-overload]
+                return int(self._tls.read(len(buffer), buffer))
             except ssl.SSLWantReadError:
                 if not await self._receive_encrypted():
                     return 0

@@ -222,6 +222,15 @@ class NetworkSession:
 
 def normalise(pixels: Pixels, preprocessing: Preprocessing) -> FeatureMap:
     """Convert uint8 (H, W, 3) to the network's float32 input (1, 3, H, W), as a stage's program does."""
+    import cv2  # noqa: PLC0415  (a process that prepares programs converts no pixels)
+
     mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
-    scaled = (pixels.astype(np.float32) - mean) / std
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1))[np.newaxis]
+    table = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, np.newaxis] - mean) / std).T)
+    image = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    plane = np.empty(pixels.shape[:2], np.uint8)
+    for channel in range(3):
+        values = image[0, channel]
+        looked_up = cv2.LUT(cv2.extractChannel(pixels, channel, dst=plane), table[channel], dst=values)
+        if looked_up is not values:  # OpenCV makes another array where it cannot use this one
+            values[...] = looked_up
+    return image

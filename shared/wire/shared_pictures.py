@@ -114,7 +114,7 @@ class SharedPictureReader:
 
     def take_released(self) -> tuple[int, ...]:
         """Return the numbers of the frames whose pictures were released since the last call."""
-        released = []
+        released: list[int] = []
         while self._released and len(released) < MAX_SHARED_PICTURES:
             released.append(self._released.popleft())
         return tuple(released)
