@@ -42,7 +42,7 @@ UNDER_WAY = 2
 WARM_UP_FRAMES = 20
 
 
-class Transport(StrEnum):
+class PictureWay(StrEnum):
     """The ways of a picture that are compared."""
 
     TCP = "TCP"
@@ -59,22 +59,22 @@ class TransferCost:
     receiver_s: float
 
 
-def measure_transfer(transport: Transport, frames: int, certificate: Path) -> TransferCost:
+def measure_transfer(way: PictureWay, frames: int, certificate: Path) -> TransferCost:
     """Send frames from a process to this one."""
-    return asyncio.run(_measure(transport, frames, certificate))
+    return asyncio.run(_measure(way, frames, certificate))
 
 
-async def _measure(transport: Transport, frames: int, certificate: Path) -> TransferCost:
+async def _measure(way: PictureWay, frames: int, certificate: Path) -> TransferCost:
     listener = TcpListener(Address(LOOPBACK, 0))
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    arguments = (transport, listener.host_and_port[1], frames, certificate, there)
+    arguments = (way, listener.host_and_port[1], frames, certificate, there)
     process = context.Process(target=run_sender, args=arguments)
     process.start()
     try:
         pipe, peer = await listener.accept()
-        connection = await _connection(pipe, peer, transport, certificate, server=True)
-        wall_s, receiver_s = await _receive_frames(connection, transport, frames)
+        connection = await _connection(pipe, peer, way, certificate, server=True)
+        wall_s, receiver_s = await _receive_frames(connection, way, frames)
         connection.close()
         sender_s = float(await asyncio.to_thread(here.recv))
     finally:
@@ -83,18 +83,18 @@ async def _measure(transport: Transport, frames: int, certificate: Path) -> Tran
     return TransferCost(wall_s / frames, sender_s / frames, receiver_s / frames)
 
 
-async def _connection(pipe: Pipe, peer: str, transport: Transport, certificate: Path, *, server: bool) -> Connection:
-    if transport is Transport.TLS:
+async def _connection(pipe: Pipe, peer: str, way: PictureWay, certificate: Path, *, server: bool) -> Connection:
+    if way is PictureWay.TLS:
         encrypted = TlsPipe(pipe, tls_context(certificate, server=server), server=server)
         await encrypted.handshake()
         pipe = encrypted
     return Connection(pipe, peer, WireTraffic())
 
 
-async def _receive_frames(connection: Connection, transport: Transport, frames: int) -> tuple[float, float]:
+async def _receive_frames(connection: Connection, way: PictureWay, frames: int) -> tuple[float, float]:
     """Return the seconds and the CPU seconds after the warm-up."""
     hello, _ = await connection.expect(CameraHeader)
-    reader = SharedPictureReader(hello.memory) if transport is Transport.SHARED and hello.memory else None
+    reader = SharedPictureReader(hello.memory) if way is PictureWay.SHARED and hello.memory else None
     begun, cpu = time.perf_counter(), time.process_time()
     for number in range(WARM_UP_FRAMES + frames):
         if number == WARM_UP_FRAMES:
@@ -108,15 +108,15 @@ async def _receive_frames(connection: Connection, transport: Transport, frames: 
     return time.perf_counter() - begun, time.process_time() - cpu
 
 
-def run_sender(transport: Transport, port: int, frames: int, certificate: Path, result: ProcessPipe) -> None:
+def run_sender(way: PictureWay, port: int, frames: int, certificate: Path, result: ProcessPipe) -> None:
     """Send frames to the port, and the CPU seconds after the warm-up to `result`: runs in a process of its own."""
-    result.send(asyncio.run(_send_frames(transport, port, frames, certificate)))
+    result.send(asyncio.run(_send_frames(way, port, frames, certificate)))
 
 
-async def _send_frames(transport: Transport, port: int, frames: int, certificate: Path) -> float:
+async def _send_frames(way: PictureWay, port: int, frames: int, certificate: Path) -> float:
     address = Address(LOOPBACK, port)
-    connection = await _connection(await TcpPipe.connect(address), str(address), transport, certificate, server=False)
-    writer = SharedPictureWriter() if transport is Transport.SHARED else None
+    connection = await _connection(await TcpPipe.connect(address), str(address), way, certificate, server=False)
+    writer = SharedPictureWriter() if way is PictureWay.SHARED else None
     await connection.send(CameraHeader(camera="front", memory=writer.memory if writer else None))
     random = np.random.default_rng(1)
     pictures = [random.integers(0, 256, (*PICTURE_SIZE, 3), np.uint8) for _ in range(4)]
@@ -164,20 +164,20 @@ def make_certificate(folder: Path) -> Path:
 @click.option("--rounds", type=click.IntRange(1), default=5, help="Rounds, in which all kinds take turns.")
 def main(frames: int, rounds: int) -> None:
     """Print a table of the ways of a picture between two processes of this machine."""
-    costs: dict[Transport, list[TransferCost]] = {transport: [] for transport in Transport}
+    costs: dict[PictureWay, list[TransferCost]] = {way: [] for way in PictureWay}
     with temporary_folder("pipes") as folder:
         certificate = make_certificate(folder)
         for _ in range(rounds):
-            for transport in Transport:
-                costs[transport].append(measure_transfer(transport, frames, certificate))
+            for way in PictureWay:
+                costs[way].append(measure_transfer(way, frames, certificate))
     table = Table("way", "MB/s", "core-ms a frame", "of the sender", "of the receiver", "÷ TCP")
-    plain = median(cost.sender_s + cost.receiver_s for cost in costs[Transport.TCP])
-    for transport, measured in costs.items():
+    plain = median(cost.sender_s + cost.receiver_s for cost in costs[PictureWay.TCP])
+    for way, measured in costs.items():
         sender, receiver = median(cost.sender_s for cost in measured), median(cost.receiver_s for cost in measured)
         both = median(cost.sender_s + cost.receiver_s for cost in measured)
         speed = PICTURE_BYTES / 1e6 / median(cost.wall_s for cost in measured)
         figures = [f"{seconds * 1e3:.2f}" for seconds in (both, sender, receiver)]
-        table.add_row(transport, f"{speed:.0f}", *figures, f"{both / plain:.2f}")
+        table.add_row(way, f"{speed:.0f}", *figures, f"{both / plain:.2f}")
     Console().print(f"Pictures of 1.33 MB, {rounds} rounds of {frames}, {ssl.OPENSSL_VERSION}", table)
 
 

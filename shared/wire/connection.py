@@ -36,7 +36,7 @@ CONNECT_TIMEOUT_S = 5.0
 """A host on the local network that has not answered by then does not exist or is off."""
 
 DISCARDED_BYTES = 64 * 1024
-"""What a peer sends to a connection that is being closed is read in pieces of this size."""
+"""The size of the pieces in which the rest is read that a peer sends to a closing connection."""
 
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)

@@ -264,17 +264,19 @@ class ProgramHeader(Header):
 
 
 class PictureRequestHeader(Header):
-    """Gateway to owner: request for the picture of this frame. Answered by PICTURE or ABSENT."""
+    """Gateway to owner: request for the picture of this frame, exact or as JPEG. Answered by PICTURE or ABSENT."""
 
     kind = MessageKind.PICTURE_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
+    jpeg: bool = False
 
 
 class PictureHeader(Header):
-    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3)."""
+    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3), or a `jpeg` of it."""
 
     kind = MessageKind.PICTURE
     info: FrameInfo
+    jpeg: bool = False
 
 
 class SettingsRequestHeader(Header):
