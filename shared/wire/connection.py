@@ -122,8 +122,9 @@ class Connection:
                 begun = await self._pipe.read_some(prefix)
             if begun == 0:
                 raise ConnectionResetError
-            async with asyncio.timeout(MESSAGE_TIMEOUT_S):
-                await self._pipe.fill(prefix[begun:])
+            if begun < PREFIX_BYTES:
+                async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+                    await self._pipe.fill(prefix[begun:])
             message = decode_prefix(prefix)
             async with asyncio.timeout(_time_for(message.payload_bytes)):
                 header, payload = await self._receive_rest(message)
