@@ -53,6 +53,7 @@ async def test_pictures_are_shared_while_there_is_room_and_stay_as_they_came():
 async def test_a_picture_outlives_the_agent_that_was_killed():
     async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
+        await edge.until_online()  # else the reason below is that of its last report, which is before the first picture
         await edge.until_more(1)
         picture = edge.frames["front"][0][1]
         copy = picture.copy()
