@@ -78,7 +78,7 @@ class TlsPipe:
                     await self._send_encrypted()
         await self._send_encrypted()
 
-    def write_now(self, data: bytes) -> None:
+    def write_now(self, data: bytes | memoryview) -> None:
         with contextlib.suppress(OSError):
             self._tls.write(data)
             self._pipe.write_now(self._outgoing.read())

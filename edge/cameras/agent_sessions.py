@@ -67,6 +67,7 @@ class CameraSession:
         self._credit = credit
         self._granted = granted
         self._open = False
+        self._unsent: list[Header] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def send_ready(self) -> None:
@@ -101,13 +102,17 @@ class CameraSession:
             self.shared.close()
 
     def _send_soon(self, header: Header) -> None:
-        task = asyncio.create_task(self._send(header))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        """Send a message, together with others of the same turn of the loop."""
+        self._unsent.append(header)
+        if len(self._unsent) == 1:
+            task = asyncio.create_task(self._send_unsent())
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
 
-    async def _send(self, header: Header) -> None:
+    async def _send_unsent(self) -> None:
+        headers, self._unsent = self._unsent, []
         with contextlib.suppress(DeepThingsError):
-            await self._connection.send(header)
+            await self._connection.send_together(headers)
 
     async def flush(self) -> None:
         """Wait until all messages are sent."""

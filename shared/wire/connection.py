@@ -18,7 +18,7 @@ from shared.wire.pipe import TcpPipe
 from shared.wire.unreached import UnreachedAddresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shared.network.addresses import Address
     from shared.wire.pipe import Pipe
@@ -101,13 +101,18 @@ class Connection:
         Raises PeerLostError or PeerTimeoutError, with the connection closed.
         """
         buffers = [part.cast("B") for part in payload if part.nbytes]
-        encoded = header.encode()
         size = sum(part.nbytes for part in buffers)
-        prefix = encode_prefix(header.kind, len(encoded), size)
+        await self._write([_encoded(header, size), *buffers], size)
+
+    async def send_together(self, headers: Sequence[Header]) -> None:
+        """Send messages without payloads, which wake the peer once. Raises as `send`."""
+        await self._write([_encoded(header) for header in headers], 0)
+
+    async def _write(self, buffers: Sequence[memoryview], payload_bytes: int) -> None:
         async with self._sending:
             with self._closing_on_failure("stopped reading"):
-                async with asyncio.timeout(_time_for(size)):
-                    await self._pipe.write([memoryview(prefix + encoded), *buffers])
+                async with asyncio.timeout(_time_for(payload_bytes)):
+                    await self._pipe.write(buffers)
 
     async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
         """Wait for the next message; return its header and payload, uint8 (bytes,).
@@ -155,8 +160,7 @@ class Connection:
 
     def _refuse(self, reason: str) -> None:
         """Send the reason, if that is possible without waiting, and close."""
-        encoded = RefusedHeader(reason=reason).encode()
-        self._pipe.write_now(encode_prefix(RefusedHeader.kind, len(encoded), 0) + encoded)
+        self._pipe.write_now(_encoded(RefusedHeader(reason=reason)))
         self.close()
 
     async def request(self, request: Header, *kinds: type[H]) -> tuple[H, Payload]:
@@ -188,6 +192,12 @@ class Connection:
         await self._pipe.fill(payload.data)
         self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header, payload
+
+
+def _encoded(header: Header, payload_bytes: int = 0) -> memoryview:
+    """Return a message up to its payload."""
+    encoded = header.encode()
+    return memoryview(encode_prefix(header.kind, len(encoded), payload_bytes) + encoded)
 
 
 def _time_for(payload_bytes: int) -> float:

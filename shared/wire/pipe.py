@@ -37,7 +37,7 @@ class Pipe(Protocol):
     async def write(self, buffers: Sequence[memoryview]) -> None:
         """Write these buffers of bytes, in order."""
 
-    def write_now(self, data: bytes) -> None:
+    def write_now(self, data: bytes | memoryview) -> None:
         """Write what can be written without waiting; the rest is lost. Only for the last words before `close`."""
 
     def finish(self) -> None:
@@ -109,7 +109,7 @@ class TcpPipe:
                 if left:  # there is no room: wait until the next buffer is through
                     await loop.sock_sendall(self._socket, left.pop(0))
 
-    def write_now(self, data: bytes) -> None:
+    def write_now(self, data: bytes | memoryview) -> None:
         with contextlib.suppress(OSError):
             self._socket.send(data)
 

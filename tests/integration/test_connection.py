@@ -91,6 +91,15 @@ async def test_messages_in_both_directions_at_once_do_not_mix():
     assert all((payload == payload[0]).all() for payload in received)
 
 
+async def test_messages_that_are_sent_together_arrive_one_by_one():
+    async with serving(echo) as (address, _):
+        peer = await Connection.open(address, WireTraffic())
+        sent = [ReadyHeader(), TakeHeader(thief="edge-1", epoch=1), ReadyHeader(shared=True)]
+        await peer.send_together(sent)
+        assert [(await peer.receive())[0] for _ in sent] == sent
+        peer.close()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
