@@ -48,6 +48,7 @@ class Owner:
         self, node: str, plans: PreparedPlans, bus: Bus, courier: Courier, on_change: Callable[[bool], None]
     ) -> None:
         self.tasks = FrameTasks(node, plans, bus, on_change)
+        self._node = node
         self._plans = plans
         self._courier = courier
         self._given_up = OutcomeRequests()
@@ -85,9 +86,8 @@ class Owner:
         """Send all tiles to the gateway, which shares them out."""
         work = owned.plan.work
         for tile in work.stages[0]:
-            view = owned.pixels[tile.inputs[0].slices]
-            header = self.tasks.tile_header(work, owned.info, tile.index, view)
-            await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
+            header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
+            await self._courier.send(work.gateway, (header, [sent.data]))
 
     def find_frame(self, frame: str) -> OwnedFrame | None:
         """Return a frame that is under way or was published recently; None for others."""

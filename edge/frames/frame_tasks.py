@@ -15,7 +15,7 @@ from edge.tasks.intake import Intake
 from edge.tasks.task import AvailableTasks, Taker, Task
 from shared.mqtt import topics
 from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
-from shared.wire.headers import AbsentHeader, TileHeader
+from shared.wire.headers import AbsentHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
     from shared.payloads.frames import FrameInfo, Outcome
-    from shared.wire.headers import TakeHeader
+    from shared.wire.headers import TakeHeader, TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -263,7 +263,7 @@ class FrameTasks:
         return frame.info, frame.pixels[region.slices]
 
     def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
-        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
+        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent."""
         plan, now = self._owned_plans.get(take.epoch), time.monotonic()
         if plan is None:
             return AbsentHeader(reason="this edge has no tasks of that plan")
@@ -286,13 +286,10 @@ class FrameTasks:
             self.announce(plan)  # with this tile the thief will have all strips for others
         elif queue.empty:
             self._on_change(False)
-        header = self.tile_header(work, info, scheduled.task.tile, view)
+        tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        header, sent = work.encode_tile(self._node, info, tile, view)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update=lease), work.encode_pixels(view)
-
-    def tile_header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
-        height, width = view.shape[:2]
-        return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
+        return header.model_copy(update=lease), sent
 
     def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
         """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""

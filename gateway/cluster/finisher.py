@@ -15,6 +15,7 @@ from shared.detection.detector import DetectionResult
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
+from shared.network.hosts import is_loopback
 from shared.payloads.cluster import FrameDetections, Latency, Verification
 from shared.payloads.frames import Outcome
 
@@ -124,7 +125,7 @@ class Finisher:
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
+            await self._observe(detections, lambda: self._fetch_picture(assembly, for_people=True), assembly.opened_at)
             await self._examine(running, assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not examined further: %s", info.frame, error)
@@ -164,7 +165,7 @@ class Finisher:
         write_picture = self._pictures.is_due(info.camera)
         if not (verify or write_picture):
             return
-        picture = await self._fetch_picture(assembly)
+        picture = await self._fetch_picture(assembly, for_people=False)
         if verify:
             result = await asyncio.get_running_loop().run_in_executor(
                 self._thread, running.verifier.verify, picture, assembly.merged
@@ -186,8 +187,10 @@ class Finisher:
         )
         await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
-    async def _fetch_picture(self, assembly: Assembly) -> Pixels:
+    async def _fetch_picture(self, assembly: Assembly, *, for_people: bool) -> Pixels:
+        """Fetch a frame's picture: exact, or, if people are to look at it and a network is in between, as JPEG."""
         address = self._address_of(assembly.owner)
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
-        return await fetch_picture(address, assembly.info.frame, self._traffic)
+        jpeg = for_people and not is_loopback(address.host)
+        return await fetch_picture(address, assembly.info.frame, self._traffic, jpeg=jpeg)

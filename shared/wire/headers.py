@@ -20,6 +20,9 @@ MAX_WORKERS = 256
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
+MAX_SHARED_PICTURES = 18
+"""Pictures in an agent's shared memory: as many as an edge invites at once, and two that it keeps for a while."""
+
 ByteCount = Count
 TileIndex = Count
 FrameNumber = Count
@@ -66,12 +69,21 @@ class WorkerRef(BaseModel):
     port: Port
 
 
+class SharedMemory(BaseModel):
+    """Memory that a process shares: its id, and its descriptor of the memory (shared.wire.shared_pictures)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    process: int = Field(ge=1, le=2**31 - 1)
+    file: int = Field(ge=0, le=2**31 - 1)
+
+
 class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
     whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
-    send OFFER.
+    send OFFER. `memory`: the agent can put its pictures there, for an edge on the same machine.
     """
 
     kind = MessageKind.CAMERA
@@ -79,13 +91,18 @@ class CameraHeader(Header):
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
     offers: bool = False
+    memory: SharedMemory | None = None
 
 
 class FrameHeader(Header):
-    """Camera agent to edge: a picture, uint8 BGR (height, width, 3)."""
+    """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
+
+    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte.
+    """
 
     kind = MessageKind.FRAME
     info: FrameInfo
+    offset: ByteCount | None = None
 
 
 class OfferHeader(Header):
@@ -95,17 +112,22 @@ class OfferHeader(Header):
 
 
 class ReadyHeader(Header):
-    """Edge to camera agent: request for the newest frame."""
+    """Edge to camera agent: request for the newest frame. `shared`: its picture may be put into the shared memory."""
 
     kind = MessageKind.READY
+    shared: bool = False
 
 
 class OutcomeHeader(Header):
-    """Edge to camera agent: the outcome of a frame."""
+    """Edge to camera agent: the outcome of a frame.
+
+    `released` are frames whose pictures in the shared memory are not read any more.
+    """
 
     kind = MessageKind.OUTCOME
     number: Count
     outcome: Outcome
+    released: tuple[FrameNumber, ...] = Field(default=(), max_length=MAX_SHARED_PICTURES)
 
 
 class ReportHeader(Header):
@@ -157,9 +179,11 @@ class TakeHeader(Header):
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type. `reusing`: the halo that strips replace is missing. `wanted` are the tiles for which
-    the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the distributions
-    of this frame, and `workers` are, by tile, those that compute the frame.
+    Pixels are of the plan's type. `content`: only this part of the tile is sent, (top, left, bottom, right) within it;
+    the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
+    strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
+    gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
+    compute the frame.
     """
 
     kind = MessageKind.TILE
@@ -169,6 +193,7 @@ class TileHeader(Header):
     tile: TileIndex
     height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
+    content: tuple[Count, Count, Count, Count] | None = None
     lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
@@ -250,17 +275,19 @@ class ProgramHeader(Header):
 
 
 class PictureRequestHeader(Header):
-    """Gateway to owner: request for the picture of this frame. Answered by PICTURE or ABSENT."""
+    """Gateway to owner: request for the picture of this frame, exact or as JPEG. Answered by PICTURE or ABSENT."""
 
     kind = MessageKind.PICTURE_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
+    jpeg: bool = False
 
 
 class PictureHeader(Header):
-    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3)."""
+    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3), or a `jpeg` of it."""
 
     kind = MessageKind.PICTURE
     info: FrameInfo
+    jpeg: bool = False
 
 
 class SettingsRequestHeader(Header):

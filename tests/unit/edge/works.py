@@ -36,11 +36,11 @@ class FakeEngine:
         self.reuses = reuses
 
 
-def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True):
+def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True, preprocessing=None):
     """Work whose plan is these stages; its engines compute nothing."""
     programs = [ProgramRef(sha256=f"{number:064x}", bytes=1) for number in range(len(stages))]
     terms = PlanTerms(deadline_s=deadline_s, pixels=pixels)
-    plan = write_plan(method, network, Preprocessing(), stages, programs, 7, GATEWAY, terms)
+    plan = write_plan(method, network, preprocessing or Preprocessing(), stages, programs, 7, GATEWAY, terms)
     return PlanWork(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
 
 
