@@ -25,7 +25,7 @@ from benchmarks.work import work_of
 from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.planning.methods import Method
+from gateway.planning.methods import FIXED_METHODS, Method
 from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import run_service, run_together
@@ -56,9 +56,12 @@ def parse_edges(text: str) -> tuple[int, ...]:
 def parse_methods(text: str) -> tuple[Method, ...]:
     """Read "bodp,ftp-wst-s". Raises ConfigurationError."""
     try:
-        return tuple(Method(part.strip()) for part in text.split(","))
+        methods = tuple(Method(part.strip()) for part in text.split(","))
     except ValueError:
-        raise ConfigurationError(f"methods {text!r}: write some of {', '.join(Method)}, with commas") from None
+        methods = ()
+    if not set(methods) <= set(FIXED_METHODS) or not methods:
+        raise ConfigurationError(f"methods {text!r}: write some of {', '.join(FIXED_METHODS)}, with commas")
+    return methods
 
 
 def parse_link(text: str) -> Link:
@@ -77,7 +80,10 @@ def command() -> None:
 @command.command()
 @click.option("--edges", type=ParsedType("N,N", parse_edges), help="Numbers of devices.  [default: 1-6; quick: 1,6]")
 @click.option(
-    "--methods", type=ParsedType("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
+    "--methods",
+    type=ParsedType("METHOD,METHOD", parse_methods),
+    default=",".join(FIXED_METHODS),
+    help="What to compare.",
 )
 @click.option(
     "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."

@@ -215,6 +215,7 @@ class FrameTasks:
         """
         now = time.monotonic()
         for plan in self._owned_plans.values():
+            plan.work = self._plans.get(plan.work.epoch) or plan.work  # its engines may have been renewed
             while (first := plan.queue.first_frame) is not None and not self._is_held(first, now):
                 scheduled = plan.queue.take_task(now, reuses=plan.work.reuses)
                 if scheduled is None:

@@ -9,7 +9,7 @@ import click
 
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.options import DEFAULT_GRID
-from gateway.planning.methods import Method
+from gateway.planning.methods import FIXED_METHODS, Method
 from shared.cli.common_options import GRID_TYPE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _method_option(methods: Iterable[Method], default: Method, text: str) -> Cal
 
 method_option = _method_option(Method, Method.AUTO, "How frames are divided and distributed; see docs/methods.md.")
 divided_method_option = _method_option(
-    [method for method in Method if method is not Method.AUTO],
+    FIXED_METHODS,
     Method.WST,
     "How frames are divided; see docs/methods.md.",
 )

@@ -39,6 +39,9 @@ class Method(StrEnum):
         return Distribution.SHARING if self in {Method.BODP, Method.WSH} else Distribution.STEALING
 
 
+FIXED_METHODS = tuple(method for method in Method if method is not Method.AUTO)
+"""The methods that divide every frame in the same way."""
+
 METHOD_DESCRIPTIONS = {
     Method.AUTO: "whole frames, and stolen tiles while few frames are under way and tiles are faster",
     Method.WHOLE: "every frame whole, on one device; idle devices steal whole frames",

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from edge import owner as owner_module
+from edge.frames import frame_tasks as frame_tasks_module
 from edge.owner import Owner
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.payloads.cluster import TaskAnnouncement, TileDone
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef
-from tests.unit.edge.works import frame_info, reusing_work
+from tests.unit.edge.works import frame_info, plans_of, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 FREE = {0, 2, 4, 6, 8}
@@ -45,19 +46,19 @@ class Bench:
 
     def __init__(self, clock):
         self.clock, self.bus, self.woken = clock, Bus(), 0
-        self.owner = Owner("me", self.bus, None, self.wake)
-        self.owner.adopt_plan(WORK)
+        self.owner = Owner("me", plans_of(WORK), self.bus, None, self.on_change)
+        self.tasks = self.owner.tasks
 
-    def wake(self):
-        self.woken += 1
+    def on_change(self, announced):
+        self.woken += announced
 
     async def begin(self):
         await self.owner.accept_frame(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
-        self.owner.on_tile_done(TileDone(frame="earlier", tile=0, worker="me", compute_ms=TILE_S * 1e3, macs=LARGEST))
+        self.tasks.on_tile_done(TileDone(frame="earlier", tile=0, worker="me", compute_ms=TILE_S * 1e3, macs=LARGEST))
         assert [(said.waiting, said.overdue) for said in self.bus.said] == [(5, 0)]
 
     def lend(self, thief="a", *, idle=True, **more):
-        lent = self.owner.lend_tile(TakeHeader(thief=thief, epoch=WORK.epoch, idle=idle, **more))
+        lent = self.tasks.lend_tile(TakeHeader(thief=thief, epoch=WORK.epoch, idle=idle, **more))
         return lent if isinstance(lent, AbsentHeader) else lent[0].tile
 
     def says(self, now):
@@ -77,6 +78,7 @@ class Bench:
 async def bench(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(owner_module, "time", clock)
+    monkeypatch.setattr(frame_tasks_module, "time", clock)
     monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
     made = Bench(clock)
     await made.begin()
@@ -93,8 +95,8 @@ async def watching(bench):
 
 
 async def test_a_thief_of_another_plan_gets_nothing(bench):
-    lent = bench.owner.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
-    assert lent == AbsentHeader(reason="this edge follows another plan")
+    lent = bench.tasks.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
+    assert lent == AbsentHeader(reason="this edge has no tasks of that plan")
 
 
 async def test_a_busy_thief_gets_nothing_yet_where_others_are_free_sooner(bench):
@@ -162,7 +164,7 @@ async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
         done = TileDone(
             frame="f", tile=tile, worker="a", compute_ms=900, macs=LARGEST, strips=WORK.tile_order.readers(tile)
         )  # fmt: skip
-        bench.owner.on_tile_done(done)
+        bench.tasks.on_tile_done(done)
     assert bench.says(0.0)[-1] == (4, 0, {})
 
 
@@ -172,7 +174,7 @@ async def test_a_tile_that_a_thief_cannot_compute_is_announced_at_once_and_not_f
     failed = TileDone(
         frame="f", tile=tile, worker="a", compute_ms=0.0, error="its result contains values that are not finite"
     )
-    bench.owner.on_tile_done(failed)
+    bench.tasks.on_tile_done(failed)
     assert [(said.waiting, said.unfit) for said in bench.bus.said] == [(5, {"a": 1})]
     left = FREE - {tile}
     assert {bench.lend("a") for _ in left} == left
@@ -181,14 +183,14 @@ async def test_a_tile_that_a_thief_cannot_compute_is_announced_at_once_and_not_f
 
 async def test_a_tile_that_failed_late_changes_nothing(bench):
     tile = bench.lend("a")
-    bench.owner.on_tile_done(TileDone(frame="f", tile=tile, worker="b", compute_ms=1e3, macs=LARGEST))
+    bench.tasks.on_tile_done(TileDone(frame="f", tile=tile, worker="b", compute_ms=1e3, macs=LARGEST))
     bench.says(0.1)
-    bench.owner.on_tile_done(TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="no numbers"))
+    bench.tasks.on_tile_done(TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="no numbers"))
     assert bench.bus.said == []
 
 
 def test_names_without_end_are_not_remembered(bench):
-    for number in range(2 * owner_module.MAX_OTHER_NODES):
-        bench.owner.on_node_found(f"invented-{number}")
-    assert len(bench.owner._others) == owner_module.MAX_OTHER_NODES
-    assert not bench.owner.queue.alone
+    for number in range(2 * frame_tasks_module.MAX_OTHER_NODES):
+        bench.tasks.on_node_found(f"invented-{number}")
+    assert len(bench.tasks._others) == frame_tasks_module.MAX_OTHER_NODES
+    assert not bench.tasks.current_plan().queue.alone

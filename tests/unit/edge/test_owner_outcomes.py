@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from edge import owner as owner_module
-from edge.owner import NO_ANSWER_GRACE_S, OUTCOME_RETRY_S, OUTCOME_TIMEOUT_S, PICTURE_KEPT_S, Owner
+from edge.frames import frame_tasks as frame_tasks_module
+from edge.frames.outcome_requests import OUTCOME_RETRY_S, OUTCOME_TIMEOUT_S
+from edge.owner import NO_ANSWER_GRACE_S, PICTURE_KEPT_S, Owner
 from shared.ftp.grid import Grid
 from shared.payloads.cluster import FrameDone, TaskAnnouncement
 from shared.payloads.frames import Outcome
 from tests.settling import settled
-from tests.unit.edge.works import frame_info, reusing_work
+from tests.unit.edge.works import frame_info, plans_of, remove_plan, renumbered, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 LATE_S = WORK.plan.deadline_s + NO_ANSWER_GRACE_S + 0.1
@@ -25,9 +27,10 @@ class Bench:
     def __init__(self, monkeypatch):
         self.now, self.said, self.ended = 0.0, [], {}
         monkeypatch.setattr(owner_module, "time", self)
+        monkeypatch.setattr(frame_tasks_module, "time", self)
         monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
-        self.owner = Owner("me", self, None, lambda: None)
-        self.owner.adopt_plan(WORK)
+        self.plans = plans_of(WORK)
+        self.owner = Owner("me", self.plans, self, None, lambda _: None)
 
     def monotonic(self):
         return self.now
@@ -81,10 +84,32 @@ async def test_an_outcome_is_requested_again_until_the_timeout(bench):
     assert bench.ended == {"f": Outcome.NO_ANSWER}
 
 
-async def test_a_new_plan_drops_what_was_not_published(bench):
+NEWER = renumbered(WORK, WORK.epoch + 1)
+
+
+async def test_a_new_plan_drops_no_frame_of_the_one_before(bench):
+    await bench.begin("f")
+    bench.plans.add(NEWER)
+    bench.plans.prefer(NEWER.epoch)
+    bench.plans.withdraw_others({NEWER.epoch}, 0.0)
+    await bench.begin("g")
+    bench.owner.give_up_removed_plans()
+    assert await bench.at(WORK.plan.deadline_s) == []
+    assert (bench.ended, [owned.plan.work.epoch for owned in bench.owner.tasks]) == ({}, [WORK.epoch, NEWER.epoch])
+    bench.answer("f", Outcome.PUBLISHED)
+    assert bench.ended == {"f": Outcome.PUBLISHED}
+
+
+async def test_a_plan_that_is_removed_takes_what_was_not_published_with_it(bench):
     await bench.begin("f", "g")
-    bench.owner.adopt_plan(WORK)
+    bench.plans.add(NEWER)
+    bench.plans.prefer(NEWER.epoch)
+    await bench.begin("h")
+    remove_plan(bench.plans, WORK.epoch)
+    bench.owner.give_up_removed_plans()
     assert bench.said[-1].given_up == dict.fromkeys("fg", Outcome.REPLANNED)
+    bench.owner.give_up_removed_plans()
+    assert len([message for message in bench.said if message.given_up]) == 1
     bench.answer("f", Outcome.PUBLISHED)
     bench.answer("g", Outcome.REPLANNED)
     assert bench.ended == {"f": Outcome.PUBLISHED, "g": Outcome.REPLANNED}
@@ -126,7 +151,7 @@ async def test_the_picture_of_a_published_frame_is_kept_a_while_for_snapshots(be
 async def test_only_the_newest_picture_of_a_camera_is_kept(bench):
     await bench.begin("f", "g")
     for frame in "fg":
-        bench.owner._frames[frame].info = frame_info(frame)
+        bench.owner.tasks.find(frame).info = frame_info(frame)
         bench.answer(frame, Outcome.PUBLISHED)
     assert bench.owner.find_frame("f") is None
     assert bench.owner.find_frame("g") is not None

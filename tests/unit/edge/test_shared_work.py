@@ -15,7 +15,7 @@ from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
 from tests.networks import ModelBuilder
 from tests.settling import settled
-from tests.unit.edge.works import shared_tile, work_of
+from tests.unit.edge.works import plans_of, remove_plan, renumbered, shared_tile, work_of
 
 
 def network_of(layers):
@@ -92,8 +92,8 @@ class Bench:
     def __init__(self, work):
         self.work = work
         self.worker, self.exchange = Worker(), Exchange()
-        self.shared = SharedWork(self.worker, self.exchange)
-        self.shared.adopt_plan(work)
+        self.plans = plans_of(work)
+        self.shared = SharedWork(self.plans, self.worker, self.exchange)
 
     async def accept(self, tile, *, frame="f", attempt=0, **change):
         workers = WORKERS if len(self.work.stages) > 1 else ()
@@ -143,7 +143,7 @@ async def test_a_tile_of_another_plan_is_left_alone():
 
 
 async def test_a_tile_that_comes_before_any_plan_is_left_alone():
-    shared = SharedWork(Worker(), Exchange())
+    shared = SharedWork(plans_of(), Worker(), Exchange())
     await shared.accept_tile(shared_tile(FUSED, 0), np.zeros(3, np.uint8))
     assert not shared._tasks
 
@@ -257,15 +257,22 @@ async def test_the_exchange_forgets_a_frame_with_the_last_tile_here():
     assert bench.exchange.dropped == [("f", 0)]
 
 
-async def test_a_new_plan_ends_the_tiles_of_the_one_before():
-    bench = Bench(FUSED)
+async def test_tiles_of_several_plans_are_computed_each_by_its_own():
+    bench, newer = Bench(FUSED), renumbered(LAYERED, FUSED.epoch + 1)
     bench.worker.busy()
     await bench.accept(0)
     await bench.settle()
-    bench.shared.adopt_plan(LAYERED)
+    bench.plans.add(newer)
+    remove_plan(bench.plans, FUSED.epoch)
+    bench.work = newer
+    await bench.accept(1, frame="g")
+    await bench.settle()
     bench.worker.idle.set()
     await bench.settle()
-    assert (bench.results, bench.worker.computed) == ([], [])
+    assert [(epoch, frame, tile) for epoch, frame, tile, *_ in bench.worker.delivered] == [
+        (FUSED.epoch, "f", 0), (newer.epoch, "g", 1),
+    ]  # fmt: skip
+    assert {engine for engine, *_ in bench.worker.computed} == {*FUSED.engines, *newer.engines}
 
 
 async def test_no_more_tiles_are_here_than_there_is_room_for(monkeypatch):

@@ -17,7 +17,7 @@ from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 from tests.settling import settled
-from tests.unit.edge.works import BROKER, FakeEngine, frame_info, reusing_work
+from tests.unit.edge.works import BROKER, FakeEngine, frame_info, plans_of, remove_plan, renumbered, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 VICTIM = Address("victim", 5000)
@@ -28,11 +28,12 @@ class Bus:
     broker = BROKER
 
     def __init__(self):
-        self.requests = []
+        self.requests, self.epochs = [], []
 
     def publish_soon(self, topic, message, name):
         assert (topic, name) == (topics.STEAL, "me")
         self.requests.append((message.missed, message.idle))
+        self.epochs.append((message.epoch, *message.also))
         StealRequest.model_validate_json(message.model_dump_json())
 
 
@@ -55,6 +56,7 @@ class Victim:
         self.asked = []
         self.closed = False
         self.lost = False
+        self.epoch = WORK.epoch
         self.peer = str(VICTIM)
         self.answering = asyncio.Event()
         self.answering.set()
@@ -79,11 +81,10 @@ class Victim:
         found = self.tiles.pop(0) if self.tiles else AbsentHeader()
         return (found, np.empty(0, np.uint8)) if isinstance(found, AbsentHeader) else self.answer(*found)
 
-    @staticmethod
-    def answer(tile, reusing=False, /, **change):
+    def answer(self, tile, reusing=False, /, **change):
         region = WORK.tile(tile, reusing=reusing).inputs[0]
         header = TileHeader(
-            info=frame_info(), epoch=WORK.epoch, owner="victim", tile=tile, height=region.height, width=region.width,
+            info=frame_info(), epoch=self.epoch, owner="victim", tile=tile, height=region.height, width=region.width,
             lease_s=100.0, reusing=reusing,
         )  # fmt: skip
         return header.model_copy(update=change), np.zeros(region.area * 3, np.uint8)
@@ -96,8 +97,8 @@ class Bench:
     def __init__(self, monkeypatch):
         self.bus, self.strips, self.victim, self.woken = Bus(), Strips(), Victim(), 0
         monkeypatch.setattr(thief_module, "Connection", self.victim)
-        self.thief = Thief("me", self.bus, WireTraffic(), self.strips, self.wake)
-        self.thief.adopt_plan(WORK)
+        self.plans = plans_of(WORK)
+        self.thief = Thief("me", self.plans, self.bus, WireTraffic(), self.strips, self.wake)
 
     def wake(self):
         self.woken += 1
@@ -228,7 +229,7 @@ async def test_a_tile_whose_strips_are_not_available_is_fetched_whole(bench):
     bench.thief.request_task()
     await bench.grant()
     stolen = bench.thief.take_stolen()
-    again = await bench.thief.fetch_whole(WORK, stolen)
+    again = await bench.thief.fetch_whole(stolen)
     assert bench.victim.asked[-1].again == TaskRef(frame="f", tile=1)
     assert (again.header.tile, again.header.reusing) == (1, False)
     assert again.pixels.shape[:2] == WORK.tile(1).form.sizes[0]
@@ -240,7 +241,7 @@ async def test_a_tile_that_cannot_be_had_again_is_given_up(bench):
     await bench.grant()
     stolen = bench.thief.take_stolen()
     bench.victim.closed = bench.victim.lost = True
-    assert await bench.thief.fetch_whole(WORK, stolen) is None
+    assert await bench.thief.fetch_whole(stolen) is None
 
 
 async def test_the_worker_fetches_a_whole_tile_after_one_that_is_being_fetched(bench):
@@ -252,7 +253,7 @@ async def test_the_worker_fetches_a_whole_tile_after_one_that_is_being_fetched(b
     bench.victim.answering.clear()
     bench.thief.request_task(idle=False)
     await bench.grant()
-    again = asyncio.create_task(bench.thief.fetch_whole(WORK, stolen))
+    again = asyncio.create_task(bench.thief.fetch_whole(stolen))
     await bench.settle()
     bench.victim.answering.set()
     assert (await again).header.tile == 1
@@ -261,7 +262,7 @@ async def test_the_worker_fetches_a_whole_tile_after_one_that_is_being_fetched(b
 
 @pytest.mark.parametrize("change", [{"epoch": 6}, {"tile": 9}, {"height": 1}])
 async def test_a_tile_that_is_not_of_the_plan_costs_the_connection(bench, change):
-    header, pixels = Victim.answer(4, **change)
+    header, pixels = Victim().answer(4, **change)
     bench.victim.answer = lambda *_: (header, pixels)
     bench.victim.tiles = [(4,)]
     bench.thief.request_task()
@@ -278,7 +279,7 @@ async def test_a_grant_of_another_plan_is_left_alone(bench):
 
 
 async def test_a_tile_whose_lease_has_ended_is_not_worth_running(bench):
-    header, pixels = Victim.answer(4, lease_s=0.0)
+    header, pixels = Victim().answer(4, lease_s=0.0)
     bench.victim.answer = lambda *_: (header, pixels)
     bench.victim.tiles = [(4,)]
     bench.thief.request_task()
@@ -286,14 +287,45 @@ async def test_a_tile_whose_lease_has_ended_is_not_worth_running(bench):
     assert bench.thief.take_stolen() is None
 
 
-async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(bench):
+NEWER = renumbered(WORK, WORK.epoch + 1)
+
+
+async def test_what_was_stolen_under_a_plan_is_computed_by_it_after_another_has_replaced_it(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task()
     await bench.grant()
-    bench.thief.adopt_plan(WORK)
-    assert bench.thief.take_stolen() is None
+    bench.plans.add(NEWER)
+    remove_plan(bench.plans, WORK.epoch)
+    stolen = bench.thief.take_stolen()
+    assert (stolen.work, stolen.header.tile) == (WORK, 4)
+
+
+async def test_tasks_of_all_offered_plans_are_requested_and_fetched(bench):
+    bench.plans.add(NEWER)
+    bench.victim.tiles = [(4,)]
+    bench.victim.epoch = NEWER.epoch
     bench.thief.request_task()
-    assert len(bench.bus.requests) == 2
+    await bench.grant(GRANT.model_copy(update={"epoch": NEWER.epoch}))
+    assert bench.bus.epochs == [(WORK.epoch, NEWER.epoch)]
+    assert [take.epoch for take in bench.victim.asked] == [NEWER.epoch]
+    assert bench.thief.take_stolen().work is NEWER
+
+
+async def test_a_grant_of_a_withdrawn_plan_is_followed_and_none_is_requested(bench):
+    """Its last frames are finished by it."""
+    bench.plans.add(NEWER)
+    bench.plans.withdraw_others({NEWER.epoch}, 0.0)
+    bench.victim.tiles = [(4,)]
+    bench.thief.request_task()
+    await bench.grant()
+    assert bench.bus.epochs == [(NEWER.epoch,)]
+    assert bench.thief.take_stolen().work is WORK
+
+
+async def test_a_node_without_a_plan_requests_nothing(bench):
+    bench.thief._plans = plans_of()
+    bench.thief.request_task()
+    assert bench.bus.requests == []
 
 
 LATER = AbsentHeader(reason="no task is waiting for this node", later=True)
@@ -372,10 +404,14 @@ async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back
     assert bench.bus.requests == [(None, False), ("victim", True)]
 
 
-async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_the_old_one(bench):
+async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_one_that_is_removed(bench):
     await refused(bench, (4,))
-    bench.thief.adopt_plan(WORK)
+    bench.plans.add(NEWER)
+    remove_plan(bench.plans, WORK.epoch)
+    woken = bench.woken
     bench.thief.request_task()
     await bench.settle()
+    assert (bench.bus.requests, bench.woken) == ([(None, False)], woken + 1)  # an idle worker requests again
+    bench.thief.request_task()
     assert bench.bus.requests == [(None, False), (None, True)]
     assert len(bench.victim.asked) == 1

@@ -49,11 +49,11 @@ class Strips:
 
 
 @dataclass
-class Owner:
+class Tasks:
     next: Task | None = None
 
     def upcoming_task(self):
-        return self.next
+        return None if self.next is None else (WORK, self.next)
 
 
 class Engine:
@@ -121,10 +121,10 @@ async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
         random((1, joints[strip.joint].channels, strip.region.height, strip.region.width), joints[strip.joint].dtype)
         for strip in tile.given
     ]
-    work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
+    work = PlanWork(WORK.plan, [engine], WORK.gateway)
     pixels = np.zeros((*tile.form.sizes[0], 3), np.uint8)
     assert await Worker("me", courier, strips)._run_assignment(
-        work, TileAssignment(frame_info(), "me", tile, pixels, wanted=(1, 7))
+        TileAssignment(work, frame_info(), "me", tile, pixels, wanted=(1, 7))
     )
     header, _, brought = read(courier)
     assert set(header.strips) == set(brought) == {1, 7}
@@ -146,13 +146,12 @@ async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypat
 class Watch:
     """A worker that looks ahead."""
 
-    def __init__(self, work=WORK):
-        self.strips, self.owner = Strips(), Owner()
+    def __init__(self):
+        self.strips, self.tasks = Strips(), Tasks()
         self.worker = Worker("me", Courier(), self.strips)
-        self.worker.work = work
 
     async def __aenter__(self):
-        self.running = asyncio.create_task(self.worker.prefetch_strips(self.owner))
+        self.running = asyncio.create_task(self.worker.prefetch_strips(self.tasks))
         await self.settle()
         return self
 
@@ -165,7 +164,7 @@ class Watch:
         await settled()
 
     async def wake(self, task):
-        self.owner.next = task
+        self.tasks.next = task
         self.worker.wake()
         await self.settle()
 
@@ -183,14 +182,6 @@ async def test_strips_for_the_next_own_tile_are_fetched_while_another_runs():
 async def test_nothing_is_fetched_where_no_tile_from_strips_is_next():
     async with Watch() as watch:
         await watch.wake(None)
-    assert watch.strips.prefetched == []
-
-
-@pytest.mark.parametrize("work", [None, reusing_work(Grid(3, 3), reuses=False)[1]], ids=["no plan", "no reuse"])
-async def test_nothing_is_fetched_by_who_cannot_compute_from_strips(work):
-    async with Watch(work) as watch:
-        await watch.wake(Task("f", 1))
-        assert not watch.running.done()
     assert watch.strips.prefetched == []
 
 
@@ -225,15 +216,15 @@ class Broken:
 async def test_a_tile_that_fails_is_reported_to_the_gateway_and_logged_once(caplog):
     courier, engine = Courier(), Broken()
     worker, tile = Worker("me", courier, StripStore(WireTraffic())), WORK.tile(4)
-    work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
-    assigned = TileAssignment(frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+    work = PlanWork(WORK.plan, [engine], WORK.gateway)
+    assigned = TileAssignment(work, frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
     for _ in range(3):
-        assert not await worker._run_assignment(work, assigned)
+        assert not await worker._run_assignment(assigned)
     assert [
         (header.tile, header.owner, header.worker, header.error, payload.size) for header, payload in courier.sent
     ] == [(4, "owner", "me", "the engine failed: out of memory", 0)] * 3
     engine.fails = False
-    assert await worker._run_assignment(work, assigned)
+    assert await worker._run_assignment(assigned)
     assert (worker.own, worker.stolen) == (0, 1)
     assert [record.levelname for record in caplog.records if "cannot be computed here" in record.message] == ["WARNING"]
 

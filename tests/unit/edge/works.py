@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.computing.plan_work import PlanWork
+from edge.computing.prepared_plans import PreparedPlans
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms, write_plan
+from shared.detection.decoding.finished_tables import END2END
 from shared.engine.lanes import ONE_LANE
 from shared.ftp.reuse import with_reuse
-from shared.ftp.tiles import partition
-from shared.model.spec import Preprocessing
+from shared.ftp.tiles import partition, whole_stage
+from shared.model.spec import CompleteSpec, Preprocessing
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
-from shared.plan.plan import ProgramRef
+from shared.plan.plan import DetectorPlan, ProgramRef
 from shared.wire.headers import TileHeader, WorkerRef
 from tests.networks import ModelBuilder
 
@@ -53,6 +55,58 @@ def reusing_work(grid, *, reuses=True):
     network = build.network(tensor)
     stage = with_reuse(network, partition(network, [tensor], grid))
     return network, work_of(network, [stage], Method.WST_S, reuses=reuses)
+
+
+class RowsEngine:
+    """Gives the same table of objects for every picture, (1, N, 6); remembers the pictures."""
+
+    name, reuses = "rows", False
+
+    def __init__(self, rows):
+        self.rows, self.pictures = np.array(rows, np.float32).reshape(1, -1, 6), []
+
+    def run(self, _form, parts, strips=()):
+        assert not strips
+        self.pictures.append(parts[0])
+        return [self.rows], []
+
+
+OBJECT = (8, 4, 20, 28, 0.9, 3)
+NO_ROW = (0, 0, 0, 0, 0, 0)
+
+
+def whole_work(rows=(OBJECT, *[NO_ROW] * 29), *, epoch=7, deadline_s=10.0):
+    """Work of whole frames of 36 x 48 pixels; its engine finds objects of these rows: box, score, class."""
+    build = ModelBuilder(36, 48)
+    network = build.network(build.conv("image", 4, 3, name="output0", pads=[1] * 4))
+    engine = RowsEngine(rows)
+    spec = CompleteSpec(name="rows", file="rows.onnx", decoder=END2END.name)
+    plan = write_plan(
+        Method.WHOLE, network, Preprocessing(), (whole_stage(network),), [ProgramRef(sha256="f" * 64, bytes=1)], epoch,
+        GATEWAY, PlanTerms(deadline_s=deadline_s), DetectorPlan(description=spec, outputs={"output0": (1, 30, 6)}),
+    )  # fmt: skip
+    return PlanWork(plan, [engine], GATEWAY)
+
+
+def renumbered(work, epoch):
+    """The same work by another plan."""
+    return PlanWork(work.plan.model_copy(update={"epoch": epoch}), work.engines, work.gateway)
+
+
+def plans_of(*works):
+    """Plans that are prepared, of which the first one is preferred."""
+    plans = PreparedPlans()
+    for work in works:
+        plans.add(work)
+    if works:
+        plans.prefer(works[0].epoch)
+    return plans
+
+
+def remove_plan(plans, epoch):
+    """Remove a plan as if its last frame had passed its deadline long ago; a newer one must be there."""
+    plans.withdraw_others(set(plans.epochs) - {epoch}, 0.0)
+    assert plans.remove_expired(1e9) == (epoch,)
 
 
 def frame_info(frame="f"):

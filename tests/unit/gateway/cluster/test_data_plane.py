@@ -15,6 +15,7 @@ from shared.wire.codec import MAX_HEADER_BYTES
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import (
     AbsentHeader,
+    LinkHeader,
     ProgramHeader,
     ProgramRequestHeader,
     ReadyHeader,
@@ -60,14 +61,18 @@ class Plane:
 
     def __init__(self):
         self.results, self.tiles, self.settings = [], [], {}
-        self.strips, self.strips_requests = {}, []
+        self.strips, self.strips_requests, self.links = {}, [], []
         self.data = DataPlane(LISTEN, WireTraffic())
         self.data.serve_cluster(
             on_result=lambda header, payload: self.results.append((header, payload.tolist())),
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
+            on_link=self.on_link,
             strips_of=self.strips_of,
         )
         self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)))
+
+    async def on_link(self, connection, node):
+        self.links.append((connection, node))
 
     def strips_of(self, request):
         self.strips_requests.append(request)
@@ -116,10 +121,26 @@ async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
 
 async def test_a_program_of_another_plan_is_absent(plane):
     (before,) = plane.data.offer_programs([b"before"])
-    plane.data.offer_programs([b"after"])
-    ((answer, payload),) = await plane.tell(ProgramRequestHeader(sha256=before.sha256))
+    (after,) = plane.data.offer_programs([b"after"])
+    requests = [ProgramRequestHeader(sha256=ref.sha256) for ref in (before, after)]
+    assert [payload for _, payload in await plane.tell(*requests)] == [b"before", b"after"]
+    plane.data.keep_programs([after.sha256])
+    (answer, payload), (_, kept) = await plane.tell(*requests)
     assert isinstance(answer, AbsentHeader)
-    assert (answer.reason, payload) == ("the plan has no such program", b"")
+    assert (answer.reason, payload, kept) == ("the plan has no such program", b"", b"after")
+
+
+async def test_a_connection_for_confirmations_is_handed_on_with_the_name_of_its_node(plane):
+    peer = Peer()
+    await plane.data._server.serve(peer, LinkHeader(node="pi-1"), np.empty(0, np.uint8))
+    assert plane.links == [(peer, "pi-1")]
+    assert peer.told == []
+
+
+async def test_a_data_plane_that_serves_no_cluster_yet_refuses_a_link(monkeypatch):
+    monkeypatch.setattr(data_plane, "DataServer", Server)
+    with pytest.raises(ProtocolError, match="LINK is not a message for a gateway"):
+        await DataPlane(LISTEN, WireTraffic())._server.serve(Peer(), LinkHeader(node="pi-1"), np.empty(0, np.uint8))
 
 
 async def test_strips_are_sent_one_givers_after_the_others(plane):

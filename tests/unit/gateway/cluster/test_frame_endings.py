@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.frame_endings import FrameEndings
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
@@ -42,7 +43,7 @@ def ended():
 
 @pytest.fixture
 def endings(bus, ended):
-    return FrameEndings(bus, lambda camera, outcome: ended.append((camera, outcome)))
+    return FrameEndings(bus, Confirmations(bus), lambda camera, outcome: ended.append((camera, outcome)))
 
 
 def test_a_frame_ends_once_and_its_outcome_is_published_once(endings, bus, ended):

@@ -47,7 +47,7 @@ def test_what_is_configured_is_told_in_short(check):
     assert (
         out
         == """\
-model     nanodet-g, method ftp-wst
+model     nanodet-g, method auto
 broker    homeassistant.local, port 1883, topics below deepthings/
 cameras   3
   front_door  rtsp to hall; follows person, car, dog, cat; zones porch, street

@@ -38,7 +38,7 @@ def heights(stage):
 
 
 def test_every_method_has_a_name_and_a_description():
-    assert [str(method) for method in Method] == ["whole", "bodp", "ftp-wsh", "ftp-wst", "ftp-wst-s"]
+    assert [str(method) for method in Method] == ["auto", "whole", "bodp", "ftp-wsh", "ftp-wst", "ftp-wst-s"]
     assert len({METHOD_DESCRIPTIONS[method] for method in Method}) == len(Method)
 
 

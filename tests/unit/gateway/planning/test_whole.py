@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -10,14 +11,22 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.models.catalogue import MODELS, open_model
+from gateway.planning import partitioned as partitioned_module
 from gateway.planning.methods import Method
-from gateway.planning.partitioned import PartitionedModel, TiledHead, WholeHead, compare_maps, verify_tiles
+from gateway.planning.partitioned import (
+    PartitionedModel,
+    TiledHead,
+    WholeHead,
+    compare_maps,
+    partitions_of,
+    verify_tiles,
+)
 from gateway.planning.planner import PlanTerms, write_plan
-from shared.errors import CutError
+from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import whole_stage
 from shared.network.addresses import Address
-from shared.plan.plan import Plan, ProgramRef
+from shared.plan.plan import DetectorPlan, Plan, ProgramRef
 from tests.networks import ModelBuilder, detector_of
 from tests.unit.gateway.planning.test_partitioned import run_whole
 
@@ -33,11 +42,17 @@ def squeezed(tmp_path):
     return open_model(str(path))
 
 
-def written(partitioned):
+def written(partitioned, detector):
     return write_plan(
         partitioned.method, partitioned.model.network, partitioned.spec.preprocessing, partitioned.stages,
-        [ProgramRef(sha256="0" * 64, bytes=1)], 7, Address("10.0.0.1", 4000), PlanTerms(),
+        [ProgramRef(sha256="0" * 64, bytes=1)], 7, Address("10.0.0.1", 4000), PlanTerms(), detector,
     )  # fmt: skip
+
+
+def detector_for(partitioned):
+    """A detector for one output, whatever a decoder says of it."""
+    shapes = partitioned.model.network.shapes
+    return DetectorPlan(description=partitioned.spec, outputs={name: shapes[name] for name in partitioned.cut})
 
 
 def test_the_built_in_network_as_a_whole_is_onnxruntime_on_its_file(nanodet, street):
@@ -49,9 +64,18 @@ def test_the_built_in_network_as_a_whole_is_onnxruntime_on_its_file(nanodet, str
         assert all(np.array_equal(*pair) for pair in zip(made, expected, strict=True))
 
 
-def test_a_whole_network_is_verified_with_the_engine_of_an_edge(nanodet, street):
+def test_a_whole_network_is_verified_with_the_engine_of_an_edge(nanodet, street, monkeypatch):
+    """The prepared one, unless an ordinary session is faster here: that is measured when it is opened."""
+    opened = []
+
+    async def open_engine(*args):
+        opened.append(await open_engine_of_an_edge(*args))
+        return opened[-1]
+
+    open_engine_of_an_edge = partitioned_module.open_engine
+    monkeypatch.setattr(partitioned_module, "open_engine", open_engine)
     difference, engine = verify_tiles(PartitionedModel.whole(nanodet), street, 1)
-    assert engine == "prepared"
+    assert [made.name for made in opened] == [engine]
     assert difference.max_abs_diff == 0
     assert difference.map_std > 0
 
@@ -81,7 +105,8 @@ def test_a_network_that_can_be_tiled_to_its_end_has_pads_at_1x1_as_in_any_grid(t
 
 
 def test_the_plan_of_a_whole_network_is_one_tile_without_maps(squeezed):
-    plan = written(PartitionedModel.whole(squeezed))
+    whole = PartitionedModel.whole(squeezed)
+    plan = written(whole, detector_for(whole))
     (stage,) = plan.stages
     assert plan.method == Method.WHOLE
     assert plan.cut == ("last",)
@@ -92,18 +117,50 @@ def test_the_plan_of_a_whole_network_is_one_tile_without_maps(squeezed):
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-@pytest.mark.parametrize("change", ["two tiles", "channels", "two stages"])
+@pytest.mark.parametrize("change", ["two tiles", "channels", "two stages", "a part of the picture", "no detector"])
 def test_a_plan_with_more_than_a_whole_network_is_refused(squeezed, change):
-    plan = json.loads(written(PartitionedModel.whole(squeezed)).model_dump_json())
+    whole = PartitionedModel.whole(squeezed)
+    plan = json.loads(written(whole, detector_for(whole)).model_dump_json())
     (stage,) = plan["stages"]
     if change == "two tiles":
         stage["tiles"] *= 2
     elif change == "channels":
         stage["channels"] = [8]
-    else:
+    elif change == "two stages":
         plan["stages"] *= 2
+    elif change == "no detector":
+        del plan["detector"]
+    else:
+        stage["tiles"][0]["inputs"][0] = [0, 0, 32, 40]
     with pytest.raises(ValidationError):
         Plan.model_validate_json(json.dumps(plan))
+
+
+def test_workers_of_whole_frames_get_the_description_and_the_shapes_of_the_outputs(nanodet):
+    whole = PartitionedModel.whole(nanodet)
+    detector = whole.detector_plan
+    assert detector.description == nanodet.spec
+    assert list(detector.outputs) == list(nanodet.network.outputs)
+    assert Plan.model_validate_json(written(whole, detector).model_dump_json()).detector == detector
+    assert PartitionedModel.of(nanodet, Grid(3, 3), None).detector_plan is None
+
+
+def test_a_whole_network_that_no_decoder_reads_has_no_workers(squeezed):
+    with pytest.raises(ModelError, match="no decoder reads its outputs"):
+        _ = PartitionedModel.whole(squeezed).detector_plan
+    with pytest.raises(ConfigurationError, match="a stage without outputs needs a detector"):
+        written(PartitionedModel.whole(squeezed), None)
+
+
+def test_with_auto_tiles_are_offered_beside_whole_frames_if_there_are_any(nanodet, squeezed):
+    whole, tiles = partitions_of(nanodet, Method.AUTO, Grid(3, 3), None)
+    assert (whole.stage.whole, whole.method) == (True, Method.WHOLE)
+    assert (len(tiles.stage.tiles), tiles.method) == (9, Method.WST)
+    only_whole = replace(squeezed, untileable="no layer can be computed tile by tile")
+    assert [made.stage.whole for made in partitions_of(only_whole, Method.AUTO, Grid(3, 3), None)] == [True]
+    assert [made.stage.whole for made in partitions_of(nanodet, Method.WHOLE, Grid(3, 3), None)] == [True]
+    (fixed,) = partitions_of(nanodet, Method.WST_S, Grid(2, 2), None)
+    assert (fixed.method, len(fixed.stage.tiles)) == (Method.WST_S, 4)
 
 
 def test_outputs_of_another_size_differ_infinitely_and_equal_infinities_do_not():

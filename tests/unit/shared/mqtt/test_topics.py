@@ -133,7 +133,7 @@ def test_what_stays_true_is_retained_and_nothing_else():
     assert {name for name, topic in TOPICS.items() if topic.retain} == {
         "OBJECTS", "ZONE_OBJECTS", "SNAPSHOT", "LABEL_SNAPSHOT", "CAMERA_AVAILABILITY", "CAMERA_STATS",
         "CAMERA_SETTING", "BRIDGE_STATE", "BRIDGE_INFO", "BRIDGE_NODES", "BRIDGE_HEALTH", "NODE_STATE", "PLAN",
-        "CAMERAS", "STANDINGS", "NODE_CLAIM", "GATEWAY_CLAIM",
+        "PREFERRED_PLAN", "HELPERS", "CAMERAS", "STANDINGS", "NODE_CLAIM", "GATEWAY_CLAIM",
     }  # fmt: skip
 
 
@@ -152,7 +152,9 @@ def test_what_speaks_of_tasks_and_of_newcomers_expires():
 
 def test_of_what_edges_and_gateway_say_only_what_is_repeated_when_it_is_lost_is_not_acknowledged():
     cluster = {name: topic for name, topic in TOPICS.items() if topic.path.startswith("cluster/")}
-    assert {name for name, topic in cluster.items() if topic.qos == 0} == {"TASKS", "STEAL", "GRANTS", "RESULTS"}
+    assert {name for name, topic in cluster.items() if topic.qos == 0} == {
+        "TASKS", "STEAL", "GRANTS", "RESULTS", "HELPERS",
+    }  # fmt: skip
 
 
 def test_of_what_is_public_only_what_comes_with_every_frame_is_not_acknowledged():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError, VersionError
-from shared.payloads.versions import PROTOCOL
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.wire import codec
 from shared.wire.codec import (
     MAGIC,
@@ -81,7 +81,7 @@ def test_a_stranger_is_recognised(magic):
         decode_prefix(raw(magic=magic))
 
 
-@pytest.mark.parametrize("version", [0, PROTOCOL + 1, 255])
+@pytest.mark.parametrize("version", [0, PROTOCOL - 1, max(UNDERSTOOD_PROTOCOLS) + 1, 255])
 def test_another_version_says_what_to_do(version):
     with pytest.raises(VersionError, match=f"version {version} of the protocol, this side version {PROTOCOL}.*install"):
         decode_prefix(raw(version=version))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, State
+from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, FrameDone, State, TileDone
 from shared.payloads.fields import NAME_PATTERN
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
@@ -37,9 +37,14 @@ booleans = st.booleans()
 refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
 workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
+tiles_done = st.builds(
+    TileDone, frame=frames, tile=tiles, worker=names, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
+    strips=numbers, error=st.text(max_size=MAX_REASON_LENGTH),
+)  # fmt: skip
 
 VALID = {
-    MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names),
+    MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names, offers=booleans),
+    MessageKind.OFFER: st.builds(headers.OfferHeader),
     MessageKind.FRAME: st.builds(headers.FrameHeader, info=infos),
     MessageKind.READY: st.builds(headers.ReadyHeader),
     MessageKind.OUTCOME: st.builds(headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
@@ -47,7 +52,9 @@ VALID = {
         headers.ReportHeader, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
         reason=st.text(max_size=MAX_REASON_LENGTH), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
     ),
-    MessageKind.CONTROL: st.builds(headers.ControlHeader, detect=booleans, fps=st.none() | st.floats(0.01, 240)),
+    MessageKind.CONTROL: st.builds(
+        headers.ControlHeader, detect=booleans, look=booleans, offers=booleans, fps=st.none() | st.floats(0.01, 240)
+    ),
     MessageKind.TAKE: st.builds(
         headers.TakeHeader, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
     ),
@@ -65,7 +72,7 @@ VALID = {
     ),
     MessageKind.RESULT: st.builds(
         headers.ResultHeader, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
-        strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
+        strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds, objects=st.none() | epochs,
     ),
     MessageKind.PROGRAM_REQUEST: st.builds(headers.ProgramRequestHeader, sha256=hashes),
     MessageKind.PROGRAM: st.builds(headers.ProgramHeader, sha256=hashes),
@@ -73,6 +80,11 @@ VALID = {
     MessageKind.PICTURE: st.builds(headers.PictureHeader, info=infos),
     MessageKind.SETTINGS_REQUEST: st.builds(headers.SettingsRequestHeader, camera=names, revision=epochs),
     MessageKind.SETTINGS: st.builds(headers.SettingsHeader),
+    MessageKind.LINK: st.builds(headers.LinkHeader, node=names),
+    MessageKind.TILE_DONE: st.builds(headers.TileDoneHeader, done=tiles_done),
+    MessageKind.FRAME_DONE: st.builds(
+        headers.FrameDoneHeader, done=st.builds(FrameDone, frame=frames, outcome=st.sampled_from(Outcome))
+    ),
     MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
     MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
 }  # fmt: skip
@@ -104,6 +116,7 @@ def test_a_header_survives_the_wire_within_its_cap(header):
 def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
     if kind in {
         MessageKind.READY,
+        MessageKind.OFFER,
         MessageKind.ABSENT,
         MessageKind.STRIPS,
         MessageKind.CONTROL,
