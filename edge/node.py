@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from edge.status.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
-    from shared.plan.plan import Plan, PlanPreference
+    from shared.plan.plan import Plan, PlanOffer, PlanPreference
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class EdgeNode:
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
-        self._postponed: Plan | None = None
+        self._postponed: PlanOffer | None = None
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
         self._plans = PlanFollower(self._adopt_plans)
         self._preferred = 0
@@ -324,7 +324,7 @@ class EdgeNode:
 
     # the plan
 
-    def _on_plan(self, _: str, plan: Plan) -> None:
+    def _on_plan(self, _: str, plan: PlanOffer) -> None:
         """Follow a plan; postpone one of an incompatible gateway until a compatible gateway is online."""
         if self._compatible:
             self._postponed = None
@@ -345,7 +345,7 @@ class EdgeNode:
         if work is not None:
             self._worker.use_lanes(work.lanes)
 
-    async def _adopt_plans(self, newest: Plan) -> None:
+    async def _adopt_plans(self, newest: PlanOffer) -> None:
         """Prepare the offered plans and follow them; prepare them again for a test of the gateway, or for other cores.
 
         A device that computes wrongly follows the plans without computing: its frames are computed by others.

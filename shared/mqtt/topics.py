@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
-from shared.plan.plan import Plan, PlanPreference
+from shared.plan.plan import PlanOffer, PlanPreference
 
 M = TypeVar("M", bound=Message)
 
@@ -285,7 +285,7 @@ GATEWAY_CLAIM = Topic(
 # cluster: gateway to edges
 PLAN = Topic(
     "cluster/plan",
-    Plan,
+    PlanOffer,
     "Tiles and pads of the network, and the program's hash.",
     retain=True,
     plane=Plane.CLUSTER,

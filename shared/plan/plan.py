@@ -178,9 +178,6 @@ class Plan(Message):
     gateway_port: int = Field(gt=0, le=65535)
     lease_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
     deadline_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
-    also: tuple[Plan, ...] = Field(
-        default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"
-    )
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -191,6 +188,14 @@ class Plan(Message):
     def tile_count(self) -> int:
         """Return the number of tasks of a frame."""
         return len(self.stages[0].tiles)
+
+
+class PlanOffer(Plan):
+    """The plans that edges prepare: this one and further ones. Edges of the release before know only this one."""
+
+    also: tuple[Plan, ...] = Field(
+        default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"
+    )
 
 
 class PlanPreference(Message):
