@@ -20,6 +20,7 @@ from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.plan.plan import Distribution
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import AbsentHeader, TileHeader
 
 if TYPE_CHECKING:
@@ -164,10 +165,10 @@ class Owner:
         if self._stopping or work is None:
             finished(Outcome.STOPPED if self._stopping else Outcome.NO_PLAN)
             return
-        begun = time.monotonic()
-        letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
+        begun, spec = time.monotonic(), work.plan.preprocessing
+        letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, spec)
         pixels = await asyncio.get_running_loop().run_in_executor(
-            self._preparing, letterbox.apply, picture, work.plan.preprocessing
+            self._preparing, tracer.call, Part.PREPARE, info.frame, letterbox.apply, picture, spec
         )
         if self._stopping or work is not self._work:  # changed while the pixels were prepared
             finished(Outcome.STOPPED if self._stopping else Outcome.REPLANNED)
@@ -257,6 +258,7 @@ class Owner:
         frame = self._frames.get(scheduled.task.frame)
         if frame is None or self._work is None:
             return None
+        tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
         region = self._work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 

@@ -17,6 +17,7 @@ from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ BARRED_REASON = "this node is barred"
 
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
+
+_SHORT_WAIT_S = 0.001
+"""A tile that waits for the thread for a shorter time is not traced as waiting."""
 
 _WAKE_PERIOD_S = 1.0
 """An idle worker wakes this often, so that its thief repeats a request that was lost."""
@@ -111,18 +115,29 @@ class Worker:
                 await self._strips.prefetch_strips(self.work, task.frame, task.tile)
 
     async def compute_tile(
-        self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+        self,
+        engine: TileEngine,
+        form: Form,
+        parts: Sequence[Array],
+        strips: Sequence[Array] = (),
+        *,
+        task: Task,
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
+        """Run the tile of a task in the worker's thread; return its maps, the strips that it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
 
+        queued = time.monotonic()
+
         def run() -> tuple[list[FeatureMap], list[Array], float]:
             begun = time.monotonic()
-            maps, given = engine.run(form, parts, strips)
-            if not all_finite((*maps, *given)):
-                raise ModelError(NOT_FINITE_REASON)
+            if begun - queued > _SHORT_WAIT_S:
+                tracer.record(Part.WAIT, task.frame, queued, begun, task.tile)
+            with tracer.measure(Part.COMPUTE, task.frame, task.tile):
+                maps, given = engine.run(form, parts, strips)
+                if not all_finite((*maps, *given)):
+                    raise ModelError(NOT_FINITE_REASON)
             return maps, given, (time.monotonic() - begun) * 1e3
 
         try:
@@ -145,7 +160,9 @@ class Worker:
         if assignment is None:
             return False
         if assignment.tile.taken:  # it is computed from strips
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(work, assignment.info.frame, assignment.tile.index)
+            tracer.since(Part.STRIPS, assignment.info.frame, begun, assignment.tile.index)
             found = owner.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
             if found is None or not owner.is_wanted(found, work):  # the frame was given up meanwhile
                 return True
@@ -167,8 +184,11 @@ class Worker:
             return True
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
+        tracer.since(Part.WAIT, stolen.header.info.frame, stolen.fetched_at, stolen.header.tile)
         if stolen.header.reusing:
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(work, stolen.header.info.frame, stolen.header.tile)
+            tracer.since(Part.STRIPS, stolen.header.info.frame, begun, stolen.header.tile)
             if strips is None:
                 found = await thief.fetch_whole(work, stolen)
         if found is not None:
@@ -184,7 +204,7 @@ class Worker:
         info, tile = assigned.info, assigned.tile
         try:
             maps, given, compute_ms = await self.compute_tile(
-                work.engines[0], tile.form, [assigned.pixels], assigned.strips
+                work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=Task(info.frame, tile.index)
             )
         except ModelError as error:
             await self.report_failure(work, info, assigned.owner, tile.index, str(error))

@@ -201,7 +201,7 @@ class CameraAgent:
                     height=shot.picture.shape[0],
                     width=shot.picture.shape[1],
                 )
-                await connection.send(FrameHeader(info=info), [shot.picture.data])
+                await connection.send(_frame_header(info, shot), [shot.picture.data])
 
     def _take_fresh_shot(self) -> Shot | None:
         """Take the waiting picture; drop one of a live camera that has waited too long."""
@@ -299,6 +299,16 @@ class CameraAgent:
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
+
+
+def _frame_header(info: FrameInfo, shot: Shot) -> FrameHeader:
+    """Return the header of a frame that is sent now."""
+    return FrameHeader(
+        info=info,
+        capture_ms=max(0.0, shot.ready_at - shot.captured_at) * 1e3,
+        invite_ms=max(0.0, time.time() - shot.ready_at) * 1e3,
+        cpu_ms=shot.cpu_s * 1e3,
+    )
 
 
 def _describe_control(control: ControlHeader) -> str:

@@ -38,6 +38,7 @@ from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
 from shared.process.lifecycle import installed_version, run_together
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -295,7 +296,8 @@ class Cluster:
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(result, result.error or "this node is barred")
             return
-        receipt = self._collector.add_result(result, payload, time.monotonic())
+        with tracer.measure(Part.MERGE, result.info.frame, result.tile):
+            receipt = self._collector.add_result(result, payload, time.monotonic())
         if receipt is Receipt.NOT_FINITE:
             self._tile_failed(result, "its result contains values that are not finite")
             return

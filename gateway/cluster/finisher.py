@@ -15,6 +15,7 @@ from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDetections, Latency, Verification
 from shared.payloads.frames import Outcome
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -102,18 +103,17 @@ class Finisher:
         letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
-        result = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._detector.detect, assembly.merged.maps, letterbox
-        )
+        result = await asyncio.get_running_loop().run_in_executor(self._thread, self._detect, assembly, letterbox)
         if self._has_outcome(info.frame):
             return  # its owner gave it up meanwhile, and has been sent that outcome
         if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: the broker is not connected")
-        detections = self._detections(assembly, result)
+        begun, detections = time.monotonic(), self._detections(assembly, result)
         # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
         # seen a frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
+        tracer.since(Part.PUBLISH, info.frame, begun)
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
@@ -122,6 +122,17 @@ class Finisher:
             log.warning("%s is published, but not examined further: %s", info.frame, error)
         except Exception:  # the frame is published, so its outcome must not change
             log.exception("%s is published, but not examined further", info.frame)
+
+    def _detect(self, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:
+        """Run the tail and the decoding, in the thread, and record them."""
+        frame, begin, cpu_begin = assembly.info.frame, time.monotonic(), time.thread_time()
+        result = self._detector.detect(assembly.merged.maps, letterbox)
+        end, cpu_s, decode_cpu_s = time.monotonic(), time.thread_time() - cpu_begin, result.decode_cpu_ms / 1e3
+        decoding = end - result.decode_ms / 1e3
+        tracer.record(Part.FINISH, frame, assembly.completed_at, begin)
+        tracer.record(Part.TAIL, frame, begin, decoding, cpu_s=max(0.0, cpu_s - decode_cpu_s))
+        tracer.record(Part.DECODE, frame, decoding, end, cpu_s=decode_cpu_s)
+        return result
 
     def _detections(self, assembly: Assembly, result: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()

@@ -33,6 +33,7 @@ class BridgeInfo(Message):
     home_assistant: bool = False
     cluster_host: str = Field(default="", description="the host that edges connect to; empty: the host of this broker")
     cluster_port: int = Field(default=0, description="the port there; 0: unknown")
+    data_port: int = Field(default=0, description="the port of its data plane, at the same host; 0: unknown")
 
 
 class BridgeHealth(Message):

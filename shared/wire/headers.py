@@ -17,6 +17,9 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 MAX_WORKERS = 256
 """One device for each row of most maps; with the longest names and addresses they fill half of a header."""
 
+MAX_TRACED_NODES = 128
+"""Nodes in one trace; with the longest reasons why some are missing they fill two thirds of a header."""
+
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
@@ -80,10 +83,17 @@ class CameraHeader(Header):
 
 
 class FrameHeader(Header):
-    """Camera agent to edge: a picture, uint8 BGR (height, width, 3)."""
+    """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
+
+    For the trace: `capture_ms` after `captured_at` it was decoded and selected, `invite_ms` later the edge had room for
+    it; reading the camera took `cpu_ms` of CPU time since the frame before.
+    """
 
     kind = MessageKind.FRAME
     info: FrameInfo
+    capture_ms: Milliseconds = 0.0
+    invite_ms: Milliseconds = 0.0
+    cpu_ms: Milliseconds = 0.0
 
 
 class ReadyHeader(Header):
@@ -268,6 +278,43 @@ class SettingsHeader(Header):
     kind = MessageKind.SETTINGS
 
 
+class TraceRequestHeader(Header):
+    """Request for the spans of the last `seconds`; 0: only for the clock. Answered by TRACE.
+
+    `cluster`: the gateway must send those of all its edges, too.
+    """
+
+    kind = MessageKind.TRACE_REQUEST
+    seconds: float = Field(ge=0, le=3600)
+    cluster: bool = False
+
+
+class RecordingRef(BaseModel):
+    """The recorded spans of one node in a payload, of `bytes` bytes, or the reason in words why they are `missing`.
+
+    Its clock is ahead of the gateway's by `offset_s`, exact to half of `round_trip_s`.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    node: str = Field(max_length=63)
+    bytes: ByteCount = 0
+    offset_s: float = 0.0
+    round_trip_s: float = Field(default=0.0, ge=0)
+    missing: str = Field(default="", max_length=MAX_REASON_LENGTH)
+
+
+class TraceHeader(Header):
+    """A node's recorded spans (shared.tracing.recording), and its monotonic clock in seconds.
+
+    A gateway that was asked for the cluster's sends `recordings`, one after the other in the payload.
+    """
+
+    kind = MessageKind.TRACE
+    clock: float
+    recordings: tuple[RecordingRef, ...] = Field(default=(), max_length=MAX_TRACED_NODES)
+
+
 class AbsentHeader(Header):
     """Negative answer; `later`: a task is available to a thief that requests again when it is idle."""
 
@@ -289,6 +336,6 @@ HEADERS: dict[MessageKind, type[Header]] = {
         CameraHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
-        SettingsRequestHeader, SettingsHeader, AbsentHeader, RefusedHeader,
+        SettingsRequestHeader, SettingsHeader, TraceRequestHeader, TraceHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

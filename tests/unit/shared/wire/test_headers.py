@@ -36,11 +36,17 @@ sizes = st.dictionaries(tiles, epochs, max_size=MAX_NEIGHBOURS)
 booleans = st.booleans()
 refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
 workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
+recordings = st.builds(
+    headers.RecordingRef, node=names, bytes=epochs, offset_s=st.floats(-1e9, 1e9), round_trip_s=seconds,
+    missing=st.text(max_size=MAX_REASON_LENGTH),
+)  # fmt: skip
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
 
 VALID = {
     MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names),
-    MessageKind.FRAME: st.builds(headers.FrameHeader, info=infos),
+    MessageKind.FRAME: st.builds(
+        headers.FrameHeader, info=infos, capture_ms=seconds, invite_ms=seconds, cpu_ms=seconds
+    ),
     MessageKind.READY: st.builds(headers.ReadyHeader),
     MessageKind.OUTCOME: st.builds(headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
     MessageKind.REPORT: st.builds(
@@ -73,6 +79,10 @@ VALID = {
     MessageKind.PICTURE: st.builds(headers.PictureHeader, info=infos),
     MessageKind.SETTINGS_REQUEST: st.builds(headers.SettingsRequestHeader, camera=names, revision=epochs),
     MessageKind.SETTINGS: st.builds(headers.SettingsHeader),
+    MessageKind.TRACE_REQUEST: st.builds(headers.TraceRequestHeader, seconds=st.floats(0, 60), cluster=booleans),
+    MessageKind.TRACE: st.builds(
+        headers.TraceHeader, clock=seconds, recordings=st.lists(recordings, max_size=16).map(tuple)
+    ),
     MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
     MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
 }  # fmt: skip
@@ -97,6 +107,12 @@ def test_a_header_survives_the_wire_within_its_cap(header):
     data = header.encode()
     assert HEADERS[header.kind].decode(data) == header
     assert len(data) <= MAX_HEADER_BYTES
+
+
+def test_a_trace_of_as_many_missing_nodes_as_it_can_have_fits():
+    ref = headers.RecordingRef(node="n" * 63, bytes=2**53, offset_s=-1 / 3, round_trip_s=1 / 3, missing="?" * 200)
+    full = headers.TraceHeader(clock=1e6 / 3, recordings=(ref,) * headers.MAX_TRACED_NODES)
+    assert len(full.encode()) <= MAX_HEADER_BYTES
 
 
 @pytest.mark.parametrize("kind", MessageKind)
