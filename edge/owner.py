@@ -39,8 +39,7 @@ NO_ANSWER_GRACE_S = 5.0
 """The gateway ends every frame by its deadline; this long after it, an owner without an outcome gives the frame up."""
 
 OUTCOME_TIMEOUT_S = 15.0
-"""A frame that is given up may have been published: the outcome is requested from the gateway for this long. An edge
-that was frozen has reconnected to the broker by then."""
+"""The outcome of a frame that is given up is requested for this long: by then a frozen edge has reconnected."""
 
 OUTCOME_RETRY_S = 1.0
 """The request is repeated after this time: the gateway answers in milliseconds, but messages may be lost."""
@@ -249,18 +248,18 @@ class Owner:
         found = self._pixels_of(scheduled)
         if found is None:
             return None
-        info, pixels = found
+        info, pixels, waited_ms = found
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
-        return TileAssignment(info, self._node, tile, pixels, wanted=scheduled.wanted)
+        return TileAssignment(info, self._node, tile, pixels, wanted=scheduled.wanted, waited_ms=waited_ms)
 
-    def _pixels_of(self, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
-        """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
+    def _pixels_of(self, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels, float] | None:
+        """Return a task's frame, its view of the pixels, and its waiting time (ms); None when the frame is finished."""
         frame = self._frames.get(scheduled.task.frame)
         if frame is None or self._work is None:
             return None
         tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
         region = self._work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
-        return frame.info, frame.pixels[region.slices]
+        return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
 
     def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
         """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
@@ -279,13 +278,13 @@ class Owner:
             if later:
                 self._announce()  # the gateway has counted this task as granted, but it still waits
             return AbsentHeader(reason="no task is waiting for this node", later=later)
-        info, view = found
+        info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if take.reuses and self.queue.available_tasks(time.monotonic()).near.get(take.thief):
             self._announce()  # with this tile the thief will have all strips for others
         header = self._header(work, info, scheduled.task.tile, view)
         lease = {"lease_s": self.queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update=lease), work.encode_pixels(view)
+        return header.model_copy(update={**lease, "waited_ms": waited_ms}), work.encode_pixels(view)
 
     def _header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
         height, width = view.shape[:2]
@@ -365,9 +364,7 @@ class Owner:
             # The gateway ends frames at their deadline; if that message was lost, the outcome is requested.
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
             late = {name: owned.finished for name, owned in self._frames.items() if owned.opened_at < oldest}
-            self._give_up(
-                {name: finished for name, finished in late.items() if name not in self._given_up}, Outcome.NO_ANSWER
-            )
+            self._give_up(late, Outcome.NO_ANSWER)
 
     def _announce_requeued(self, tasks: list[Task], reason: str) -> None:
         for task in tasks:

@@ -96,6 +96,7 @@ class SharedWork:
 
     async def _compute(self, work: PlanWork, header: TileHeader, pixels: Pixels) -> None:
         parts: Sequence[Array] = [pixels]
+        received_at = time.monotonic()
         compute_ms, macs, last = 0.0, 0, len(work.stages) - 1
         try:
             for stage, (tiles, engine) in enumerate(zip(work.stages, work.engines, strict=True)):
@@ -119,5 +120,6 @@ class SharedWork:
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return
-        result = TileResult(maps, compute_ms, macs)
+        waited_ms = max(0.0, (time.monotonic() - received_at) * 1e3 - compute_ms)
+        result = TileResult(maps, compute_ms, macs, waited_ms=waited_ms)
         await self._worker.send_result(work, header.info, header.owner, header.tile, result)

@@ -53,7 +53,7 @@ _WAKE_PERIOD_S = 1.0
 class TileResult:
     """A tile's part of the maps at the cut, float32 (1, C, h, w) each.
 
-    `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones. `strips`: by reader, those that the
+    `fetch_bytes_per_s` and `waited_ms` are those of its assignment. `strips`: by reader, those that the
     gateway must keep.
     """
 
@@ -62,6 +62,7 @@ class TileResult:
     macs: int
     fetch_bytes_per_s: float = 0.0
     strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
+    waited_ms: float = 0.0
 
 
 class Worker:
@@ -184,6 +185,7 @@ class Worker:
             return True
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
+        waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3
         tracer.since(Part.WAIT, stolen.header.info.frame, stolen.fetched_at, stolen.header.tile)
         if stolen.header.reusing:
             begun = time.monotonic()
@@ -195,8 +197,9 @@ class Worker:
             header = found.header
             tile = work.tile(header.tile, reusing=header.reusing)
             assignment = TileAssignment(
-                header.info, header.owner, tile, found.pixels, strips or (), header.wanted, found.fetch_bytes_per_s
-            )
+                header.info, header.owner, tile, found.pixels, strips or (), header.wanted, found.fetch_bytes_per_s,
+                waited_ms,
+            )  # fmt: skip
             await self._run_assignment(work, assignment)
         return True
 
@@ -213,7 +216,7 @@ class Worker:
         log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, compute_ms)
         kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        result = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        result = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted, assigned.waited_ms)
         await self.send_result(work, info, assigned.owner, tile.index, result)
         return True
 
@@ -254,6 +257,7 @@ class Worker:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
+            waited_ms=result.waited_ms,
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *strips)]))

@@ -102,6 +102,7 @@ class Cluster:
             self._endings.has_ended,
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
+            listener.on_frame_time,
         )
         if not self._replanner.needed:
             model.forget_weights()

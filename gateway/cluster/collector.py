@@ -47,7 +47,7 @@ class Assembly:
     """A frame whose results arrive.
 
     By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
-    ones and stolen ones.
+    ones and stolen ones. `last` is the header of the result that completed the frame.
     """
 
     info: FrameInfo
@@ -57,6 +57,7 @@ class Assembly:
     opened_at: float
     completed_at: float = 0.0
     duplicates: int = 0
+    last: ResultHeader | None = None
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -109,6 +110,8 @@ class Collector:
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
         receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
+        if receipt is Receipt.COMPLETED:
+            self._open[result.info.frame].last = result
         if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
             # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
             # kept, too: they are the same, and the first result may have come without them.

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gateway.cluster.frame_latency import divide_latency
 from gateway.cluster.trust.attribution import find_faults
 from gateway.cluster.trust.verification import VerificationFolder, Verifier, fetch_picture
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from shared.detection.detector import DetectionResult
     from shared.model.arrays import Pixels
     from shared.network.addresses import Address
+    from shared.payloads.bridge import FrameTime
     from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
@@ -49,14 +51,16 @@ class Finisher:
         has_outcome: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
+        on_frame_time: Callable[[FrameTime], None] = lambda _: None,
     ) -> None:
         """Prepare the tail and the verification.
 
         `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
         outcome. If frames are verified, a frame that is `suspected` is verified out of turn; `on_wrong_tiles` is called
-        for a frame with wrong tiles.
+        for a frame with wrong tiles, `on_frame_time` with the times of each published frame.
         """
+        self._on_frame_time = on_frame_time
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles
         self._partitioned = partitioned
@@ -114,6 +118,7 @@ class Finisher:
         decide(assembly, Outcome.PUBLISHED)
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         tracer.since(Part.PUBLISH, info.frame, begun)
+        self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)

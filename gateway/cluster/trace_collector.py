@@ -22,8 +22,8 @@ EDGE_TRACE_TIMEOUT_S = 6.0
 MAX_TRACE_BYTES = 48 * 2**20
 """All spans together; those of further edges are missing. The limit of the message is higher."""
 
-TRACED_GATEWAY = "gateway"
-"""The gateway's name in a trace."""
+TRACED_GATEWAY, OTHER_TRACED_GATEWAY = "gateway", "the gateway"
+"""The gateway's name in a trace, and the one that it has if an edge is called so."""
 
 
 class TraceCollector:
@@ -51,7 +51,8 @@ class TraceCollector:
         ]
         asked = await asyncio.gather(*(self._ask(name, address, seconds) for name, address in edges))
         own = await own_recording(seconds)
-        found = [(RecordingRef(node=TRACED_GATEWAY, bytes=len(own)), memoryview(own)), *asked]
+        name = OTHER_TRACED_GATEWAY if TRACED_GATEWAY in self._members.present else TRACED_GATEWAY
+        found = [(RecordingRef(node=name, bytes=len(own)), memoryview(own)), *asked]
         refs, parts, size = [], [], 0
         for ref, part in found:
             if size + len(part) > MAX_TRACE_BYTES:

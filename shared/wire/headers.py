@@ -159,7 +159,8 @@ class TileHeader(Header):
 
     Pixels are of the plan's type. `reusing`: the halo that strips replace is missing. `wanted` are the tiles for which
     the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the distributions
-    of this frame, and `workers` are, by tile, those that compute the frame.
+    of this frame, and `workers` are, by tile, those that compute the frame. It was lent `waited_ms` after its frame was
+    opened.
     """
 
     kind = MessageKind.TILE
@@ -174,6 +175,7 @@ class TileHeader(Header):
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
     attempt: Count = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
+    waited_ms: Milliseconds = 0.0
 
 
 class StripsRequestHeader(Header):
@@ -215,8 +217,9 @@ class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
     Then follow the strips that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs`
-    multiply-accumulate operations took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's
-    own. With an `error` there is no payload: the worker could not compute the tile.
+    multiply-accumulate operations took `compute_ms`; the tile had waited `waited_ms` for a device, and was received
+    with `fetch_bytes_per_s`, 0 for the worker's own. With an `error` there is no payload: the worker could not compute
+    the tile.
     """
 
     kind = MessageKind.RESULT
@@ -230,6 +233,7 @@ class ResultHeader(Header):
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
+    waited_ms: Milliseconds = 0.0
     error: str = Field(default="", max_length=MAX_REASON_LENGTH)
 
 

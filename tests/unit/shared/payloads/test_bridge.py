@@ -17,6 +17,10 @@ HEALTH: dict[str, Any] = {
     "at": 1.5, "up_s": 60.0, "frames_per_s": 2.5, "published": 150, "dropped": 3, "nodes_online": 2,
     "cameras_online": 0,
     "cameras": 1, "problems": ["camera door: no route"], "public_frames_dropped": 0,
+    "frame_time": {
+        "total_ms": 310.0, "camera_ms": 4.0, "preparing_ms": 1.0, "waiting_ms": 190.0, "computing_ms": 80.0,
+        "transfers_ms": 25.0, "finishing_ms": 10.0,
+    },
 }  # fmt: skip
 EVENT: dict[str, Any] = {"type": "camera_lost", "name": "door", "reason": "no route", "at": 1.5}
 RESPONSE: dict[str, Any] = {

@@ -60,7 +60,7 @@ VALID = {
     MessageKind.TILE: st.builds(
         headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
         lease_s=seconds, reusing=booleans, wanted=numbers, attempt=epochs,
-        workers=st.lists(workers, max_size=16).map(tuple),
+        workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
     ),
     MessageKind.STRIPS_REQUEST: st.builds(
         headers.StripsRequestHeader, frame=frames, epoch=epochs, reader=tiles, givers=numbers
@@ -71,7 +71,7 @@ VALID = {
     ),
     MessageKind.RESULT: st.builds(
         headers.ResultHeader, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
-        strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
+        strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds, waited_ms=seconds,
     ),
     MessageKind.PROGRAM_REQUEST: st.builds(headers.ProgramRequestHeader, sha256=hashes),
     MessageKind.PROGRAM: st.builds(headers.ProgramHeader, sha256=hashes),
