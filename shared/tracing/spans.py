@@ -17,7 +17,7 @@ KEPT_S = 60.0
 """Spans that ended earlier are not reported."""
 
 MAX_SPANS = 16_384
-"""Spans that are kept, at most 4 MB: of a node that computes all nine tiles of a frame, those of nine frames a second."""
+"""Spans that are kept, at most 4 MB: those of nine frames a second, if one node computes all their nine tiles."""
 
 METER_PERIOD_S = 1.0
 """The CPU time of the process is noted this often while there are spans."""
