@@ -47,10 +47,10 @@ class MessageKind(IntEnum):
     PICTURE = 23
     SETTINGS_REQUEST = 24
     SETTINGS = 25
-    TRACE_REQUEST = 26
-    TRACE = 27
     ABSENT = 30
     REFUSED = 31
+    TRACE_REQUEST = 40
+    TRACE = 41
 
 
 MAX_PAYLOAD_BYTES = {

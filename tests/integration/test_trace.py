@@ -150,7 +150,7 @@ async def test_edges_that_do_not_answer_are_named_with_the_reason_and_hold_nobod
         await silent.wait()
 
     async def refuse(connection, _):
-        await refuse_connection(connection, "unknown kind of message 26")
+        await refuse_connection(connection, "unknown kind of message 40")
 
     async def send_garbage(connection, request):
         await connection.send(TraceHeader(clock=1.0), [memoryview(b"?" * 10)] if request.seconds else [])
