@@ -28,13 +28,14 @@ from gateway.models.catalogue import Model, open_model
 from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
 from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.engine.opening import open_engine
-from shared.engine.sessions import PaddingEngine, normalise
+from shared.engine.sessions import PaddingEngine
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import tile_costs
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.model.cutting import with_outputs
 from shared.model.letterbox import Letterbox
+from shared.model.normalising import normalise
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
+from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service, run_together
 from shared.systemd import notification
 
@@ -55,19 +56,24 @@ def default_edge_name() -> str:
     default=DEFAULT_FRAMES_IN_FLIGHT,
     help="Frames of one camera at once.",
 )
+@click.option("--cameras/--no-cameras", default=True, help="Serve cameras, or only compute for other edges.")
+@click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
 @prefix_option
 @threads_option
 @verbose_option
 def command(
-    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, topic_prefix: str,
-    threads: int, verbose: int,
+    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, cameras: bool,
+    parent: int | None, topic_prefix: str, threads: int, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
-    warn_of_open_port(host)
+    if parent is None:
+        warn_of_open_port(host)
+    else:
+        exit_with_parent(parent, f"edge {name}: the process that started this one is gone; it ends")
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
-        frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
+        frames_in_flight=frames_in_flight, cameras=cameras, topic_prefix=topic_prefix,
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

@@ -15,8 +15,10 @@ from edge.cameras.assignments import Assignments
 from edge.cameras.supervisor import CameraSupervisor
 from edge.computing.border_exchange import BorderExchange
 from edge.computing.plan_work import NoEngine, PlanWork
+from edge.computing.prepared_plans import PreparedPlans
 from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
+from edge.gateway_link import GatewayLink
 from edge.owner import Owner
 from edge.peer_service import PeerService
 from edge.plan_follower import PlanFollower
@@ -27,6 +29,7 @@ from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
 from edge.thief import Thief
 from edge.worker import MAX_UNSENT_RESULTS, Worker
+from shared.engine.arena import release_freed_memory
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, WrongResultError
 from shared.files.unfinished import remove_abandoned
@@ -45,7 +48,7 @@ from shared.payloads.cluster import (
     State,
     TileCounts,
 )
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
+from shared.payloads.versions import LINK_PROTOCOL, PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from edge.status.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
-    from shared.plan.plan import Plan
+    from shared.plan.plan import Plan, PlanPreference
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,9 @@ MISTAKE_REPEAT_PERIOD_S = 600.0
 
 UNCHANGED_STATS_PERIOD_S = 30.0
 """Figures are published this often while only load and temperature change."""
+
+RETIREMENT_CHECK_PERIOD_S = 1.0
+"""Withdrawn plans are removed this long after their last frame's deadline, at most."""
 
 LAST_OUTCOMES_TIMEOUT_S = 1.0
 """A stopping edge waits this long for the outcomes of its last frames."""
@@ -92,19 +98,28 @@ class EdgeNode:
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._courier = Courier(self._traffic, MAX_UNSENT_RESULTS)
         self._strips = StripStore(self._traffic)
+        self._prepared = PreparedPlans()
         self._worker = Worker(config.name, self._courier, self._strips)
-        self._thief = Thief(config.name, self._bus, self._traffic, self._strips, self._worker.wake)
-        self._owner = Owner(config.name, self._bus, self._courier, self._on_own_work)
+        self._thief = Thief(config.name, self._prepared, self._bus, self._traffic, self._strips, self._worker.wake)
+        self._owner = Owner(config.name, self._prepared, self._bus, self._courier, self._on_own_work)
         self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
-        self._shared = SharedWork(self._worker, self._exchange)
-        self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
+        self._shared = SharedWork(self._prepared, self._worker, self._exchange)
+        self._cameras = CameraSessions(
+            config.name, self._bus, self._owner, config.frames_in_flight, lambda: self._worker.idle_lanes
+        )
+        self._link = GatewayLink(
+            config.name, self._traffic, self._owner.tasks.on_tile_done, self._owner.on_frame_done,
+            self._owner.reannounce_tasks,
+        )  # fmt: skip
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
         self._postponed: Plan | None = None
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
-        self._plans = PlanFollower(self._adopt_plan)
+        self._plans = PlanFollower(self._adopt_plans)
+        self._preferred = 0
+        self._mean_frames = 0.0
         self._requested_trial = self._passed_trial = 0
         self._computes_correctly = True
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
@@ -123,12 +138,14 @@ class EdgeNode:
             self._plans.run(),
             self._owner.run(),
             self._thief.run(),
-            self._worker.run(self._owner, self._thief),
-            self._worker.prefetch_strips(self._owner),
+            self._worker.run(self._owner.tasks, self._thief, self._cameras.invite_frames),
+            self._worker.prefetch_strips(self._owner.tasks),
             self._shared.run(),
             self._courier.run(),
+            self._link.run(),
             self._assignments.run(),
             self._supervisor.run(),
+            self._retire_plans(),
             self._report_stats(),
             self._own_state.run(),
             self._stop(stop),
@@ -151,8 +168,10 @@ class EdgeNode:
         name = self._config.name
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
         self._bus.on(topics.PLAN, self._on_plan)
+        self._bus.on(topics.PREFERRED_PLAN, self._on_preference)
+        self._bus.on(topics.HELPERS, lambda _, helpers: self._owner.tasks.on_helpers(helpers))
         self._bus.on(topics.GRANTS, lambda _, grant: self._thief.on_grant(grant), name)
-        self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
+        self._bus.on(topics.RESULTS, lambda _, done: self._owner.tasks.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.STANDINGS, lambda _, standing: self._on_standing(standing), name)
@@ -173,10 +192,12 @@ class EdgeNode:
         self._thief.forget_request()
         self._worker.wake()
 
-    def _on_own_work(self) -> None:
-        """Let the thief request again: the gateway drops a node's request when it announces own tasks."""
-        self._thief.forget_request()
+    def _on_own_work(self, announced: bool) -> None:
+        """Follow a change of own tasks; the gateway drops a node's request for others when it announces own ones."""
+        if announced:
+            self._thief.forget_request()
         self._worker.wake()
+        self._cameras.invite_frames()
 
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
         """Check the gateway's protocol; follow a plan that was postponed because of another, incompatible gateway."""
@@ -191,7 +212,14 @@ class EdgeNode:
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
+        self._follow_gateway()
         self._warn_of_loopback()
+
+    def _follow_gateway(self) -> None:
+        """Open a link to the gateway whose plan is followed, if it understands that."""
+        work, bridge = self._prepared.preferred, self._gateway
+        understood = work is not None and bridge is not None and LINK_PROTOCOL in bridge.understood
+        self._link.follow_gateway(work.gateway if work is not None and understood else None)
 
     @property
     def _compatible(self) -> bool:
@@ -216,27 +244,30 @@ class EdgeNode:
         if name == self._config.name:
             self._own_state.on_received(node)
         elif node.state is State.ONLINE:
-            self._owner.on_node_found(name)
+            self._owner.tasks.on_node_found(name)
         else:
-            self._owner.on_node_lost(name)
+            self._owner.tasks.on_node_lost(name)
 
     def _state(self, state: State) -> NodeState:
         online = state is State.ONLINE
         address = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
             node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
-            version=installed_version(), host=address.host, port=address.port, identity=self._name_owner.identity,
+            version=installed_version(), host=address.host, port=address.port, cameras=self._config.cameras,
+            identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
         received = Counter({f"tcp_{kind}": count for kind, count in self._traffic.items()})
         return NodeStats(
             node=self._config.name,
-            epoch=self._worker.work.epoch if self._worker.work else 0,
+            epoch=next(iter(self._prepared.epochs), 0),
+            also=self._prepared.epochs[1:],
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
             tiles_per_s=self._rate.rate_at(time.monotonic(), self._worker.own + self._worker.stolen),
+            frames=self._mean_frames,
             load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
             threads=self._config.threads,
@@ -251,7 +282,9 @@ class EdgeNode:
         published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
-            stats, now = self._stats(), time.monotonic()
+            now = time.monotonic()
+            self._mean_frames = round(self._owner.tasks.under_way.take_mean(now), 2)
+            stats = self._stats()
             same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
@@ -264,6 +297,7 @@ class EdgeNode:
         elif self._worker.barred and not standing.barred:
             log.info("the gateway gives this edge work again")
         self._worker.barred = standing.barred
+        self._owner.tasks.computes_here = not standing.barred
         if not standing.barred:
             self._requested_trial = self._passed_trial = 0
             self._thief.forget_request()
@@ -284,34 +318,40 @@ class EdgeNode:
         self._gateway_host = plan.gateway_host
         self._warn_of_loopback()
 
-    async def _adopt_plan(self, plan: Plan) -> None:
-        """Prepare a plan and follow it; prepare a followed plan again if the gateway requests a test.
+    def _on_preference(self, _: str, preference: PlanPreference) -> None:
+        """Let new frames follow the plan that the gateway prefers."""
+        self._preferred = preference.epoch
+        self._prepared.prefer(preference.epoch)
 
-        A device that computes wrongly follows the plan without computing: its frames are computed by others.
+    async def _adopt_plans(self, newest: Plan) -> None:
+        """Prepare the offered plans and follow them; prepare them again if the gateway requests a test.
+
+        A device that computes wrongly follows the plans without computing: its frames are computed by others.
         """
-        following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
         trial = self._requested_trial
-        if following and self._computes_correctly and trial == self._passed_trial:
-            self._resume()
-            return
-        gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
-        try:
-            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed_trial)
-        except WrongResultError:
-            self._computes_correctly = False
-            if not following:
-                self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
-            raise
+        again = trial != self._passed_trial or not self._computes_correctly
+        offered = sorted((newest, *newest.also), key=lambda plan: plan.epoch != self._preferred)
+        for plan in offered:
+            if again or self._prepared.get(plan.epoch) is None:
+                await self._prepare_plan(plan, afresh=trial != self._passed_trial)
+            self._prepared.withdraw_others({plan.epoch for plan in offered}, time.monotonic())
         if trial != self._passed_trial:
             log.info("the programs were prepared again and have passed the trial")
         self._passed_trial, self._computes_correctly = trial, True
-        work = PlanWork(plan, engines, gateway)
-        if following:
-            self._worker.work = work
-            self._shared.renew_engines(work)
-            self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
-        else:
-            self._follow(work)
+        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
+        self._resume()
+
+    async def _prepare_plan(self, plan: Plan, *, afresh: bool) -> None:
+        """Prepare one plan. Raises DeepThingsError when that fails."""
+        gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
+        try:
+            engines = await self._open_engines(plan, gateway, afresh=afresh)
+        except WrongResultError:
+            self._computes_correctly = False
+            if self._prepared.get(plan.epoch) is None:
+                self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
+            raise
+        self._follow(PlanWork(plan, engines, gateway))
 
     async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
         """Return an engine for each stage of a plan; programs are fetched from `gateway`."""
@@ -324,14 +364,33 @@ class EdgeNode:
 
     def _follow(self, work: PlanWork) -> None:
         work.validate()
-        for follower in (self._owner, self._thief, self._shared, self._worker):
-            follower.adopt_plan(work)
+        renewed = self._prepared.get(work.epoch) is not None
+        self._prepared.add(work)
         self._cameras.open()
-        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
-        plan, grid = work.plan, work.plan.stages[-1].grid
-        log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
+        self._worker.wake()
+        self._follow_gateway()
+        if not renewed:
+            plan, grid = work.plan, work.plan.stages[-1].grid
+            log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
+
+    async def _retire_plans(self) -> None:
+        """Free the plans that are not offered any more once their last frame has ended, until cancelled."""
+        while True:
+            await asyncio.sleep(RETIREMENT_CHECK_PERIOD_S)
+            if self._prepared.remove_expired(time.monotonic()):
+                self._owner.give_up_removed_plans()
+                release_freed_memory()
 
 
 def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:
     """Return the figures that are published as soon as they change."""
-    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed, stats.unreached
+    return (
+        stats.epoch,
+        stats.also,
+        stats.tiles,
+        stats.tiles_per_s,
+        stats.cameras,
+        stats.problem,
+        stats.passed,
+        stats.unreached,
+    )

@@ -29,4 +29,5 @@ class EdgeConfig:
     cache: Path = field(default_factory=default_cache)
     threads: int = 1
     frames_in_flight: int = DEFAULT_FRAMES_IN_FLIGHT
+    cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX

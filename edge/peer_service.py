@@ -55,7 +55,7 @@ class PeerService:
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, TakeHeader)
-            lent = self._owner.lend_tile(take)
+            lent = self._owner.tasks.lend_tile(take)
             if isinstance(lent, AbsentHeader):
                 await connection.send(lent)
             else:
@@ -63,7 +63,9 @@ class PeerService:
                 try:
                     await connection.send(header, [pixels.data])
                 except DeepThingsError:
-                    self._owner.put_back_task(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
+                    self._owner.tasks.put_back_task(
+                        Task(header.info.frame, header.tile), f"{take.thief} did not receive it"
+                    )
                     raise
             take, _ = await connection.expect(TakeHeader)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from edge.computing.border_exchange import BorderExchange
     from edge.computing.plan_work import PlanWork
+    from edge.computing.prepared_plans import PreparedPlans
     from edge.worker import Worker
     from shared.model.arrays import Array, Pixels
     from shared.wire.connection import Payload
@@ -32,27 +33,17 @@ MAX_SHARED_TILES = 64
 class SharedWork:
     """Computes each tile in a task of its own; the worker's thread runs them in turn."""
 
-    def __init__(self, worker: Worker, exchange: BorderExchange) -> None:
+    def __init__(self, plans: PreparedPlans, worker: Worker, exchange: BorderExchange) -> None:
+        self._plans = plans
         self._worker = worker
         self._exchange = exchange
-        self._work: PlanWork | None = None
         self._room = asyncio.Semaphore(MAX_SHARED_TILES)
         self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
 
-    def adopt_plan(self, work: PlanWork) -> None:
-        """Follow another plan; tiles of the earlier one are given up."""
-        self._work = work
-        for frame, tile in list(self._tasks):
-            self._give_up(frame, tile)
-
-    def renew_engines(self, work: PlanWork) -> None:
-        """Use other engines for the same plan."""
-        self._work = work
-
     async def accept_tile(self, header: TileHeader, payload: Payload) -> None:
         """Start a tile; wait while there are too many. Raises ProtocolError for a tile that does not fit the plan."""
-        work = self._work
-        if work is None or header.epoch != work.epoch:
+        work = self._plans.get(header.epoch)
+        if work is None:
             return
         pixels = work.decode_pixels(header, payload)
         if pixels is None or (len(work.stages) > 1 and not header.workers):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.computing.plan_work import PlanWork
+    from edge.computing.prepared_plans import PreparedPlans
     from edge.computing.strips import StripStore
     from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
@@ -37,11 +38,12 @@ STEAL_RETRY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile from its owner, fetched at `fetched_at`: pixels uint8 (h, w, 3). Its lease ends at `until`.
+    """A tile of a plan from its owner, fetched at `fetched_at`: pixels uint8 (h, w, 3). Its lease ends at `until`.
 
     Times are monotonic seconds.
     """
 
+    work: PlanWork
     header: TileHeader
     pixels: Pixels
     victim: Address
@@ -54,14 +56,20 @@ class Thief:
     """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
 
     def __init__(
-        self, node: str, bus: Bus, traffic: WireTraffic, strips: StripStore, wake_worker: Callable[[], None]
+        self,
+        node: str,
+        plans: PreparedPlans,
+        bus: Bus,
+        traffic: WireTraffic,
+        strips: StripStore,
+        wake_worker: Callable[[], None],
     ) -> None:
         self._node = node
+        self._plans = plans
         self._bus = bus
         self._traffic = traffic
         self._strips = strips
         self._wake_worker = wake_worker
-        self._work: PlanWork | None = None
         self._requested_at: float | None = None
         self._requested_idle = False
         self._kept_grant: Grant | None = None
@@ -70,12 +78,6 @@ class Thief:
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
         self._victims: dict[Address, Connection] = {}
         self._fetch_lock = asyncio.Lock()
-
-    def adopt_plan(self, work: PlanWork) -> None:
-        """Follow another plan; tiles and requests of the earlier one are dropped."""
-        self._work = work
-        self._stolen.clear()
-        self._requested_at = self._kept_grant = None
 
     def forget_request(self) -> None:
         """Let the next `request_task` send a request again: the gateway may have lost the last one."""
@@ -93,7 +95,8 @@ class Thief:
         waiting = (
             self._requested_at is not None and now - self._requested_at < STEAL_RETRY_S and self._requested_idle >= idle
         )
-        if self._work is None or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
+        epochs = self._plans.epochs
+        if not epochs or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
             return
         if self._kept_grant is not None and not idle:
             return
@@ -102,7 +105,7 @@ class Thief:
             grant, self._kept_grant = self._kept_grant, None
             self.on_grant(grant)
             return
-        request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
+        request = StealRequest(node=self._node, epoch=epochs[0], also=epochs[1:], missed=missed, idle=idle)
         self._bus.publish_soon(topics.STEAL, request, self._node)
 
     def take_stolen(self) -> StolenTile | None:
@@ -151,8 +154,8 @@ class Thief:
 
     async def _follow_grant(self, grant: Grant) -> bool:
         """Fetch one granted tile; return False when the victim has none left, even for an idle thief."""
-        work = self._work
-        if work is None or grant.epoch != work.epoch:
+        work = self._plans.get(grant.epoch)
+        if work is None:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
         take = TakeHeader(thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses)
@@ -166,12 +169,12 @@ class Thief:
         self._stolen.append(stolen)
         return True
 
-    async def fetch_whole(self, work: PlanWork, stolen: StolenTile) -> StolenTile | None:
+    async def fetch_whole(self, stolen: StolenTile) -> StolenTile | None:
         """Fetch the same tile with its whole halo, because its strips are not available; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-        take = TakeHeader(thief=self._node, epoch=work.epoch, again=task)
+        take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task)
         try:
-            found = await self._fetch_tile(stolen.victim, work, take)
+            found = await self._fetch_tile(stolen.victim, stolen.work, take)
         except DeepThingsError as error:
             log.debug("%s tile %s not received again: %s", task.frame, task.tile, error)
             return None
@@ -192,7 +195,7 @@ class Thief:
         if pixels is None or (header.reusing and take.again):
             connection.close()
             raise ProtocolError(f"{connection.peer} sent a tile that does not fit the plan")
-        return StolenTile(header, pixels, victim, time.monotonic() + header.lease_s, rate)
+        return StolenTile(work, header, pixels, victim, time.monotonic() + header.lease_s, rate)
 
     async def _connection(self, address: Address) -> Connection:
         for known in [known for known, connection in self._victims.items() if connection.closed]:

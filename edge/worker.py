@@ -7,7 +7,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.computing.plan_work import PlanWork
     from edge.computing.strips import StripStore
-    from edge.owner import Owner
+    from edge.frames.frame_tasks import FrameTasks
     from edge.thief import StolenTile, Thief
+    from shared.detection.detections import Detections
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form
     from shared.model.arrays import Array, FeatureMap
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from shared.wire.courier import Courier
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NOT_FINITE_REASON = "its result contains values that are not finite"
 
@@ -51,9 +54,9 @@ _WAKE_PERIOD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
-    """A tile's part of the maps at the cut, float32 (1, C, h, w) each.
+    """A tile's part of the maps at the cut, float32 (1, C, h, w) each; for a whole frame, the `objects` in it.
 
-    `fetch_bytes_per_s` and `waited_ms` are those of its assignment. `strips`: by reader, those that the
+    `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones. `strips`: by reader, those that the
     gateway must keep.
     """
 
@@ -62,6 +65,7 @@ class TileResult:
     macs: int
     fetch_bytes_per_s: float = 0.0
     strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
+    objects: Detections | None = None
     waited_ms: float = 0.0
 
 
@@ -74,46 +78,44 @@ class Worker:
         self._strips = strips
         self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
         self._awake, self._changed = asyncio.Event(), asyncio.Event()
-        self.work: PlanWork | None = None
         self._failing = False
         self.own = 0
         self.stolen = 0
+        self.idle_lanes = 1
+        """Tiles that could begin now."""
         self.barred = False
         """True while the gateway has barred this node."""
-
-    def adopt_plan(self, work: PlanWork) -> None:
-        """Compute tiles of another plan from now on."""
-        self.work = work
-        self.wake()
 
     def wake(self) -> None:
         """Check for tiles now: some may have become available."""
         self._awake.set()
         self._changed.set()
 
-    async def run(self, owner: Owner, thief: Thief) -> None:
-        """Compute tiles until cancelled."""
+    async def run(self, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None] = lambda: None) -> None:
+        """Compute tiles until cancelled: stolen ones, and those of `tasks`; call `on_idle` when there are none."""
         while True:
             self._awake.clear()
-            work = self.work
-            if work is None or not await self._run_next(work, owner, thief):
+            if not await self._run_next(tasks, thief):
+                self.idle_lanes = 0 if self.barred else 1
                 if not self.barred:
                     thief.request_task()
+                on_idle()
                 await self._wait_until_woken()
 
-    async def _run_next(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
+    async def _run_next(self, tasks: FrameTasks, thief: Thief) -> bool:
         if self.barred:
-            return await self._return_stolen(work, thief)
-        return await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)
+            return await self._return_stolen(thief)
+        return await self._run_stolen(tasks, thief) or await self._run_own(tasks)
 
-    async def prefetch_strips(self, owner: Owner) -> None:
+    async def prefetch_strips(self, tasks: FrameTasks) -> None:
         """Fetch the strips for the next own tile while another one runs, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            task = owner.upcoming_task() if self.work is not None and self.work.reuses else None
-            if self.work is not None and task is not None:
-                await self._strips.prefetch_strips(self.work, task.frame, task.tile)
+            upcoming = tasks.upcoming_task()
+            if upcoming is not None:
+                work, task = upcoming
+                await self._strips.prefetch_strips(work, task.frame, task.tile)
 
     async def compute_tile(
         self,
@@ -129,17 +131,27 @@ class Worker:
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
 
+        def run() -> tuple[list[FeatureMap], list[Array]]:
+            maps, given = engine.run(form, parts, strips)
+            if not all_finite((*maps, *given)):
+                raise ModelError(NOT_FINITE_REASON)
+            return maps, given
+
+        (maps, given), compute_ms = await self._in_thread(run, task)
+        return maps, given, compute_ms
+
+    async def _in_thread(self, compute: Callable[[], T], task: Task) -> tuple[T, float]:
+        """Return what is computed in the worker's thread for a task, and milliseconds. Raises ModelError on failure."""
+
         queued = time.monotonic()
 
-        def run() -> tuple[list[FeatureMap], list[Array], float]:
+        def run() -> tuple[T, float]:
             begun = time.monotonic()
             if begun - queued > _SHORT_WAIT_S:
                 tracer.record(Part.WAIT, task.frame, queued, begun, task.tile)
             with tracer.measure(Part.COMPUTE, task.frame, task.tile):
-                maps, given = engine.run(form, parts, strips)
-                if not all_finite((*maps, *given)):
-                    raise ModelError(NOT_FINITE_REASON)
-            return maps, given, (time.monotonic() - begun) * 1e3
+                computed = compute()
+            return computed, (time.monotonic() - begun) * 1e3
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
@@ -156,78 +168,87 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _run_own(self, work: PlanWork, owner: Owner) -> bool:
-        assignment = owner.take_assignment(work)
+    async def _run_own(self, tasks: FrameTasks) -> bool:
+        assignment = tasks.take_assignment()
         if assignment is None:
             return False
         if assignment.tile.taken:  # it is computed from strips
             begun = time.monotonic()
-            strips = await self._strips.gather_strips(work, assignment.info.frame, assignment.tile.index)
+            strips = await self._strips.gather_strips(assignment.work, assignment.info.frame, assignment.tile.index)
             tracer.since(Part.STRIPS, assignment.info.frame, begun, assignment.tile.index)
-            found = owner.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
-            if found is None or not owner.is_wanted(found, work):  # the frame was given up meanwhile
+            found = tasks.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
+            if found is None or not tasks.is_wanted(found):  # the frame was given up meanwhile
                 return True
             assignment = found
-        if await self._run_assignment(work, assignment):
-            owner.on_result_sent(assignment)
+        if await self._run_assignment(assignment):
+            tasks.on_result_sent(assignment)
         else:
-            owner.on_tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
+            tasks.on_tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
         return True
 
-    async def _run_stolen(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
+    async def _run_stolen(self, tasks: FrameTasks, thief: Thief) -> bool:
         """Run a stolen tile; return whether there was one. It goes before own tiles, because its lease is running."""
         stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not owner.has_waiting_tasks:  # request the next one while this one runs, to hide the transfer
+        if not tasks.has_waiting_tasks:  # request the next one while this one runs, to hide the transfer
             thief.request_task(idle=False)
-        if stolen.header.epoch != work.epoch:
-            return True
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
         waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3
         tracer.since(Part.WAIT, stolen.header.info.frame, stolen.fetched_at, stolen.header.tile)
         if stolen.header.reusing:
             begun = time.monotonic()
-            strips = await self._strips.gather_strips(work, stolen.header.info.frame, stolen.header.tile)
+            strips = await self._strips.gather_strips(stolen.work, stolen.header.info.frame, stolen.header.tile)
             tracer.since(Part.STRIPS, stolen.header.info.frame, begun, stolen.header.tile)
             if strips is None:
-                found = await thief.fetch_whole(work, stolen)
+                found = await thief.fetch_whole(stolen)
         if found is not None:
             header = found.header
-            tile = work.tile(header.tile, reusing=header.reusing)
+            tile = found.work.tile(header.tile, reusing=header.reusing)
             assignment = TileAssignment(
-                header.info, header.owner, tile, found.pixels, strips or (), header.wanted, found.fetch_bytes_per_s,
-                waited_ms,
+                found.work, header.info, header.owner, tile, found.pixels, strips or (), header.wanted,
+                found.fetch_bytes_per_s, waited_ms,
             )  # fmt: skip
-            await self._run_assignment(work, assignment)
+            await self._run_assignment(assignment)
         return True
 
-    async def _run_assignment(self, work: PlanWork, assigned: TileAssignment) -> bool:
-        info, tile = assigned.info, assigned.tile
+    async def _run_assignment(self, assigned: TileAssignment) -> bool:
+        self.idle_lanes = 0
+        work, info, tile = assigned.work, assigned.info, assigned.tile
         try:
-            maps, given, compute_ms = await self.compute_tile(
-                work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=Task(info.frame, tile.index)
-            )
+            result = await self._compute(assigned)
         except ModelError as error:
             await self.report_failure(work, info, assigned.owner, tile.index, str(error))
             return False
         form = "from strips" if tile.taken else "whole"
-        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, compute_ms)
-        kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
-        wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        result = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted, assigned.waited_ms)
+        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, result.compute_ms)
         await self.send_result(work, info, assigned.owner, tile.index, result)
         return True
 
-    async def _return_stolen(self, work: PlanWork, thief: Thief) -> bool:
+    async def _compute(self, assigned: TileAssignment) -> TileResult:
+        """Compute a tile; in a plan of whole frames, also find the objects in the network's outputs."""
+        work, info, tile = assigned.work, assigned.info, assigned.tile
+        task = Task(info.frame, tile.index)
+        if work.finds_objects:
+            objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels), task)
+            return TileResult(
+                (), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects, waited_ms=assigned.waited_ms
+            )
+        maps, given, compute_ms = await self.compute_tile(
+            work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=task
+        )
+        kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
+        wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
+        return TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted, waited_ms=assigned.waited_ms)
+
+    async def _return_stolen(self, thief: Thief) -> bool:
         """Report a stolen tile as failed, so that a node that may compute gets it; return whether there was one."""
         stolen = thief.take_stolen()
         if stolen is None:
             return False
         header = stolen.header
-        if header.epoch == work.epoch:
-            await self.report_failure(work, header.info, header.owner, header.tile, BARRED_REASON)
+        await self.report_failure(stolen.work, header.info, header.owner, header.tile, BARRED_REASON)
         return True
 
     async def report_failure(
@@ -253,6 +274,7 @@ class Worker:
             worker=self._node,
             tile=tile,
             shapes=tuple(array.shape for array in result.maps),
+            objects=None if result.objects is None else len(result.objects),
             strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in result.strips.items()},
             compute_ms=result.compute_ms,
             macs=result.macs,
@@ -260,7 +282,8 @@ class Worker:
             waited_ms=result.waited_ms,
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
-        await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *strips)]))
+        found = () if result.objects is None else (np.ascontiguousarray(result.objects.table),)
+        await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *found, *strips)]))
         if self._failing:
             self._failing = False
             log.info("tiles are computed here again")

@@ -162,7 +162,7 @@ class Home:
         self._nodes = nodes
         self._announcer.request_update()
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
-        await self.cameras.update_nodes(self._members.present, self._members.all_drained, lost)
+        await self.cameras.update_nodes(self._members.serving_cameras, self._members.all_drained, lost)
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
@@ -171,6 +171,10 @@ class Home:
     def on_frame_time(self, frame_time: FrameTime) -> None:
         """Count where the time of a published frame went."""
         self._durations.add(frame_time, time.monotonic())
+
+    async def on_plan_changed(self) -> None:
+        """Publish the gateway's information again, which contains the plan."""
+        await self._publish_info()
 
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster at `bridge/event`."""

@@ -30,7 +30,7 @@ class GatewayOptions:
     model: str = DEFAULT_MODEL
     weights: Path | None = None
     grid: Grid | None = None
-    method: Method = Method.WST
+    method: Method = Method.AUTO
     policy: str = "round-robin"
     cut: str | None = None
     host: str = LOOPBACK
@@ -39,6 +39,8 @@ class GatewayOptions:
     data_port: int = DATA_PORT
     broker: Address | None = None
     threads: int = 1
+    compute: bool = True
+    """The gateway's own cores take part, with method `auto`."""
     terms: PlanTerms = field(default_factory=PlanTerms)
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0

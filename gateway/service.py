@@ -13,13 +13,15 @@ from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, pu
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
+from gateway.cluster.own_node import OwnNode
 from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
-from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.methods import Method
+from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
@@ -49,7 +51,7 @@ class Gateway:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._options = options
         model = open_model(options.model, options.weights)
-        self._partitioned = PartitionedModel.of(model, options.grid_for(1), options.cut, options.method)
+        self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
@@ -78,8 +80,12 @@ class Gateway:
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
-        self._cluster = Cluster(options, model, self._partitioned, self._data, planes, members, self._home)
+        self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
+        self._own_node = OwnNode(
+            members, lambda: self._name_owner.identity, options.host,
+            ["--threads", str(options.threads), "--topic-prefix", prefix],
+        ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)
@@ -105,11 +111,11 @@ class Gateway:
                 await self._run_parts(broker, stop)
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
-        stage = self._partitioned.stage
-        log.info(
-            "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
-            self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
-        )  # fmt: skip
+        for partitioned in self._partitions:
+            stage = partitioned.stage
+            division = "whole" if stage.whole else f"up to {','.join(stage.cut)} in {stage.grid} tiles"
+            log.info("gateway: %s, %s layers %s", partitioned.spec.name, len(stage.layers), division)
+        log.info("gateway: data plane %s", self._data.address)
         await run_together(
             self._data.run(),
             self._cluster.run(stop),
@@ -118,6 +124,7 @@ class Gateway:
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
+            *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),

@@ -23,6 +23,7 @@ from shared.wire.headers import (
     CameraHeader,
     ControlHeader,
     FrameHeader,
+    OfferHeader,
     OutcomeHeader,
     ReadyHeader,
     ReportHeader,
@@ -88,6 +89,7 @@ class CameraAgent:
         self._control: ControlHeader | None = None
         self._condition = reader.health.condition(time.monotonic())
         self._leaving = False
+        self._edge_wants_offers = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
@@ -170,7 +172,10 @@ class CameraAgent:
         """Send and receive on one connection until either direction fails."""
         connection = await Connection.open(self._config.edge, WireTraffic())
         try:
-            hello = CameraHeader(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
+            self._edge_wants_offers = False
+            hello = CameraHeader(
+                camera=self._config.camera, token=self._config.token, under_way=self._under_way, offers=True
+            )
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
@@ -185,9 +190,13 @@ class CameraAgent:
             self._on_disconnected()
 
     async def _send_frames(self, connection: Connection) -> None:
+        offered = False
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if self._edge_wants_offers and not (self._credit or offered or self._reader.mailbox.empty):
+                offered = True
+                await connection.send(OfferHeader())
             while self._credit and (shot := self._take_fresh_shot()) is not None:
                 # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
                 self._credit -= 1
@@ -202,6 +211,7 @@ class CameraAgent:
                     width=shot.picture.shape[1],
                 )
                 await connection.send(_frame_header(info, shot), [shot.picture.data])
+                offered = False
 
     def _take_fresh_shot(self) -> Shot | None:
         """Take the waiting picture; drop one of a live camera that has waited too long."""
@@ -243,7 +253,8 @@ class CameraAgent:
             self._changed.set()
 
     def _apply_control(self, received: ControlHeader) -> None:
-        control = received.model_copy(update={"look": False})
+        self._edge_wants_offers |= received.offers
+        control = received.model_copy(update={"look": False, "offers": False})
         if received.look:
             self._reader.selection.show_still_scene()
         if control != self._control:

@@ -6,18 +6,14 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from camera_sources.camera_settings import TOKEN_VARIABLE
-from shared.process.children import parent_death_prefix
+from shared.process.children import deepthings_command, parent_death_prefix
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import AssignedCamera
     from shared.network.addresses import Address
-
-RUN_DEEPTHINGS = "from shared.cli import main; main()"
-"""Does the same as the console script, wherever that is installed."""
 
 
 async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: str) -> asyncio.subprocess.Process:
@@ -31,7 +27,7 @@ async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: s
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         arguments.append("-v")
     process = await asyncio.create_subprocess_exec(
-        *parent_death_prefix(), sys.executable, "-P", "-c", RUN_DEEPTHINGS, *arguments,
+        *parent_death_prefix(), *deepthings_command(), *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, TOKEN_VARIABLE: token},
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.cameras.admission import AgentIdentity, refusal_reason
 from edge.cameras.feed import AgentFeed
+from edge.cameras.invitations import Invitations
 from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
@@ -20,6 +21,7 @@ from shared.wire.headers import (
     ControlHeader,
     FrameHeader,
     Header,
+    OfferHeader,
     OutcomeHeader,
     ReadyHeader,
     ReportHeader,
@@ -41,6 +43,9 @@ STATS_REPEAT_PERIOD_S = 30.0
 MIN_FPS_CHANGE = 0.2
 """A frame rate that differs by less than this part is not published: it is never perfectly steady."""
 
+MIN_INVITATION_PAUSE_S = 0.005
+"""Between two looks whether a frame is due."""
+
 MAX_FEEDS = 256
 """Cameras whose frame counts are kept, so that a client with invented names cannot fill the memory."""
 
@@ -48,32 +53,22 @@ AGENT_GONE = "its agent is not connected"
 
 
 class CameraSession:
-    """One connection of an agent, which may send one frame for each Ready, up to `credit` unfinished ones.
+    """One connection of an agent, which sends one frame for each Ready."""
 
-    `granted`: frames that are under way from an earlier connection.
-    """
-
-    def __init__(self, camera: str, connection: Connection, credit: int, granted: int = 0) -> None:
+    def __init__(self, camera: str, connection: Connection, invitations: Invitations) -> None:
         self.camera = camera
         self._connection = connection
-        self._credit = credit
-        self._granted = granted
-        self._open = False
+        self._invitations = invitations
         self._sending: set[asyncio.Task[None]] = set()
 
     def send_ready(self) -> None:
-        """Send a Ready for each unused credit, and from now on after each finished frame."""
-        self._open = True
-        while self._granted < self._credit:
-            self._granted += 1
-            self._send_soon(ReadyHeader())
+        """Invite the agent's newest frame."""
+        self._send_soon(ReadyHeader())
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
-        """Report a frame's outcome, and invite the next frame."""
-        self._granted -= 1
+        """Report a frame's outcome."""
+        self._invitations.on_frame_end(self.camera)
         self.send_outcome(number, outcome)
-        if self._open:
-            self.send_ready()
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, also of one that ended before the agent reconnected."""
@@ -103,11 +98,14 @@ class CameraSession:
 class CameraSessions:
     """The connected cameras of this edge, one agent for each."""
 
-    def __init__(self, node: str, bus: Bus, owner: Owner, credit: int) -> None:
+    def __init__(self, node: str, bus: Bus, owner: Owner, max_frames: int, idle_lanes: Callable[[], int]) -> None:
+        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now."""
         self._node = node
         self._bus = bus
         self._owner = owner
-        self._credit = credit
+        self._idle_lanes = idle_lanes
+        self._invitations = Invitations(max_frames)
+        self._later: asyncio.TimerHandle | None = None
         self._sessions: dict[str, CameraSession] = {}
         self._feeds: dict[str, AgentFeed] = {}
         self._own_tokens: dict[str, str] = {}
@@ -124,8 +122,24 @@ class CameraSessions:
         """Invite frames, now that there is a plan; still scenes too, as a new gateway has not seen them."""
         self._open = True
         for camera, session in self._sessions.items():
-            session.send_control(self._controls.get(camera, ControlHeader()).model_copy(update={"look": True}))
-            session.send_ready()
+            session.send_control(self._control_of(camera).model_copy(update={"look": True}))
+        self.invite_frames()
+
+    def invite_frames(self) -> None:
+        """Invite the newest frames of cameras, as many as are wanted now; look again when the next one is due."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if not (self._open and self._invitations.any_offered):
+            return
+        now, tasks = time.monotonic(), self._owner.tasks
+        wanted = tasks.frames_wanted(self._invitations.invited(now), self._idle_lanes())
+        for camera in self._invitations.choose(wanted, now):
+            self._sessions[camera].send_ready()
+        if self._invitations.any_offered:
+            self._later = asyncio.get_running_loop().call_later(
+                max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self.invite_frames
+            )
 
     def set_control(self, camera: str, control: ControlHeader | None) -> None:
         """Send an agent its control now and at each new connection; None: send it none any more."""
@@ -134,7 +148,11 @@ class CameraSessions:
             return
         self._controls[camera] = control
         if camera in self._sessions:
-            self._sessions[camera].send_control(control)
+            self._sessions[camera].send_control(self._control_of(camera))
+
+    def _control_of(self, camera: str) -> ControlHeader:
+        """Return the control to send to a camera's agent."""
+        return self._controls.get(camera, ControlHeader()).model_copy(update={"offers": True})
 
     def expect_agent(self, camera: str, token: str | None) -> None:
         """Set the token of the agent that this edge has started, which has priority; None: it has none any more."""
@@ -165,7 +183,8 @@ class CameraSessions:
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:
             feed.begin_frame(number)
-        session = CameraSession(hello.camera, connection, self._credit, feed.under_way)
+        session = CameraSession(hello.camera, connection, self._invitations)
+        self._invitations.on_connected(hello.camera, feed.under_way, offers=hello.offers)
         self._sessions[hello.camera] = feed.listener = session
         log.info("camera %s connected from %s", hello.camera, connection.peer)
         for number, outcome in ended.items():
@@ -174,21 +193,22 @@ class CameraSessions:
             self._owner.request_outcome(
                 hello.under_way[number], Outcome.NO_EDGE, self._end_callback(hello.camera, feed, number)
             )
-        if hello.camera in self._controls:
-            session.send_control(self._controls[hello.camera])
-        if self._open:
-            session.send_ready()
+        session.send_control(self._control_of(hello.camera))
         try:
             while True:
-                header, payload = await connection.expect(FrameHeader, ReportHeader)
+                header, payload = await connection.expect(FrameHeader, ReportHeader, OfferHeader)
                 if isinstance(header, FrameHeader):
                     await self._on_frame(session, feed, header, payload)
+                elif isinstance(header, OfferHeader):
+                    self._invitations.on_offer(session.camera)
+                    self.invite_frames()
                 else:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)
         finally:
             if self._sessions.get(hello.camera) is session:  # else a newer connection has taken its place
                 del self._sessions[hello.camera]
+                self._invitations.on_gone(hello.camera)
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
                 self._on_agent_gone(hello.camera, feed)
@@ -223,6 +243,7 @@ class CameraSessions:
 
         def finished(outcome: Outcome) -> None:
             feed.end_frame(number, outcome)
+            self.invite_frames()
             if self._feeds.get(camera) is feed and camera in self._closed:
                 self._publish_closed(camera)
 
@@ -239,6 +260,9 @@ class CameraSessions:
         finished = self._end_callback(session.camera, feed, info.number)
         try:
             await self._owner.accept_frame(info.model_copy(update={"transfer_ms": transfer_s * 1e3}), picture, finished)
+            invited_for_s = self._invitations.on_frame(session.camera, time.monotonic())
+            if invited_for_s is not None:
+                self._owner.tasks.intake.on_frame(invited_for_s)
         except Exception:  # after any error the frame must end, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.tasks.tile_order import TileOrder
+from shared.detection.detector import Detector
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
+from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.detection.detections import Detections
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form, Tile
     from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.network.addresses import Address
+    from shared.payloads.frames import FrameInfo
     from shared.plan.plan import Plan, StagePlan
     from shared.wire.headers import TileHeader
 
@@ -53,10 +57,29 @@ class PlanWork:
         Raises any exception for an invalid plan.
         """
         _ = self.stages, self._reusing, self.tile_order, self.result_bytes
+        if self.finds_objects:
+            _ = self._detector
 
     @property
     def epoch(self) -> int:
         return self.plan.epoch
+
+    @property
+    def finds_objects(self) -> bool:
+        """Return whether a task is a whole frame, whose result are the objects in it."""
+        return self.plan.detector is not None
+
+    def find_objects(self, info: FrameInfo, pixels: Pixels) -> Detections:
+        """Return the objects in a frame, for the letterboxed pixels, uint8 (H, W, 3). Raises ModelError."""
+        outputs, _ = self.engines[0].run(self.tile(0).form, [pixels])
+        letterbox = Letterbox.for_picture((info.height, info.width), self.plan.input, self.plan.preprocessing)
+        return self._detector.find(outputs, letterbox)
+
+    @cached_property
+    def _detector(self) -> Detector:
+        detector = self.plan.detector
+        assert detector is not None, "only whole frames are searched for objects on an edge"
+        return Detector(detector.description, self.plan.input, detector.outputs, tuple(detector.outputs))
 
     @property
     def tile_count(self) -> int:

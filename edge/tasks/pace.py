@@ -43,5 +43,9 @@ class NodePace:
 
     def of_node(self, worker: str) -> float | None:
         """Return the median of one worker; that of all nodes before its first result."""
+        return self.of_own(worker) or self.of_all
+
+    def of_own(self, worker: str) -> float | None:
+        """Return the median of one worker; None before its first result."""
         own = self._by_worker.get(worker)
-        return median(own) if own else self.of_all
+        return median(own) if own else None

@@ -69,6 +69,11 @@ class Experience:
         return Conditions(devices, pace_s, max(self._rates, default=math.inf), result_bytes)
 
     @property
+    def link_bytes_per_s(self) -> float | None:
+        """Return the throughput of the link to thieves, the fastest recent transfer; None before the first one."""
+        return max(self._rates, default=None)
+
+    @property
     def on_its_own(self) -> bool:
         """Return whether this node computes most of its tiles itself, because others are busy with their own."""
         return len(self._own) >= MIN_EXPERIENCE_TILES and self._own_share > MOSTLY_OWN_SHARE

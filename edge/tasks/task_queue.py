@@ -86,6 +86,30 @@ class TaskQueue:
             self._reuse.add_frame(frame)
         self._waiting.extend(Task(frame, tile) for tile in self._order.order)
 
+    @property
+    def first_frame(self) -> str | None:
+        """Return the frame of the first waiting task; None when no task waits."""
+        return self._waiting[0].frame if self._waiting else None
+
+    def is_waiting(self, task: Task) -> bool:
+        """Return whether a task waits."""
+        return task in self._waiting
+
+    @property
+    def untouched_frames(self) -> int:
+        """Return the number of frames all of whose tasks wait."""
+        counts = Counter(task.frame for task in self._waiting)
+        return sum(1 for count in counts.values() if count == len(self._order.order))
+
+    def busy_s(self, now: float) -> float:
+        """Return the seconds until this node should have finished the tasks that it computes, 0 if there are none.
+
+        Infinite before the first result.
+        """
+        if not self._leases.held_by(self.node):
+            return 0.0
+        return max(0.0, self._leases.free_at(self.node) - now) if self.pace.of_all is not None else math.inf
+
     def take_task(self, now: float, *, reuses: bool = False) -> ScheduledTask | None:
         """Take the next task for the edge's own idle worker; its lease has no end until `on_result_sent`."""
         return self._grant(self._next(self._waiting, Taker(self.node, reuses=reuses), now), self.node, now, math.inf)

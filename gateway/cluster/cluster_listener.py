@@ -35,5 +35,8 @@ class ClusterListener(Protocol):
     def on_frame_time(self, time: FrameTime) -> None:
         """Count where the time of a published frame went."""
 
+    async def on_plan_changed(self) -> None:
+        """Publish the plan that new frames follow from now on."""
+
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster, such as a node that joined."""

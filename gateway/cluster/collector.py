@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from gateway.cluster.whole_frame import WholeFrame, read_objects
 from shared.errors import ProtocolError
 from shared.finite import all_finite
 from shared.ftp.merge import MergedMaps, result_shapes
@@ -52,7 +53,7 @@ class Assembly:
 
     info: FrameInfo
     owner: str
-    merged: MergedMaps
+    merged: MergedMaps | WholeFrame
     grid: str
     opened_at: float
     completed_at: float = 0.0
@@ -70,11 +71,16 @@ class Assembly:
 class Collector:
     """Assembles up to `capacity` frames at the same time, each in maps that are allocated once and reused.
 
-    It also keeps the strips of tiles for neighbouring tiles that are computed from them.
+    It also keeps the strips of tiles for neighbouring tiles that are computed from them. In a plan of `whole` frames
+    there are no maps: a result is the objects in a frame.
     """
 
-    def __init__(self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float) -> None:
-        self._free = [MergedMaps(shapes, stage.tiles) for _ in range(capacity)]
+    def __init__(
+        self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float, *, whole: bool = False
+    ) -> None:
+        self._whole = whole
+        self._capacity = capacity
+        self._free: list[MergedMaps | WholeFrame] = []
         self._stage = stage
         self._shapes = shapes
         self._deadline_s = deadline_s
@@ -87,11 +93,14 @@ class Collector:
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
-        if assembly is None and self._free:
-            merged = self._free.pop()
+        if assembly is None and len(self._open) < self._capacity:
+            merged = self._free.pop() if self._free else self._new_frame()
             merged.reset()
             assembly = self._open[info.frame] = Assembly(info, owner, merged, str(self._stage.grid), now)
         return assembly
+
+    def _new_frame(self) -> MergedMaps | WholeFrame:
+        return WholeFrame() if self._whole else MergedMaps(self._shapes, self._stage.tiles)
 
     def result_shapes(self, tile: int) -> list[tuple[int, ...]] | None:
         """Return the shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
@@ -106,18 +115,29 @@ class Collector:
 
         Raises ProtocolError when it does not fit the plan.
         """
+        if self._whole:
+            found = read_objects(result, payload)
+            if found is None:
+                return Receipt.NOT_FINITE
+            receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, [found.table], now)
+            self._note_last(receipt, result)
+            return receipt
         arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
         receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
-        if receipt is Receipt.COMPLETED:
-            self._open[result.info.frame].last = result
+        self._note_last(receipt, result)
         if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
             # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
             # kept, too: they are the same, and the first result may have come without them.
             for reader, strip in strips.items():
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
+
+    def _note_last(self, receipt: Receipt, result: ResultHeader) -> None:
+        """Keep the header of the result that completed its frame."""
+        if receipt is Receipt.COMPLETED:
+            self._open[result.info.frame].last = result
 
     def kept_readers(self, frame: str, giver: int) -> tuple[int, ...]:
         """Return the tiles for which a tile's strips are kept."""
@@ -153,6 +173,10 @@ class Collector:
             return False
         assembly.unfit[tile].add(worker)
         return True
+
+    def find_assembly(self, frame: str) -> Assembly | None:
+        """Return the assembly of an open frame; None for others."""
+        return self._open.get(frame)
 
     def get_assembly(self, frame: str) -> Assembly:
         """Return the assembly of an open frame. Raises KeyError."""

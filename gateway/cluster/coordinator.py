@@ -1,36 +1,50 @@
 """Matches idle edges with waiting tasks, pure: announcements and requests in, grants out.
 
 Source: paper, section III-B (the gateway's list of edges with tasks). Beyond the paper: a request that finds no work is
-parked until there is some, so that no edge polls.
+parked until there is some, so that no edge polls; and a task may be limited to nodes that are fast enough for it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.cluster.victims import Candidate, VictimPolicy, round_robin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+QueueKey = tuple[str, int]
+"""An owner, and the epoch of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`thief` may take one task from `victim`."""
+    """`thief` may take one task of a plan from `victim`."""
 
     thief: str
     victim: str
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """`idle`: the node has nothing to do, not just soon; `epochs`: the plans that it is ready for."""
+
+    idle: bool
+    epochs: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class _Queue:
-    """The last announcement of one owner, less the tasks granted since."""
+    """The last announcement of one owner for one plan, less the tasks granted since."""
 
     waiting: int = 0
     overdue: int = 0
     near: dict[str, int] = field(default_factory=dict)
     unfit: dict[str, int] = field(default_factory=dict)
+    within_s: float = math.inf
 
     def count_for(self, thief: str) -> int:
         """Return how many tasks a thief may take now, whether it is idle or not."""
@@ -53,11 +67,15 @@ class Coordinator:
     The counts are estimates, because owners also work on their own queues. A thief that finds nothing names the owner
     as `missed` in its next request; no tasks of this owner are granted then until it announces again. Overdue tasks
     are for idle thieves only.
+
+    `seconds_of` returns what a node needs for a whole frame of a plan, 0 if that is not known; of several idle nodes,
+    the fastest gets such a frame.
     """
 
     policy: VictimPolicy = round_robin
-    _queues: dict[str, _Queue] = field(default_factory=dict)
-    _parked: dict[str, bool] = field(default_factory=dict)
+    seconds_of: Callable[[str, int], float] = lambda *_: 0.0
+    _queues: dict[QueueKey, _Queue] = field(default_factory=dict)
+    _parked: dict[str, _Request] = field(default_factory=dict)
 
     def on_announcement(
         self,
@@ -66,53 +84,81 @@ class Coordinator:
         overdue: int = 0,
         near: Mapping[str, int] | None = None,
         unfit: Mapping[str, int] | None = None,
+        *,
+        epoch: int = 0,
+        within_s: float = math.inf,
     ) -> list[Match]:
-        """Replace an owner's counts; return the grants that are possible now.
+        """Replace an owner's counts for a plan; return the grants that are possible now.
 
         `waiting`: tasks for any node; `overdue`: further ones for idle nodes; `near`: further ones for single nodes;
-        `unfit`: by node, how many of the waiting ones it cannot compute. An owner with tasks for itself needs no
-        others, so its own request is withdrawn.
+        `unfit`: by node, how many of the waiting ones it cannot compute; `within_s`: only for nodes that need less
+        time. An owner with tasks for itself needs no others, so its own request is withdrawn.
         """
-        queue = self._queues.setdefault(owner, _Queue())
+        queue = self._queues.setdefault((owner, epoch), _Queue())
         queue.waiting, queue.overdue, queue.near, queue.unfit = waiting, overdue, dict(near or {}), dict(unfit or {})
+        queue.within_s = within_s
         if queue.count_for(owner):
             self._parked.pop(owner, None)
         return self._match()
 
-    def on_request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
+    def on_request(
+        self, thief: str, missed: str | None = None, *, idle: bool = True, epochs: tuple[int, ...] = (0,)
+    ) -> list[Match]:
         """Park a request; return the grants that are possible now. A node's second request replaces its first.
 
         `missed` is the owner where the node last found nothing. `idle`: the node has nothing to do, not just soon.
+        `epochs`: the plans that it is ready for.
         """
-        if missed is not None and missed in self._queues:
-            self._queues[missed] = _Queue()  # its counts are outdated: otherwise the same grant would follow at once
-        self._parked[thief] = idle
+        for key in [key for key in self._queues if key[0] == missed]:
+            self._queues[key] = _Queue()  # its counts are outdated: otherwise the same grant would follow at once
+        self._parked[thief] = _Request(idle, epochs)
         return self._match()
 
     def forget_node(self, node: str) -> None:
         """Remove a node's tasks and its request."""
-        self._queues.pop(node, None)
+        for key in [key for key in self._queues if key[0] == node]:
+            del self._queues[key]
         self._parked.pop(node, None)
+
+    def forget_plan(self, epoch: int) -> None:
+        """Remove the tasks of a plan that is not followed any more."""
+        for key in [key for key in self._queues if key[1] == epoch]:
+            del self._queues[key]
 
     def withdraw_request(self, thief: str) -> None:
         """Remove the request of a node that may not get work any more."""
         self._parked.pop(thief, None)
 
+    def idle_nodes(self, epoch: int) -> tuple[str, ...]:
+        """Return the nodes that have nothing to do and are ready for a plan."""
+        return tuple(node for node, request in self._parked.items() if request.idle and epoch in request.epochs)
+
     def _match(self) -> list[Match]:
         """Serve parked requests, oldest first, as far as there are tasks for them."""
         matches = []
-        for thief, idle in list(self._parked.items()):
-            others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
-            candidates = [Candidate(owner, queue.count_for(thief)) for owner, queue in others if queue.count_for(thief)]
-            if not candidates and idle:  # overdue tasks are costly: the node must recompute whole halos
-                candidates = [Candidate(owner, queue.overdue) for owner, queue in others if queue.overdue]
+        for thief, request in self._by_speed():
+            others = [(key, queue) for key, queue in self._queues.items() if self._may_serve(thief, request, key)]
+            candidates = [
+                Candidate(key[0], count, key[1]) for key, queue in others if (count := queue.count_for(thief))
+            ]
+            if not candidates and request.idle:  # overdue tasks are costly: the node must recompute whole halos
+                candidates = [Candidate(key[0], queue.overdue, key[1]) for key, queue in others if queue.overdue]
             if not candidates:
                 continue
-            victim = self.policy(candidates).owner
+            chosen = self.policy(candidates)
+            key = chosen.owner, chosen.epoch
             del self._parked[thief]
             # Moved to the end of the dictionary, whose order is the one in which policies see the owners: this makes
             # round robin fair. The dictionary may change here, because `others` is a list.
-            queue = self._queues[victim] = self._queues.pop(victim)
+            queue = self._queues[key] = self._queues.pop(key)
             queue.take_task(thief)
-            matches.append(Match(thief, victim))
+            matches.append(Match(thief, *key))
         return matches
+
+    def _by_speed(self) -> list[tuple[str, _Request]]:
+        """Return the parked requests, those of faster nodes first; oldest first among equals."""
+        return sorted(self._parked.items(), key=lambda item: min(self.seconds_of(item[0], e) for e in item[1].epochs))
+
+    def _may_serve(self, thief: str, request: _Request, key: QueueKey) -> bool:
+        owner, epoch = key
+        return owner != thief and epoch in request.epochs and self.seconds_of(thief, epoch) < self._queues[key].within_s

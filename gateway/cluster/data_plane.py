@@ -13,6 +13,7 @@ from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
     Header,
+    LinkHeader,
     ProgramHeader,
     ProgramRequestHeader,
     ResultHeader,
@@ -27,7 +28,7 @@ from shared.wire.server import DataServer
 from shared.wire.trace_exchange import send_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
     from shared.model.arrays import Array
@@ -48,6 +49,7 @@ class DataPlane:
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
         self._answer_trace: Callable[[Connection, TraceRequestHeader], Awaitable[None]] = send_spans
+        self._on_link: Callable[[Connection, str], Awaitable[None]] | None = None
         self._programs: dict[str, bytes] = {}
         self._strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]] = lambda _: {}
 
@@ -56,10 +58,11 @@ class DataPlane:
         *,
         on_result: Callable[[ResultHeader, Payload], None],
         on_tile: Callable[[TileHeader, Payload], None],
+        on_link: Callable[[Connection, str], Awaitable[None]],
         strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
     ) -> None:
-        """Set the cluster's handlers: for results, for tiles to share out, and for requests of strips."""
-        self._on_result, self._on_tile, self._strips_of = on_result, on_tile, strips_of
+        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips."""
+        self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
 
     def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
         """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
@@ -79,9 +82,15 @@ class DataPlane:
         await self._server.run()
 
     def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
-        """Serve these programs and no others; return their hashes and sizes, in order."""
-        self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
-        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
+        """Serve these programs, too; return their hashes and sizes, in order."""
+        offered = {hashlib.sha256(program).hexdigest(): program for program in programs}
+        self._programs |= offered
+        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in offered.items()]
+
+    def keep_programs(self, needed: Iterable[str]) -> None:
+        """Serve only the programs with these hashes from now on."""
+        kept = set(needed)
+        self._programs = {sha256: program for sha256, program in self._programs.items() if sha256 in kept}
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
@@ -89,6 +98,9 @@ class DataPlane:
                 self._on_result(header, payload)
             elif isinstance(header, TileHeader):
                 self._on_tile(header, payload)
+            elif isinstance(header, LinkHeader) and self._on_link is not None:
+                await self._on_link(connection, header.node)
+                return
             elif isinstance(header, StripsRequestHeader):
                 await self._send_strips(connection, header)
             elif isinstance(header, ProgramRequestHeader):

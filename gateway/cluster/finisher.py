@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.frame_latency import divide_latency
 from gateway.cluster.trust.attribution import find_faults
-from gateway.cluster.trust.verification import VerificationFolder, Verifier, fetch_picture
+from gateway.cluster.trust.verification import VerificationFolder, fetch_picture
+from gateway.cluster.whole_frame import WholeFrame
+from shared.detection.detector import DetectionResult
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.cluster.cluster_listener import FetchPicture
     from gateway.cluster.collector import Assembly
+    from gateway.cluster.running_plans import RunningPlan
     from gateway.cluster.trust.attribution import NodeFault
     from gateway.cluster.trust.verification import VerificationResult
     from gateway.options import GatewayOptions
-    from gateway.planning.partitioned import PartitionedModel
-    from shared.detection.detector import DetectionResult
+    from shared.detection.detector import Detector
     from shared.model.arrays import Pixels
     from shared.network.addresses import Address
     from shared.payloads.bridge import FrameTime
@@ -43,7 +45,6 @@ class Finisher:
     def __init__(
         self,
         options: GatewayOptions,
-        partitioned: PartitionedModel,
         bus: Planes,
         traffic: WireTraffic,
         address_of: Callable[[str], Address | None],
@@ -53,7 +54,7 @@ class Finisher:
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
         on_frame_time: Callable[[FrameTime], None] = lambda _: None,
     ) -> None:
-        """Prepare the tail and the verification.
+        """Begin with no frames.
 
         `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
@@ -63,21 +64,18 @@ class Finisher:
         self._on_frame_time = on_frame_time
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles
-        self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
         self._address_of = address_of
         self._observe = observe
         self._has_outcome = has_outcome
-        self._detector = partitioned.detector(options.threads)
-        self._verifier = Verifier(partitioned, options.verify_every, options.threads)
         self._pictures = VerificationFolder(options.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
-        self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # bounded by the frames of the collector
+        self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
 
-    def finish_soon(self, assembly: Assembly) -> None:
-        """Queue a complete frame."""
-        self._complete.put_nowait(assembly)
+    def finish_soon(self, running: RunningPlan, assembly: Assembly) -> None:
+        """Queue a complete frame of a plan."""
+        self._complete.put_nowait((running, assembly))
 
     async def wait_finished(self) -> None:
         """Wait until all queued frames are published or given up."""
@@ -90,9 +88,9 @@ class Finisher:
         `free` is called when the frame's maps are not needed any more.
         """
         while True:
-            assembly = await self._complete.get()
+            running, assembly = await self._complete.get()
             try:
-                await self._finish(assembly, decide)
+                await self._finish(running, assembly, decide)
             except DeepThingsError as error:
                 log.warning("%s: %s", assembly.info.frame, error)
             except Exception:  # the failure of one frame must not stop the others
@@ -101,18 +99,32 @@ class Finisher:
             free(assembly)
             self._complete.task_done()
 
-    async def _finish(self, assembly: Assembly, decide: Callable[[Assembly, Outcome], bool]) -> None:
-        info = assembly.info
-        partitioned = self._partitioned
+    async def _detect(self, running: RunningPlan, assembly: Assembly) -> DetectionResult:
+        """Return the objects of a complete frame: its worker has found them already, or the tail is run."""
+        info, partitioned = assembly.info, running.partitioned
+        if isinstance(assembly.merged, WholeFrame):
+            assert assembly.merged.objects is not None, "only complete frames are finished"
+            objects = assembly.merged.objects.describe((info.height, info.width), partitioned.spec.labels)
+            tracer.since(Part.FINISH, info.frame, assembly.completed_at)
+            return DetectionResult(objects, 0.0)
         letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
-        result = await asyncio.get_running_loop().run_in_executor(self._thread, self._detect, assembly, letterbox)
+        assert running.detector is not None, "a plan of tiles has a detector at the gateway"
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, _run_tail, running.detector, assembly, letterbox
+        )
+
+    async def _finish(
+        self, running: RunningPlan, assembly: Assembly, decide: Callable[[Assembly, Outcome], bool]
+    ) -> None:
+        info = assembly.info
+        result = await self._detect(running, assembly)
         if self._has_outcome(info.frame):
             return  # its owner gave it up meanwhile, and has been sent that outcome
         if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: the broker is not connected")
-        begun, detections = time.monotonic(), self._detections(assembly, result)
+        begun, detections = time.monotonic(), self._detections(running, assembly, result)
         # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
         # seen a frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
@@ -122,24 +134,14 @@ class Finisher:
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
-            await self._examine(assembly, detections)
+            await self._examine(running, assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not examined further: %s", info.frame, error)
         except Exception:  # the frame is published, so its outcome must not change
             log.exception("%s is published, but not examined further", info.frame)
 
-    def _detect(self, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:
-        """Run the tail and the decoding, in the thread, and record them."""
-        frame, begin, cpu_begin = assembly.info.frame, time.monotonic(), time.thread_time()
-        result = self._detector.detect(assembly.merged.maps, letterbox)
-        end, cpu_s, decode_cpu_s = time.monotonic(), time.thread_time() - cpu_begin, result.decode_cpu_ms / 1e3
-        decoding = end - result.decode_ms / 1e3
-        tracer.record(Part.FINISH, frame, assembly.completed_at, begin)
-        tracer.record(Part.TAIL, frame, begin, decoding, cpu_s=max(0.0, cpu_s - decode_cpu_s))
-        tracer.record(Part.DECODE, frame, decoding, end, cpu_s=decode_cpu_s)
-        return result
-
-    def _detections(self, assembly: Assembly, result: DetectionResult) -> FrameDetections:
+    @staticmethod
+    def _detections(running: RunningPlan, assembly: Assembly, result: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
         waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - result.decode_ms
         return FrameDetections(
@@ -156,7 +158,7 @@ class Finisher:
                 tail=round(waited_ms, 1),
                 decode=round(result.decode_ms, 1),
             ),
-            model=self._partitioned.spec.name,
+            model=running.partitioned.spec.name,
             grid=assembly.grid,
             image=(info.width, info.height),
             objects=result.objects,
@@ -164,25 +166,25 @@ class Finisher:
             duplicates=assembly.duplicates,
         )
 
-    async def _examine(self, assembly: Assembly, detections: FrameDetections) -> None:
+    async def _examine(self, running: RunningPlan, assembly: Assembly, detections: FrameDetections) -> None:
         """Verify the frame and write its annotated picture, if these are due."""
         info = assembly.info
-        verify = self._verifier.next_is_due(suspected=self._suspected(assembly))
+        verify = running.verifier.next_is_due(suspected=self._suspected(assembly))
         write_picture = self._pictures.is_due(info.camera)
         if not (verify or write_picture):
             return
         picture = await self._fetch_picture(assembly)
         if verify:
             result = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._verifier.verify, picture, assembly.merged
+                self._thread, running.verifier.verify, picture, assembly.merged
             )
-            await self._publish_verification(assembly, result)
+            await self._publish_verification(running, assembly, result)
         if write_picture:
             await asyncio.to_thread(self._pictures.write_annotated, info.camera, picture, detections.objects)
 
-    async def _publish_verification(self, assembly: Assembly, result: VerificationResult) -> None:
+    async def _publish_verification(self, running: RunningPlan, assembly: Assembly, result: VerificationResult) -> None:
         """Publish the result of a verification, and report the nodes that computed wrong tiles."""
-        found = find_faults(result.wrong, assembly.workers, self._partitioned.stages)
+        found = find_faults(result.wrong, assembly.workers, running.partitioned.stages)
         if result.wrong:
             self._on_wrong_tiles(assembly, found, result)
         message = Verification(
@@ -198,3 +200,16 @@ class Finisher:
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
         return await fetch_picture(address, assembly.info.frame, self._traffic)
+
+
+def _run_tail(detector: Detector, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:
+    """Run the tail and the decoding, in the thread, and record them."""
+    assert not isinstance(assembly.merged, WholeFrame), "the objects of a whole frame are found by its worker"
+    frame, begin, cpu_begin = assembly.info.frame, time.monotonic(), time.thread_time()
+    result = detector.detect(assembly.merged.maps, letterbox)
+    end, cpu_s, decode_cpu_s = time.monotonic(), time.thread_time() - cpu_begin, result.decode_cpu_ms / 1e3
+    decoding = end - result.decode_ms / 1e3
+    tracer.record(Part.FINISH, frame, assembly.completed_at, begin)
+    tracer.record(Part.TAIL, frame, begin, decoding, cpu_s=max(0.0, cpu_s - decode_cpu_s))
+    tracer.record(Part.DECODE, frame, decoding, end, cpu_s=decode_cpu_s)
+    return result

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.confirmations import Confirmations
     from shared.payloads.frames import FrameInfo, Outcome
 
 
 class FrameEndings:
     """Decides and publishes the outcomes of frames; `on_ended(camera, outcome)` is called for each."""
 
-    def __init__(self, bus: Planes, on_ended: Callable[[str, Outcome], None]) -> None:
+    def __init__(self, bus: Planes, confirmations: Confirmations, on_ended: Callable[[str, Outcome], None]) -> None:
         self._bus = bus
+        self._confirmations = confirmations
         self._on_ended = on_ended
         self._outcomes = FrameOutcomes()
         self._accounts = CameraAccounts()
@@ -45,7 +47,7 @@ class FrameEndings:
         """Publish a frame's outcome to its owner; `default` becomes the outcome if none is decided."""
         self._outcomes.decide_outcome(frame, default)
         outcome = self._outcomes.outcome_of(frame) or default
-        self._bus.publish_soon(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
+        self._confirmations.confirm_frame(owner, FrameDone(frame=frame, outcome=outcome))
 
     def on_node_lost(self, node: str) -> None:
         """Close and publish the accounts of the cameras of a lost node."""

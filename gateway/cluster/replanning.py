@@ -7,13 +7,14 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.cluster.speeds import NodeSpeeds, shares_differ
+from gateway.cluster.speeds import shares_differ
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayOptions
@@ -30,12 +31,12 @@ MIN_PLAN_DURATION_S = 10.0
 class Replanner:
     """Watches the devices, for a method that divides the work among all of them."""
 
-    def __init__(self, options: GatewayOptions, model: Model, members: Membership) -> None:
+    def __init__(self, options: GatewayOptions, model: Model, members: Membership, speeds: NodeSpeeds) -> None:
         self._options = options
         self._model = model
         self._members = members
         self.needed = options.method is Method.BODP and options.grid is None
-        self.speeds = NodeSpeeds()
+        self._speeds = speeds
 
     async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:
         """Yield each new partition, and the devices that its tiles are for, in order. Never ends."""
@@ -49,7 +50,7 @@ class Replanner:
             await asyncio.sleep(NODES_SETTLE_S)
             if not present or present != self._members.present:
                 continue  # none is present, or the set of devices still changes
-            wanted = self.speeds.work_shares(present)
+            wanted = self._speeds.work_shares(present)
             speeds_count = time.monotonic() - planned_at >= MIN_PLAN_DURATION_S
             if present == planned and not (speeds_count and shares_differ(wanted, shares)):
                 continue

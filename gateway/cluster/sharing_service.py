@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cluster.share_queue import ShareQueue, TileShare
@@ -27,8 +28,17 @@ CollectedTile = tuple[TileHeader, "Payload"]
 """A tile as its owner sent it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _SharedPlan:
+    """A plan's tiles that are shared out. `nodes` as in SharingService.add_plan."""
+
+    epoch: int
+    shares: ShareQueue[CollectedTile]
+    nodes: tuple[str, ...]
+
+
 class SharingService:
-    """Sends every tile of the current plan's frames to a node, and again to another when that node is lost."""
+    """Sends every tile of the frames to a node, and again to another when that node is lost."""
 
     def __init__(
         self,
@@ -42,16 +52,18 @@ class SharingService:
         self._members = members
         self._capacity = capacity
         self._courier = Courier(traffic, MAX_UNSENT_TILES, self._on_lost)
-        self._epoch = 0
-        self._nodes: tuple[str, ...] = ()
-        self._shares: ShareQueue[CollectedTile] = ShareQueue(1, 1.0, 0, together=False)
+        self._plans: dict[int, _SharedPlan] = {}
 
-    def adopt_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
-        """Follow another plan. `nodes`: those that its tiles were made for, in order; empty if it fits any."""
-        self._nodes = tuple(nodes)
-        together = len(plan.stages) > 1
-        self._shares = ShareQueue(plan.tile_count, plan.deadline_s / 2, self._capacity, together=together)
-        self._epoch = plan.epoch
+    def add_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
+        """Share out a plan's tiles. `nodes`: those that its tiles were made for, in order; empty if it fits any."""
+        shares: ShareQueue[CollectedTile] = ShareQueue(
+            plan.tile_count, plan.deadline_s / 2, self._capacity, together=len(plan.stages) > 1
+        )
+        self._plans[plan.epoch] = _SharedPlan(plan.epoch, shares, tuple(nodes))
+
+    def forget_plan(self, epoch: int) -> None:
+        """Forget a plan that is not followed any more."""
+        self._plans.pop(epoch, None)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -59,47 +71,54 @@ class SharingService:
 
     def on_tile(self, header: TileHeader, payload: Payload) -> None:
         """Assign a tile that an owner sent."""
-        now = time.monotonic()
-        self._send(self._shares.add_tile(header.info.frame, header.tile, (header, payload), self._able_nodes(), now))
+        plan, tile = self._plans[header.epoch], (header, payload)
+        nodes = self._able_nodes(plan)
+        self._send(plan.shares.add_tile(header.info.frame, header.tile, tile, nodes, time.monotonic()))
 
-    def on_result(self, frame: str, tile: int) -> None:
+    def on_result(self, epoch: int, frame: str, tile: int) -> None:
         """Note that a tile is computed."""
-        self._shares.tile_done(frame, tile)
+        self._plans[epoch].shares.tile_done(frame, tile)
 
-    def on_tile_failed(self, frame: str, tile: int, node: str) -> None:
+    def on_tile_failed(self, epoch: int, frame: str, tile: int, node: str) -> None:
         """Assign a tile to others, because a node cannot compute it."""
-        self._send(self._shares.tile_failed(frame, tile, node, self._able_nodes(), time.monotonic()))
+        plan = self._plans[epoch]
+        self._send(plan.shares.tile_failed(frame, tile, node, self._able_nodes(plan), time.monotonic()))
 
     def on_barred(self, node: str) -> None:
         """Assign the tiles of a barred node to others."""
-        self._send(self._shares.reassign_node(node, self._able_nodes(), time.monotonic()))
+        self._reassign(node)
+
+    def _reassign(self, node: str) -> None:
+        for plan in self._plans.values():
+            left = tuple(name for name in self._able_nodes(plan) if name != node)
+            self._send(plan.shares.reassign_node(node, left, time.monotonic()))
 
     def drop_frame(self, frame: str) -> None:
         """Remove a frame that is finished or given up."""
-        self._shares.drop_frame(frame)
+        for plan in self._plans.values():
+            plan.shares.drop_frame(frame)
 
     def on_node_lost(self, node: str) -> None:
         """Assign the tiles of a lost node to others, and send it no more."""
         address = self._members.last_address(node)
         if address is not None:
             self._courier.drop_address(address)
-        left = tuple(name for name in self._able_nodes() if name != node)
-        self._send(self._shares.reassign_node(node, left, time.monotonic()))
+        self._reassign(node)
 
     def reassign_expired(self) -> None:
         """Assign late tiles again: called periodically."""
-        self._send(self._shares.reassign_expired(self._able_nodes(), time.monotonic()))
+        for plan in self._plans.values():
+            self._send(plan.shares.reassign_expired(self._able_nodes(plan), time.monotonic()))
 
-    def _able_nodes(self) -> tuple[str, ...]:
-        """Return the nodes that follow the plan: those that it was made for, in order; if none is present, others."""
-        ready = tuple(name for name in self._members.ready_nodes(self._epoch) if self._may_compute(name))
-        return tuple(name for name in self._nodes if name in ready) or ready
+    def _able_nodes(self, plan: _SharedPlan) -> tuple[str, ...]:
+        """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others."""
+        ready = tuple(name for name in self._members.ready_nodes(plan.epoch) if self._may_compute(name))
+        return tuple(name for name in plan.nodes if name in ready) or ready
 
     def _on_lost(self, address: Address) -> None:
-        for node in self._able_nodes():
+        for node in self._members.present:
             if self._members.address(node) == address:
-                left = tuple(name for name in self._able_nodes() if name != node)
-                self._send(self._shares.reassign_node(node, left, time.monotonic()))
+                self._reassign(node)
 
     def _send(self, shares: Sequence[TileShare[CollectedTile]]) -> None:
         for share in shares:

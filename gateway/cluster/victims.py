@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An owner with tasks for this thief, and their number."""
+    """An owner with tasks of a plan for this thief, and their number."""
 
     owner: str
     tasks: int
+    epoch: int = 0
 
 
 VictimPolicy = Callable[[Sequence[Candidate]], Candidate]

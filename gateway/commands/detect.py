@@ -10,8 +10,14 @@ import click
 
 from camera_sources.kinds.picture_folder import read_picture
 from gateway.annotation.boxes import annotate, write_picture
-from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
+from gateway.commands.model_options import (
+    cut_option,
+    model_option,
+    optional_grid_option,
+    weights_option,
+)
 from gateway.models.catalogue import open_model
+from gateway.options import DEFAULT_GRID
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.cli.common_options import json_option, threads_option
 from shared.errors import ConfigurationError
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @model_option
 @weights_option
-@grid_option
+@optional_grid_option
 @cut_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write the annotated picture; for several, a folder.")
 @threads_option
@@ -36,14 +42,16 @@ def command(
     images: tuple[Path, ...],
     model: str,
     weights: Path | None,
-    grid: Grid,
+    grid: Grid | None,
     cut: str | None,
     out: Path | None,
     threads: int,
     as_json: bool,
 ) -> None:
-    """Detect objects in IMAGE..., tile by tile, as a cluster would."""
-    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
+    """Detect objects in IMAGE..., with the network as a whole, or tile by tile as a cluster would."""
+    opened = open_model(model, weights)
+    tiled = grid is not None or cut is not None
+    partitioned = PartitionedModel.of(opened, grid or DEFAULT_GRID, cut) if tiled else PartitionedModel.whole(opened)
     head = TiledHead(partitioned, threads)
     detector = partitioned.detector(threads)
     if out is not None and len(images) > 1 and out.suffix:

@@ -79,6 +79,10 @@ from shared.process.lifecycle import run_service
     "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
+@click.option(
+    "--compute/--no-compute", default=True,
+    help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
+)  # fmt: skip
 @threads_option
 @click.option(
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -117,5 +121,6 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "broker": Address(mqtt.host, mqtt.port) if mqtt.host else None,
         "lease": cluster.lease,
         "deadline": cluster.deadline,
+        "compute": cluster.compute,
         "threads": cluster.threads,
     }

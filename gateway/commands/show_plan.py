@@ -13,17 +13,20 @@ from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.annotation.boxes import write_picture
 from gateway.commands.model_description import describe_decoding
-from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
-from gateway.models.catalogue import open_model
+from gateway.commands.model_options import cut_option, grid_option, model_option, plan_method_option, weights_option
+from gateway.models.catalogue import open_model, why_whole_only
 from gateway.plan_report.plan_figures import PlanReport, report_on
 from gateway.plan_report.plan_picture import draw_plan
 from gateway.plan_report.tables import render_plan_tables
+from gateway.plan_report.whole_report import report_on_whole
+from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError
 from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
+    from gateway.models.catalogue import Model
     from shared.ftp.grid import Grid
     from shared.model.arrays import Pixels
 
@@ -34,6 +37,7 @@ PIPE_WIDTH = 120
 @click.command()
 @model_option
 @weights_option
+@plan_method_option
 @grid_option
 @cut_option
 @click.option("--image", type=click.Path(path_type=Path), help="The picture of --png, instead of the footage's first.")
@@ -41,13 +45,17 @@ PIPE_WIDTH = 120
 @click.option("--quick", is_flag=True, help="Do not measure memory, which takes some seconds.")
 @json_option
 def command(
-    model: str, weights: Path | None, grid: Grid, cut: str | None, image: Path | None, png: Path | None, quick: bool,
-    as_json: bool,
+    model: str, weights: Path | None, method: Method, grid: Grid, cut: str | None, image: Path | None,
+    png: Path | None, quick: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
     if image and not png:
         raise ConfigurationError(f"--image {image} needs --png, as it is the picture to draw on; add --png FILE")
-    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
+    opened = open_model(model, weights)
+    if method is Method.WHOLE or (not cut and why_whole_only(opened)):
+        _show_whole(opened, png, measured=not quick, as_json=as_json)
+        return
+    partitioned = PartitionedModel.of(opened, grid, cut)
     report = report_on(partitioned, measured=not quick)
     if png:
         write_picture(png, draw_plan(partitioned, _frame(partitioned, image), plan_caption(report)))
@@ -58,6 +66,13 @@ def command(
         width = console.width if console.is_terminal else PIPE_WIDTH
         Console(width=width, highlight=False).print(render_plan_tables(report, width))
         print(f"\n{describe_decoding(partitioned.model)}")
+
+
+def _show_whole(model: Model, png: Path | None, *, measured: bool, as_json: bool) -> None:
+    if png:
+        raise ConfigurationError(f"--png {png} draws tiles, but {model.spec.name} runs whole here; remove it")
+    report = report_on_whole(model, measured=measured)
+    print(report.model_dump_json() if as_json else f"{report.in_words()}\n\n{describe_decoding(model)}")
 
 
 def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:

@@ -12,22 +12,22 @@ from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.model_description import describe_decoding
-from gateway.commands.model_options import cut_option, grid_option, method_option, model_option, weights_option
+from gateway.commands.model_options import cut_option, divided_method_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
+from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.cli.common_options import json_option, threads_option
 from shared.errors import DeepThingsError
 from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
-    from gateway.planning.methods import Method
     from shared.ftp.grid import Grid
 
 
 @click.command()
 @model_option
 @weights_option
-@method_option
+@divided_method_option
 @grid_option
 @cut_option
 @click.option("--image", type=click.Path(path_type=Path), help="A picture, instead of the first frame of the footage.")
@@ -44,7 +44,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
-    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut, method)
+    opened = open_model(model, weights)
+    whole = method is Method.WHOLE and not cut
+    partitioned = PartitionedModel.whole(opened) if whole else PartitionedModel.of(opened, grid, cut, method)
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     letterbox = Letterbox.for_picture(
         picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
@@ -69,12 +71,14 @@ def command(
     if as_json:
         print(json.dumps(report))
     else:
+        extent = "as a whole" if whole else f"up to {', '.join(stage.cut)} in {stage.grid} tiles"
         print(
-            f"{partitioned.spec.name}, {layers} layers up to {', '.join(stage.cut)} in {stage.grid} tiles: "
+            f"{partitioned.spec.name}, {layers} layers {extent}: "
             f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
         print(describe_decoding(partitioned.model))
     if not difference.exact:
         raise DeepThingsError(
-            f"the tiles are not exact: they differ by {difference.max_abs_diff:.3g}; please report this with the model"
+            f"the {'outputs' if whole else 'tiles'} are not exact: they differ by {difference.max_abs_diff:.3g}; "
+            "please report this with the model"
         )

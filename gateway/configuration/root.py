@@ -70,7 +70,7 @@ class ModelSection(Section):
 class ClusterSection(Section):
     """Division and distribution of frames."""
 
-    method: Method = Method.WST
+    method: Method = Method.AUTO
     """The method of division and distribution, see docs/methods.md."""
     grid: GridText | None = None
     """Rows x columns of tiles; the default depends on the method, in most cases 3x3."""
@@ -86,6 +86,8 @@ class ClusterSection(Section):
     """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
     """Seconds after which a frame is dropped."""
+    compute: bool = True
+    """With method auto, the gateway's own cores compute frames, unless an edge runs on its machine."""
     threads: int = Field(default=1, ge=1, le=64)
     """Threads of the gateway's computing."""
 

@@ -101,7 +101,18 @@ class Membership:
         return tuple(
             name
             for name, member in sorted(self._members.items())
-            if self.online(name) is not None and member.stats is not None and member.stats.epoch == epoch
+            if self.online(name) is not None
+            and member.stats is not None
+            and epoch in {member.stats.epoch, *member.stats.also}
+        )
+
+    @property
+    def frames_under_way(self) -> float:
+        """Return the number of frames under way at all edges, as they reported it last, in the mean of a second."""
+        return sum(
+            member.stats.frames
+            for name, member in self._members.items()
+            if member.stats is not None and self.online(name) is not None
         )
 
     def unreached(self, node: str) -> tuple[UnreachedPeer, ...]:
@@ -135,6 +146,11 @@ class Membership:
     def present(self) -> tuple[str, ...]:
         """Return the names of admitted edges that are online, sorted."""
         return tuple(name for name in sorted(self._members) if self.online(name) is not None)
+
+    @property
+    def serving_cameras(self) -> tuple[str, ...]:
+        """Return the names of admitted edges that are online and may serve cameras, sorted."""
+        return tuple(name for name in self.present if self._members[name].state.cameras)
 
     @staticmethod
     def refusal(node: NodeState) -> str:

@@ -10,9 +10,9 @@ import onnx
 
 from gateway.models.identification import identify
 from gateway.models.metadata import read_metadata
-from gateway.models.untileable import refuse_without_convolution
-from shared.errors import ConfigurationError, ModelError
-from shared.ftp.cuts import best_cut
+from gateway.models.untileable import why_untileable
+from shared.errors import ConfigurationError, CutError, ModelError
+from shared.ftp.cuts import best_cut, possible_cuts
 from shared.model.darknet import load_darknet
 from shared.model.loading import describe_network, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, read_spec
@@ -31,6 +31,7 @@ class Model:
     """A loaded model: its description, the file as it was (`original`), and the same in plain form (`proto`).
 
     `outputs` are the shapes of its outputs by name; `unreadable` is the reason why no decoder reads them, else "".
+    `untileable` is the reason why it has no convolution that can be tiled, and runs whole only, else "".
     """
 
     spec: CompleteSpec
@@ -39,6 +40,7 @@ class Model:
     network: Network
     outputs: Shapes = field(default_factory=dict)
     unreadable: str = ""
+    untileable: str = ""
 
     def forget_weights(self) -> None:
         """Free the weights, which are large. Programs and sessions must have been made before."""
@@ -73,13 +75,13 @@ def open_model(name: str, weights: Path | None = None) -> Model:
     metadata = read_metadata({entry.key: entry.value for entry in original.metadata_props})
     proto = plain_model(original, spec.name, spec.input or metadata.size)
     network = describe_network(proto, spec.name)
-    refuse_without_convolution(network, {node.domain for node in proto.graph.node})
     return _recognised(spec, original, proto, network)
 
 
 def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
     found = identify(spec, proto, network)
-    return Model(found.spec, original, proto, network, found.outputs, found.unreadable)
+    untileable = why_untileable(network, {node.domain for node in proto.graph.node})
+    return Model(found.spec, original, proto, network, found.outputs, found.unreadable, untileable)
 
 
 def _description(path: Path) -> ModelSpec:
@@ -110,11 +112,24 @@ def _names(cfg: Path) -> tuple[str, ...]:
         raise ModelError(f"{file} is not text in UTF-8: {error}; write one label on each line") from error
 
 
+def why_whole_only(model: Model) -> str:
+    """Return the reason why a network cannot be cut for tiles, so that it runs whole only; "" when it can."""
+    if model.untileable:
+        return model.untileable
+    try:
+        possible_cuts(model.network)
+    except CutError as error:
+        return str(error)
+    return ""
+
+
 def choose_cut(model: Model, requested: str | None, grid: Grid) -> tuple[str, ...]:
     """Return the requested cut ("concat_28", or several maps "a,b"), else the model's own, else the best one.
 
-    Raises ConfigurationError and ModelError for an invalid cut.
+    Raises ConfigurationError for an invalid cut, CutError or ModelError for a network that cannot be tiled.
     """
+    if model.untileable:
+        raise ModelError(model.untileable)
     if requested:
         cut = tuple(part.strip() for part in requested.split(",") if part.strip())
         if not cut:

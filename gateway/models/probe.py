@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engine.sessions import NetworkSession, normalise
+from shared.engine.sessions import NetworkSession
 from shared.errors import ModelError
+from shared.model.normalising import normalise
 
 if TYPE_CHECKING:
     import onnx

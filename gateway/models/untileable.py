@@ -1,10 +1,8 @@
-"""Refuses networks without a convolution that can be computed tile by tile."""
+"""Recognises networks without a convolution that can be computed tile by tile."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from shared.errors import ModelError
 
 if TYPE_CHECKING:
     from shared.model.network import Network
@@ -24,15 +22,14 @@ NO_CONVOLUTION = {
 """Operators that replace convolutions in some files: the problem, and the remedy."""
 
 
-def refuse_without_convolution(network: Network, domains: set[str]) -> None:
-    """Raise ModelError, with reason and remedy, when a network has no convolution that can be tiled.
+def why_untileable(network: Network, domains: set[str]) -> str:
+    """Return reason and remedy when a network has no convolution that can be tiled, else "".
 
     `domains` are the domains of its operators.
     """
     if BLOCKED_DOMAIN in domains:
-        raise ModelError(f"{network.name} {BY_ONNXRUNTIME}")
+        return f"{network.name} {BY_ONNXRUNTIME}"
     found = next((layer.op for layer in network.layers if layer.op == "Conv" or layer.op in NO_CONVOLUTION), None)
     if found is None:
-        raise ModelError(f"{network.name} has no convolution, so it cannot be computed tile by tile")
-    if found != "Conv":
-        raise ModelError(f"{network.name} {NO_CONVOLUTION[found]}")
+        return f"{network.name} has no convolution, so it cannot be computed tile by tile"
+    return "" if found == "Conv" else f"{network.name} {NO_CONVOLUTION[found]}"

@@ -45,6 +45,16 @@ def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
     return run_memory_trial(MemoryTrial("default", str(whole), (covering,), 1, str(folder))).peak_bytes
 
 
+def measure_whole(partitioned: PartitionedModel) -> tuple[int, int]:
+    """Return the peak bytes of a whole network in onnxruntime with default settings, and in the engine of an edge."""
+    with temporary_folder("plan") as folder:
+        program = folder / "program.onnx"
+        program.write_bytes(partitioned.programs[0])
+        opened = run_coroutine(lambda: open_engine(program, partitioned.kinds[0], folder))
+        construction: Construction = "prepared" if opened.name == "prepared" else "plain"
+        return peak_of_whole(partitioned, folder), peak_of_tiles(partitioned, folder, construction)
+
+
 def measure_memory(model: Model, cut: Sequence[str], grids: Sequence[Grid]) -> dict[str, int]:
     """Return peak bytes by grid, and under `default` those of onnxruntime with default settings.
 

@@ -24,8 +24,9 @@ USUAL_DEVICES = range(2, 7)
 
 
 class Method(StrEnum):
-    """The methods that the paper compares, section V."""
+    """The methods that the paper compares, section V, and the choice between tiles and whole frames by load."""
 
+    AUTO = "auto"
     WHOLE = "whole"
     BODP = "bodp"
     WSH = "ftp-wsh"
@@ -39,6 +40,7 @@ class Method(StrEnum):
 
 
 METHOD_DESCRIPTIONS = {
+    Method.AUTO: "whole frames, and stolen tiles while few frames are under way and tiles are faster",
     Method.WHOLE: "every frame whole, on one device; idle devices steal whole frames",
     Method.BODP: "MoDNN: rows biased by speed, exchanged behind every layer; the gateway shares them out",
     Method.WSH: "fused tiles; the gateway collects them and shares them out",
@@ -57,6 +59,8 @@ def stages_of(
     match method:
         case Method.WHOLE:
             return (partition(network, cut, Grid(1, 1)),)
+        case Method.AUTO:
+            return stages_of(Method.WST, network, cut, grid)
         case Method.BODP:
             return _layer_by_layer(network, cut, grid, shares)
         case Method.WST_S:

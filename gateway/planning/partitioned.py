@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gateway.models.catalogue import Model, choose_cut
+from gateway.models.catalogue import Model, choose_cut, why_whole_only
 from gateway.planning.methods import Method, stages_of
 from shared.detection.decoding.recognition import output_shapes
 from shared.detection.detector import Detector
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
-from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine, normalise
+from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine
+from shared.engine.whole_program import build_whole_program
 from shared.errors import CutError, ModelError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
-from shared.ftp.cuts import deepest_cut
+from shared.ftp.cuts import deepest_cut, tileable_layers
 from shared.ftp.merge import MergedMaps
 from shared.ftp.operators import check_tileable
+from shared.ftp.tiles import whole_stage
 from shared.model.cutting import head_model, tail_model, with_outputs
+from shared.model.normalising import PixelTable
 from shared.model.picture_input import picture_form
 from shared.model.precision import in_single_precision
+from shared.plan.plan import DetectorPlan
 from shared.process.signals import run_coroutine
 
 if TYPE_CHECKING:
@@ -62,10 +66,12 @@ class PartitionedModel:
         method: Method = Method.WST,
         shares: Sequence[float] = (),
     ) -> PartitionedModel:
-        """Partition a model.
+        """Partition a model. A network that cannot be tiled up to its outputs is whole at 1x1.
 
         Raises CutError, which names the deepest possible cut, and ConfigurationError, see `stages_of`.
         """
+        if grid.count == 1 and cut is not None and _runs_to_its_end_only_whole(model, cut):
+            return cls.whole(model)
         chosen = choose_cut(model, cut, grid)
         for layer in model.network.head_layers(chosen):
             try:
@@ -74,6 +80,11 @@ class PartitionedModel:
                 deepest = ",".join(deepest_cut(model.network))
                 raise CutError(f"{error}; the deepest possible cut is {deepest}") from error
         return cls(model, stages_of(method, model.network, chosen, grid, shares), method)
+
+    @classmethod
+    def whole(cls, model: Model) -> PartitionedModel:
+        """Return the whole network as one tile, up to its outputs; no layer is an obstacle."""
+        return cls(model, (whole_stage(model.network),), Method.WHOLE)
 
     @property
     def spec(self) -> CompleteSpec:
@@ -91,6 +102,19 @@ class PartitionedModel:
         return self.stage.cut
 
     @property
+    def detector_plan(self) -> DetectorPlan | None:
+        """Return what workers of whole frames need to find objects; None when the gateway has the detector.
+
+        Raises ModelError when no decoder reads the outputs.
+        """
+        if not self.stage.whole:
+            return None
+        if self.model.unreadable:
+            raise ModelError(self.model.unreadable)
+        shapes = self.model.outputs or output_shapes(self.model.network)
+        return DetectorPlan(description=self.spec, outputs={name: shapes[name] for name in self.cut})
+
+    @property
     def map_shapes(self) -> list[tuple[int, ...]]:
         """Return the shapes (1, C, H, W) of the maps at the cut."""
         return [self.model.network.shapes[tensor] for tensor in self.cut]
@@ -99,6 +123,8 @@ class PartitionedModel:
     def programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
         model, network = self.model.proto, self.model.network
+        if self.stage.whole:
+            return (build_whole_program(self.model.original, model, network, self.spec.preprocessing),)
         starts = [(), *(stage.cut for stage in self.stages)]
         return tuple(
             build_program(
@@ -129,6 +155,28 @@ class PartitionedModel:
         return Detector(model.spec, model.network.input_size, outputs, self.cut, self.tail(threads))
 
 
+def partitions_of(model: Model, method: Method, grid: Grid, cut: str | None) -> list[PartitionedModel]:
+    """Return the partitions that a gateway offers to its edges, the usual one first.
+
+    With `auto` these are the whole network and, if it can be tiled, tiles. Raises CutError, ConfigurationError.
+    """
+    if method is Method.WHOLE and cut is None:
+        return [PartitionedModel.whole(model)]
+    if method is not Method.AUTO:
+        return [PartitionedModel.of(model, grid, cut, method)]
+    whole = PartitionedModel.whole(model)
+    if cut is None and why_whole_only(model):
+        return [whole]
+    return [whole, PartitionedModel.of(model, grid, cut, Method.WST)]
+
+
+def _runs_to_its_end_only_whole(model: Model, cut: str) -> bool:
+    """Return whether a cut names all outputs, and layers before them cannot be tiled."""
+    network = model.network
+    is_end = {part.strip() for part in cut.split(",")} == set(network.outputs)
+    return is_end and bool(model.untileable or len(tileable_layers(network)) < len(network.layers))
+
+
 class TiledHead:
     """Runs the head tile by tile in this process, with the given engines, one for each stage, or with its own."""
 
@@ -138,9 +186,14 @@ class TiledHead:
         self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
-        """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
+        """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3).
+
+        For a whole network they are its outputs, of any type and shape.
+        """
         maps: list[Array] = [pixels]
         for stage, engine in zip(self._stages, self._engines, strict=True):
+            if stage.whole:
+                return engine.run(stage.tiles[0].form, [pixels])[0]
             merged = MergedMaps([self._shapes[tensor] for tensor in stage.cut], stage.tiles)
             strips: dict[tuple[int, int, int], Array] = {}
             for tile in _in_order(stage, reuses=engine.reuses):
@@ -176,7 +229,7 @@ class WholeHead:
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
         model = partitioned.model
         self._cut = partitioned.cut
-        self._preprocessing = partitioned.spec.preprocessing
+        self._table = PixelTable(partitioned.spec.preprocessing)
         made = {name for node in model.original.graph.node for name in node.output}
         source = in_single_precision(model.original) if made.issuperset(self._cut) else model.proto
         form = picture_form(source, model.network.input_size)
@@ -186,9 +239,10 @@ class WholeHead:
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
-        feeds = self._form.make_feeds(normalise(pixels, self._preprocessing))
+        feeds = self._form.make_feeds(self._table.apply(pixels))
         outputs = self._session.run({name: feeds[name] for name in self._session.inputs})
-        return [outputs[tensor][:1] for tensor in self._cut]
+        batch = self._form.batch
+        return [outputs[tensor] if batch == 1 else outputs[tensor][:1] for tensor in self._cut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +260,23 @@ class Difference:
 
 
 def compare_maps(tiled: list[FeatureMap], whole: list[FeatureMap]) -> Difference:
-    """Return the largest absolute difference, and the standard deviation and largest value of the whole maps."""
-    values = np.concatenate([array.ravel() for array in whole])
+    """Return the largest absolute difference, and the standard deviation and largest value of the whole maps.
+
+    Outputs of a whole network may have a size that depends on the picture: different sizes differ infinitely.
+    """
+    values = np.concatenate([array[np.isfinite(array)] for array in whole])
     return Difference(
-        max(float(np.abs(a - b).max()) for a, b in zip(tiled, whole, strict=True)),
-        float(values.std()),
-        float(np.abs(values).max()),
+        max(_largest_difference(a, b) for a, b in zip(tiled, whole, strict=True)),
+        float(values.std()) if values.size else 0.0,
+        float(np.abs(values).max(initial=0.0)),
     )
+
+
+def _largest_difference(made: Array, expected: Array) -> float:
+    if made.shape != expected.shape:
+        return float("inf")
+    different = made != expected  # equal infinities have no difference
+    return float(np.abs(np.subtract(made[different], expected[different], dtype=np.float64)).max(initial=0.0))
 
 
 def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple[Difference, str]:

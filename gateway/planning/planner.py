@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.ftp.costs import working_bytes
-from shared.plan.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
+from shared.plan.plan import DetectorPlan, JointPlan, Plan, ProgramRef, StagePlan, TilePlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,12 @@ def write_plan(
     epoch: int,
     gateway: Address,
     terms: PlanTerms,
+    detector: DetectorPlan | None = None,
 ) -> Plan:
-    """Return the plan as edges read it. Raises ConfigurationError when edges would refuse it."""
+    """Return the plan as edges read it; with a `detector` they compute whole frames.
+
+    Raises ConfigurationError when edges would refuse it.
+    """
     try:
         return Plan(
             epoch=epoch,
@@ -56,6 +60,7 @@ def write_plan(
             cut=stages[-1].cut,
             stages=tuple(_stage_plan(network, *pair) for pair in zip(stages, programs, strict=True)),
             distribution=method.distribution,
+            detector=detector,
             pixels=terms.pixels,
             gateway_host=gateway.host,
             gateway_port=gateway.port,
@@ -72,7 +77,7 @@ def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePla
     return StagePlan(
         layers=len(stage.layers),
         grid=str(stage.grid),
-        channels=tuple(network.shapes[tensor][1] for tensor in stage.cut),
+        channels=() if stage.whole else tuple(network.shapes[tensor][1] for tensor in stage.cut),
         program=program,
         working_bytes=working_bytes(network, stage),
         tiles=tuple(TilePlan.from_tile(tile) for tile in stage.tiles),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.planning.partitioned import PartitionedModel, WholeHead
-from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels
 
 
 def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
-    partitioned = PartitionedModel.of(model, Grid(1, 1))
+    partitioned = PartitionedModel.whole(model)
     head, detector = WholeHead(partitioned, 1), partitioned.detector(1)
 
     def detect(picture: Pixels) -> tuple[DetectedObject, ...]:

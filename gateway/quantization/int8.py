@@ -20,13 +20,14 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from gateway.models.catalogue import Model, choose_cut, open_model
 from gateway.quantization.agreement import Agreement, compare_detections
-from shared.engine.sessions import normalise, open_session
+from shared.engine.sessions import open_session
 from shared.errors import ConfigurationError, CutError, DeepThingsError, ModelError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.letterbox import Letterbox
 from shared.model.loading import describe_network, plain_model
+from shared.model.normalising import normalise
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:

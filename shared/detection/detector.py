@@ -8,22 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.detection.decoding import decode
-from shared.detection.decoding.labels import class_label
 from shared.detection.decoding.recognition import family_of
+from shared.detection.detections import Detections
 from shared.detection.suppression import best_candidates, suppress
 from shared.errors import ModelError
 from shared.finite import all_finite
-from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.detection.decoding import Candidates
     from shared.detection.decoding.family import InputSize, Shapes
     from shared.engine.sessions import NetworkSession
-    from shared.model.arrays import FeatureMap
+    from shared.model.arrays import Array, FeatureMap
     from shared.model.letterbox import Letterbox
     from shared.model.spec import ModelSpec
+    from shared.payloads.cluster import DetectedObject
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +55,7 @@ class Detector:
         self._spec = spec
         self._cut = cut
         self._tail = tail
+        self._outputs = cut if tail is None else tail.outputs
         self._input_size = input_size
         self._has_warned = False
         self._overlapping = family_of(outputs, input_size, spec).overlapping
@@ -65,13 +65,20 @@ class Detector:
 
         Raises ModelError when an output is not finite: that must not look like an empty picture.
         """
-        outputs = dict(zip(self._cut, maps, strict=True))
+        outputs: Sequence[Array] = maps
         if self._tail is not None:
-            outputs = self._tail.run(outputs)
-        if not all_finite(outputs.values()):
-            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers; the frame is dropped")
+            outputs = tuple(self._tail.run(dict(zip(self._cut, maps, strict=True))).values())
         decoding, cpu_s = time.monotonic(), time.thread_time()
-        candidates = decode(outputs, self._input_size, self._spec)
+        found = self.find(outputs, letterbox)
+        objects = found.describe((letterbox.image_height, letterbox.image_width), self._spec.labels)
+        return DetectionResult(objects, (time.monotonic() - decoding) * 1e3, (time.thread_time() - cpu_s) * 1e3)
+
+    def find(self, outputs: Sequence[Array], letterbox: Letterbox) -> Detections:
+        """Decode and suppress: return the objects for the network's outputs. Raises ModelError, see `detect`."""
+        if not all_finite(outputs):
+            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers; the frame is dropped")
+        named = dict(zip(self._outputs, outputs, strict=True))
+        candidates = decode(named, self._input_size, self._spec)
         if candidates.invalid_count and not self._has_warned:
             self._has_warned = True
             log.warning(
@@ -80,28 +87,5 @@ class Detector:
                 self._spec.name, candidates.invalid_count,
             )  # fmt: skip
         kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_candidates(candidates)
-        objects = self._objects(candidates, kept, letterbox)
-        return DetectionResult(objects, (time.monotonic() - decoding) * 1e3, (time.thread_time() - cpu_s) * 1e3)
-
-    def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
         boxes = letterbox.to_image(candidates.boxes[kept])
-        objects = []
-        for number, box in zip(kept, boxes.tolist(), strict=True):
-            left, top, right, bottom = (round(value, 1) for value in box)
-            if right <= left or bottom <= top:  # outside of the picture, or thinner than the rounding
-                continue
-            width, height = letterbox.image_width, letterbox.image_height
-            objects.append(
-                DetectedObject(
-                    label=class_label(int(candidates.classes[number]), self._spec.labels),
-                    score=round(float(candidates.scores[number]), 4),
-                    box=(left, top, right, bottom),
-                    box_rel=(
-                        round(left / width, 5),
-                        round(top / height, 5),
-                        round(right / width, 5),
-                        round(bottom / height, 5),
-                    ),
-                )
-            )
-        return tuple(objects)
+        return Detections.from_columns(boxes, candidates.scores[kept], candidates.classes[kept])

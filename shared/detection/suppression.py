@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from shared.detection.detections import MAX_OBJECTS_PER_FRAME
+
 if TYPE_CHECKING:
     from shared.detection.decoding import Candidates
-
-MAX_OBJECTS_PER_FRAME = 300
-"""More objects in one frame come from a broken model, not from a crowd."""
 
 MAX_CANDIDATES = 3000
 """The best candidates that suppression compares: its time grows with their square, and a crowd has fewer."""

@@ -37,6 +37,7 @@ from shared.engine.program_manifest import (
 from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample_outputs
+from shared.engine.whole_program import is_whole
 from shared.errors import DeepThingsError, ModelError
 from shared.reasons.system_reasons import system_reason
 
@@ -44,10 +45,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form
+    from shared.model.arrays import Array
 
 MIN_SHARED_BYTES = 256
 """Smaller constants stay in the models: shapes, scales, amounts."""
+
+COMPARED_RUNS = 15
+MAX_COMPARING_S = 5.0
+"""The prepared and the ordinary session of a whole network run in turns, this often or this long."""
+
+MAX_SLOWDOWN = 1.05
+MAX_LOSS_S = 2e-4
+"""A prepared session may need this many times as long as an ordinary one, and this much longer: it needs less memory,
+and the times of a network of a few layers are mostly noise."""
 
 _MAX_DEVIATION = 1e-5
 """Largest allowed difference from an ordinary session, in standard deviations of the maps."""
@@ -65,13 +77,13 @@ def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> Progr
     with (folder / WEIGHTS_FILE).open("wb") as file:
         weights = _WeightFile(file)
         for number, form in enumerate(forms):
-            model = _optimise(specialise(loaded, form), folder)
+            model = _optimise(_specialised(loaded, form), folder)
             path = f"kind_{number:03d}.onnx"
             stored = tuple(weights.take(tensor) for tensor in _large_constants(model))
             described.append(PreparedKind(path, form, stored))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
-    if weights.size > 2 * own + 2**20:
+    if weights.size > 2 * own + 2**20 and not is_whole(loaded):
         raise ModelError(
             f"optimised weights differ between kinds of tile: {weights.size} bytes, but the program has {own}"
         )
@@ -89,6 +101,11 @@ def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     optimised = onnx.load(path)
     path.unlink()
     return optimised
+
+
+def _specialised(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
+    """Return the model for one form; that of a whole network is ready as it is."""
+    return program if is_whole(program) else specialise(program, form)
 
 
 def _large_constants(model: onnx.ModelProto) -> list[onnx.TensorProto]:
@@ -134,17 +151,40 @@ def _check_kinds(program: onnx.ModelProto, folder: Path, kinds: Sequence[Prepare
     prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
     checked = []
     for number, kind in enumerate(kinds):
-        ordinary = SpecialEngine(specialise(program, kind.form).SerializeToString())
+        ordinary = SpecialEngine(_specialised(program, kind.form).SerializeToString())
         inputs = ordinary.trial_input(kind.form)
         made, expected = (engine.run(kind.form, *inputs) for engine in (prepared, ordinary))
         for array, reference in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
-            difference = float(np.abs(array - reference).max(initial=0.0)) if array.shape == reference.shape else np.inf
-            if not difference <= _MAX_DEVIATION * max(1e-3, float(reference.std())):
+            difference = _largest_difference(array, reference)
+            if not difference <= _MAX_DEVIATION * max(1e-3, float(reference.std()) if reference.size else 0.0):
                 raise ModelError(
                     f"tiles of kind {number} differ by {difference:.3g} from the results of an ordinary session"
                 )
         checked.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
+        if is_whole(program):
+            _refuse_slower(prepared, ordinary, kind.form, inputs[0])
     return tuple(checked)
+
+
+def _largest_difference(made: Array, expected: Array) -> float:
+    """Return the largest difference between two arrays, infinite when their shapes differ."""
+    if made.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(np.subtract(made, expected, dtype=np.float64)).max(initial=0.0))
+
+
+def _refuse_slower(prepared: TileEngine, ordinary: TileEngine, form: Form, pixels: Sequence[Array]) -> None:
+    """Raise ModelError when an ordinary session of the whole network is clearly faster than the prepared one."""
+    times: dict[str, list[float]] = {"prepared": [], "ordinary": []}
+    ending = time.monotonic() + MAX_COMPARING_S
+    while len(times["ordinary"]) < COMPARED_RUNS and time.monotonic() < ending:
+        for name, engine in (("prepared", prepared), ("ordinary", ordinary)):
+            begun = time.perf_counter()
+            engine.run(form, pixels)
+            times[name].append(time.perf_counter() - begun)
+    fast, usual = (min(times[name]) for name in ("prepared", "ordinary"))
+    if fast > MAX_SLOWDOWN * usual + MAX_LOSS_S:
+        raise ModelError(f"an ordinary session is faster: {usual * 1e3:.1f} ms, against {fast * 1e3:.1f} ms prepared")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,6 +19,12 @@ WEIGHTS_FILE = "weights.bin"
 PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
+WHOLE_METADATA = "whole"
+"""Metadata key of the program of a whole network: the preprocessing of its picture (JSON), done outside of the graph.
+
+Its input is float32 (1, 3, H, W), its outputs are those of the network, of any type and shape.
+"""
+
 EMPTY_FILE = "empty.bin"
 """The file that models name for their weights: it must exist, but the weights are passed as initializers."""
 

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnxruntime
 
-from shared.engine.program_manifest import MANIFEST_FILE, WEIGHTS_FILE, PreparedKind, ProgramManifest, file_checksum
+from shared.engine.program_manifest import (
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    WHOLE_METADATA,
+    PreparedKind,
+    ProgramManifest,
+    file_checksum,
+)
 from shared.engine.trial import same_outputs, sample_outputs, trial_input
 from shared.errors import DamageError, ModelError, WrongResultError
+from shared.model.normalising import PixelTable
+from shared.model.spec import Preprocessing
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
@@ -18,8 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.stage import Form
-    from shared.model.arrays import Array, FeatureMap, Pixels
-    from shared.model.spec import Preprocessing
+    from shared.model.arrays import Array, FeatureMap
 
 
 def open_session(
@@ -64,6 +72,12 @@ def read_manifest(folder: Path) -> ProgramManifest:
         raise DamageError(f"{folder / MANIFEST_FILE} is damaged: {error}") from error
 
 
+def picture_table(session: Any) -> PixelTable | None:  # noqa: ANN401  (onnxruntime has no type information)
+    """Return the table for the picture of a whole network; None for a program of tiles, which reads pixels."""
+    preprocessing = session.get_modelmeta().custom_metadata_map.get(WHOLE_METADATA)
+    return None if preprocessing is None else PixelTable(Preprocessing.model_validate_json(preprocessing))
+
+
 class TileEngine(Protocol):
     """Runs the program of a stage for tiles of every kind with one copy of the weights.
 
@@ -79,12 +93,16 @@ class TileEngine(Protocol):
         """Compute one tile from its part of each input: pixels, uint8 (h, w, 3), or maps, float32 (1, C, h, w).
 
         `strips` are those that the form takes, in its order, each (1, C, h, w) of the type of its map.
-        Returns the tile's part of each map at the cut, float32 (1, C, h, w), and the strips that the form gives.
+        Returns the tile's part of each map at the cut, float32 (1, C, h, w), and the strips that the form gives; for a
+        whole network its outputs, in order, of any type and shape.
         """
 
 
 class PaddingEngine:
-    """The plain engine: one session with the pads as an input. Works for every program."""
+    """The plain engine: one session with the pads as an input. Works for every program.
+
+    For a whole network it is onnxruntime's ordinary session.
+    """
 
     name = "plain"
     reuses = False
@@ -92,12 +110,13 @@ class PaddingEngine:
     def __init__(self, program: bytes | Path, threads: int = 1) -> None:
         self._session = open_session(program, threads, entries={"session.use_env_allocators": "1"})
         self._inputs = [value.name for value in self._session.get_inputs()]
+        self._table = picture_table(self._session)
 
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array]]:
         assert not strips, "the plain engine takes no strips"
-        feeds = [_batch(part) for part in parts]
+        feeds = [_batch(part) for part in _read(parts, self._table)]
         if len(self._inputs) > len(parts):
             amounts = np.zeros((len(form.pads), 8), np.int64)
             amounts[:, (2, 3, 6, 7)] = form.pads
@@ -113,6 +132,7 @@ class SpecialEngine:
 
     def __init__(self, program: bytes, threads: int = 1) -> None:
         self._session = open_session(program, threads)
+        self._table = picture_table(self._session)
 
     def trial_input(self, form: Form) -> tuple[list[Array], list[Array]]:
         """Return the parts and the strips of the trial tile."""
@@ -121,7 +141,7 @@ class SpecialEngine:
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array]]:
-        return _run_special(self._session, form, parts, strips)
+        return _run_special(self._session, form, _read(parts, self._table), strips)
 
 
 class PreparedEngine:
@@ -138,6 +158,7 @@ class PreparedEngine:
         self._weights = np.memmap(folder / WEIGHTS_FILE, np.uint8, "r")
         self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
         self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
+        self._table = next((picture_table(session) for session in self._sessions.values()), None)
 
     @classmethod
     def open_checked(
@@ -186,7 +207,7 @@ class PreparedEngine:
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array]]:
-        return _run_special(self._sessions[form.kind], form, parts, strips)
+        return _run_special(self._sessions[form.kind], form, _read(parts, self._table), strips)
 
 
 def _run_special(
@@ -200,6 +221,11 @@ def _run_special(
     results = session.run(None, dict(zip(names, (_batch(part) for part in (*parts, *strips)), strict=True)))
     count = len(results) - len(form.given)
     return results[:count], results[count:]
+
+
+def _read(parts: Sequence[Array], table: PixelTable | None) -> Sequence[Array]:
+    """Return the parts as the program reads them: a whole network reads a normalised picture."""
+    return parts if table is None else [table.apply(part) for part in parts]
 
 
 def _batch(part: Array) -> Array:
@@ -218,10 +244,3 @@ class NetworkSession:
     def run(self, maps: Mapping[str, FeatureMap]) -> dict[str, FeatureMap]:
         """Compute all outputs, by name, from all inputs, by name."""
         return dict(zip(self.outputs, self._session.run(None, dict(maps)), strict=True))
-
-
-def normalise(pixels: Pixels, preprocessing: Preprocessing) -> FeatureMap:
-    """Convert uint8 (H, W, 3) to the network's float32 input (1, 3, H, W), as a stage's program does."""
-    mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
-    scaled = (pixels.astype(np.float32) - mean) / std
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1))[np.newaxis]

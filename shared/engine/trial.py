@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.engine.program_manifest import PIXELS_INPUT
+from shared.engine.program_manifest import PIXELS_INPUT, WHOLE_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ _TYPES = {"float": np.float32, "float16": np.float16, "uint8": np.uint8, "int8":
 def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  # noqa: ANN401  (onnxruntime is untyped)
     """Return the parts and the strips of the trial tile, for a session that runs this form."""
     sizes = (*form.sizes, *(strip[2:] for strip in form.taken))
+    if WHOLE_METADATA in session.get_modelmeta().custom_metadata_map:
+        return [_noise_pixels(size) for size in sizes], []
     arrays = [_noise(value, size) for value, size in zip(session.get_inputs(), sizes, strict=True)]
     return arrays[: len(form.sizes)], arrays[len(form.sizes) :]
 
@@ -60,12 +62,16 @@ def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401
 
     It needs little memory, unlike a random generator; its period has no common factor with any width.
     """
-    pixels = value.name == PIXELS_INPUT
-    kind = np.uint8 if pixels else _TYPES[value.type.removeprefix("tensor(").removesuffix(")")]
-    shape = (*size, 3) if pixels else (1, value.shape[1], *size)
-    cells: Array = np.arange(_NOISE_PERIOD, dtype=np.int64) ** 3 % _NOISE_PERIOD
-    if not np.issubdtype(kind, np.integer):
-        cells = cells / _NOISE_PERIOD * 4 - 2
-    elif not pixels:
-        cells = cells % 100
-    return np.resize(cells.astype(kind), shape)
+    if value.name == PIXELS_INPUT:
+        return _noise_pixels(size)
+    kind = _TYPES[value.type.removeprefix("tensor(").removesuffix(")")]
+    cells = _noise_cells() % 100 if np.issubdtype(kind, np.integer) else _noise_cells() / _NOISE_PERIOD * 4 - 2
+    return np.resize(cells.astype(kind), (1, value.shape[1], *size))
+
+
+def _noise_pixels(size: tuple[int, int]) -> Array:
+    return np.resize(_noise_cells().astype(np.uint8), (*size, 3))
+
+
+def _noise_cells() -> Array:
+    return np.arange(_NOISE_PERIOD, dtype=np.int64) ** 3 % _NOISE_PERIOD

@@ -89,7 +89,13 @@ def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
 
 
 def working_bytes(network: Network, stage: Stage) -> int:
-    """Return the bytes of input and output of the largest layer of all tiles; activations are computed in place."""
+    """Return the bytes of input and output of the largest layer of all tiles; activations are computed in place.
+
+    For a whole network tensors of unknown shape count nothing.
+    """
+    if stage.whole:
+        return max(1, *(sum(tensor_bytes(network, name) for name in (*set(layer.inputs), *layer.outputs))
+                        for layer in stage.layers))  # fmt: skip
     in_place = {layer.name for layer in stage.layers if layer.op in POINTWISE and len(layer.inputs) == 1}
     costs = [cost for costs in tile_costs(network, stage) for cost in costs]
     return max(
@@ -156,6 +162,12 @@ def _memory_of(
 
 def _whole_bytes(network: Network, tensor: str) -> int:
     return map_bytes(network, tensor, Region.whole(*network.shapes[tensor][2:]))
+
+
+def tensor_bytes(network: Network, tensor: str) -> int:
+    """Return the bytes of a whole tensor of any rank, 0 when its shape is unknown."""
+    shape = network.shapes.get(tensor)
+    return 0 if shape is None else prod(shape) * ELEMENT_BYTES.get(network.types.get(tensor, "float32"), 1)
 
 
 def map_bytes(network: Network, tensor: str, box: Region) -> int:

@@ -98,7 +98,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Fused layers executed tile by tile. `edges` are those that any tile pads or crops.
+    """Fused layers executed tile by tile, or a whole network. `edges` are those that any tile pads or crops.
 
     With reuse, `joints` are the maps of which strips are exchanged, and `reusing` has, by index, the tiles as they are
     computed from strips of their neighbours (None for independent tiles).
@@ -112,6 +112,11 @@ class Stage:
     tiles: tuple[Tile, ...]
     joints: tuple[str, ...] = ()
     reusing: tuple[Tile | None, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Return whether it is the whole network: one tile without regions of outputs, which may have any shape."""
+        return not self.tiles[0].outputs
 
     @property
     def forms(self) -> tuple[Form, ...]:

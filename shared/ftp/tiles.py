@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from shared.ftp.macs import macs_of_regions
+from shared.ftp.grid import Grid
+from shared.ftp.macs import macs_of, macs_of_regions
 from shared.ftp.operators import check_tileable, required_region
 from shared.ftp.propagation import Propagation, edges_of, pads_of
 from shared.ftp.region import Region
@@ -14,7 +15,6 @@ from shared.ftp.stage import Stage, Tile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.grid import Grid
     from shared.model.network import Layer, Network
 
 NO_HALO = (0.0, 0.0)
@@ -64,6 +64,15 @@ def partition(
             for index, regions in enumerate(propagated)
         ),
     )
+
+
+def whole_stage(network: Network) -> Stage:
+    """Return the whole network as one tile: it reads the picture, and its results are the network's outputs.
+
+    No layer is an obstacle, and outputs may have any shape, so the tile has no regions of outputs.
+    """
+    tile = Tile(0, (Region.whole(*network.input_size),), (), (), macs_of(network, network.layers))
+    return Stage(network.layers, (network.input,), network.outputs, Grid(1, 1), (), (tile,))
 
 
 def divide_maps(

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
-from shared.plan.plan import Plan
+from shared.plan.plan import Plan, PlanPreference
 
 M = TypeVar("M", bound=Message)
 
@@ -280,6 +280,21 @@ PLAN = Topic(
     "cluster/plan",
     Plan,
     "Tiles and pads of the network, and the program's hash.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+PREFERRED_PLAN = Topic(
+    "cluster/preferred_plan",
+    PlanPreference,
+    "The one of the offered plans that new frames follow.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+HELPERS = Topic(
+    "cluster/helpers",
+    messages.Helpers,
+    "The nodes that are idle, so that owners leave frames to them.",
+    qos=0,
     retain=True,
     plane=Plane.CLUSTER,
 )

@@ -10,7 +10,18 @@ from pydantic import Field
 from shared.logs.printable import printable
 from shared.network.hosts import is_loopback
 from shared.payloads.base import Message
-from shared.payloads.fields import Count, Host, Milliseconds, Name, PictureBox, Port, Rate, RelativeBox, ShortText
+from shared.payloads.fields import (
+    Count,
+    DurationSeconds,
+    Host,
+    Milliseconds,
+    Name,
+    PictureBox,
+    Port,
+    Rate,
+    RelativeBox,
+    ShortText,
+)
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.payloads.versions import MAX_UNDERSTOOD_PROTOCOLS
 
@@ -190,6 +201,7 @@ class NodeState(Message):
     version: ShortText = ""
     host: Host = Field(default="", description="the host that it listens on; empty: the host of the broker")
     port: Port = 0
+    cameras: bool = Field(default=True, description="false: it only computes for other edges")
     identity: Identity = Identity()
 
 
@@ -214,10 +226,12 @@ class NodeStats(Message):
 
     node: Name
     epoch: Count = 0
+    also: tuple[Count, ...] = Field(default=(), max_length=16, description="further plans that it is ready for")
     tiles: TileCounts
     bytes: NodeTraffic
     cameras: tuple[Name, ...] = Field(default=(), max_length=MAX_CAMERAS_PER_EDGE)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
+    frames: Rate = Field(default=0.0, description="of its own cameras under way, in the mean of the last second")
     load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that were busy, 0 to 1")
     cores: Count = Field(default=0, description="of its processor; 0: not known")
     threads: Count = Field(default=0, description="that compute tiles; 0: not known")
@@ -268,6 +282,9 @@ class TaskAnnouncement(Message):
     waiting: Count
     overdue: Count = 0
     near: dict[Name, Count] = Field(default_factory=dict, max_length=1000)
+    within_s: DurationSeconds | None = Field(
+        default=None, description="only for nodes that compute a task in less time; null: for all"
+    )
     opened: FrameInfo | None = Field(default=None, description="the new frame of these tasks")
     given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
         default_factory=dict, max_length=1000, description="frames that have waited too long for their outcome"
@@ -282,8 +299,15 @@ class StealRequest(Message):
 
     node: Name
     epoch: Count
+    also: tuple[Count, ...] = Field(default=(), max_length=16, description="further plans that it is ready for")
     missed: Name | None = Field(default=None, description="the victim of the last grant, which had no task left")
     idle: bool = Field(default=True, description="false: a tile is being computed meanwhile")
+
+
+class Helpers(Message):
+    """The nodes that have been idle recently, and the seconds that each needs for a whole frame; 0: not known."""
+
+    seconds: dict[Name, DurationSeconds] = Field(default_factory=dict, max_length=1000)
 
 
 class Grant(Message):

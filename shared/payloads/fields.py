@@ -31,6 +31,8 @@ Time = Annotated[float, Field(ge=0, le=MAX_TIME_S)]
 """Seconds since 1970."""
 Rate = Annotated[float, Field(ge=0, le=1e15)]
 """Anything per second."""
+DurationSeconds = Annotated[float, Field(ge=0, le=1e9)]
+
 Milliseconds = Annotated[float, Field(ge=0, le=1e12)]
 ShortText = Annotated[str, Field(max_length=100)]
 """A version, a host's name for people, an identifier."""

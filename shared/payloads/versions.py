@@ -15,8 +15,11 @@ PROTOCOL = 5
 """The version that this release speaks. It changes when a message changes its meaning; not for a new field, which other
 releases ignore."""
 
-UNDERSTOOD_PROTOCOLS = frozenset({5})
+UNDERSTOOD_PROTOCOLS = frozenset({5, 6})
 """The versions that this release understands: its own, that of the release before, and that of the next one."""
+
+LINK_PROTOCOL = 6
+"""From this version on, a gateway confirms tiles and frames by a connection that the edge opens for it."""
 
 MAX_UNDERSTOOD_PROTOCOLS = 16
 """The most versions that a peer can list."""

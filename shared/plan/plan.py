@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from shared.ftp.region import Region, RegionSides
 from shared.ftp.stage import Pads, Strip, Tile
-from shared.model.spec import Preprocessing
+from shared.model.spec import CompleteSpec, Preprocessing
 from shared.payloads.base import Message
 from shared.payloads.fields import Host
 from shared.payloads.frames import MAX_PICTURE_SIDE
@@ -34,6 +34,9 @@ MAX_PLAN_TIME_S = 24 * 3600.0
 
 MAX_EPOCH = 2**53
 """Large enough for milliseconds since 1970, and exact in the JSON of all languages."""
+
+MAX_OTHER_PLANS = 3
+"""Plans offered at the same time: a cluster switches between tiles and whole frames."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_PICTURE_SIDE)]
 """Pixels."""
@@ -108,8 +111,9 @@ class TilePlan(Message):
 class StagePlan(Message):
     """Fused layers executed tile by tile; all tiles are run by one program.
 
-    `channels` are those of the maps at the stage's cut. `reusing` has, by index, the tiles as they are computed from
-    strips of their neighbours, None for independent tiles; it is empty without reuse.
+    `channels` are those of the maps at the stage's cut. A whole network has none, and one tile without outputs: its
+    results are the network's outputs, the plan's cut, of any type and shape. `reusing` has, by index, the tiles as they
+    are computed from strips of their neighbours, None for independent tiles; it is empty without reuse.
     """
 
     layers: int = Field(ge=0)
@@ -129,11 +133,19 @@ class StagePlan(Message):
         return self
 
 
+class DetectorPlan(Message):
+    """The detector of a plan of whole frames: its description, and the shapes of its outputs by name, in order."""
+
+    description: CompleteSpec
+    outputs: dict[str, tuple[int, ...]] = Field(min_length=1, max_length=64)
+
+
 class Plan(Message):
     """The work of the cluster and its distribution. Immutable; a new epoch replaces it.
 
     With one stage a task is one of its tiles. With several, a task is all tiles of one index: it stays with its worker,
-    and workers exchange the borders that tiles need between two stages.
+    and workers exchange the borders that tiles need between two stages. With a `detector` a task is a whole frame: its
+    worker computes the complete network, decodes, and sends the objects.
     """
 
     epoch: int = Field(gt=0, le=MAX_EPOCH)
@@ -144,11 +156,15 @@ class Plan(Message):
     cut: tuple[str, ...]
     stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=MAX_STAGES)
     distribution: Distribution
+    detector: DetectorPlan | None = Field(default=None, description="null: the gateway has the detector")
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
     gateway_host: Host = Field(description="data plane of the gateway; empty: the host of the broker")
     gateway_port: int = Field(gt=0, le=65535)
     lease_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
     deadline_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
+    also: tuple[Plan, ...] = Field(
+        default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"
+    )
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -159,6 +175,12 @@ class Plan(Message):
     def tile_count(self) -> int:
         """Return the number of tasks of a frame."""
         return len(self.stages[0].tiles)
+
+
+class PlanPreference(Message):
+    """The plan that new frames follow, if their owner has prepared it."""
+
+    epoch: int = Field(gt=0, le=MAX_EPOCH)
 
 
 def _strip_plan(strip: Strip) -> StripPlan:

@@ -51,9 +51,15 @@ def check_stage(stage: StagePlan) -> None:
 def check_plan(plan: Plan) -> None:
     """Check the stages together, and the sizes of messages."""
     height, width = plan.input
+    if plan.detector is not None:
+        _check_whole(plan)
+    elif not all(stage.channels for stage in plan.stages):
+        raise ValueError("a stage without outputs needs a detector")
     counts = sorted({len(stage.tiles) for stage in plan.stages})
     if len(counts) > 1:
         raise ValueError(f"all stages must have the same number of tiles; they have {counts}")
+    if len(plan.stages) > 1 and not all(stage.channels for stage in plan.stages):
+        raise ValueError("a whole network is a single stage")
     if len(plan.stages) > 1 and any(stage.reusing for stage in plan.stages):
         raise ValueError("strips can be reused within a single stage only")
     pixel_bytes = 3 * np.dtype(plan.pixels).itemsize
@@ -64,6 +70,14 @@ def check_plan(plan: Plan) -> None:
         _check_bytes(Region(*tile.inputs[0]).area * pixel_bytes, MessageKind.TILE, f"tile {index}")
     for number, (before, after) in enumerate(zip(plan.stages, plan.stages[1:], strict=False), start=1):
         _check_border(number, before, after)
+
+
+def _check_whole(plan: Plan) -> None:
+    """Check a plan of whole frames."""
+    if len(plan.stages) != 1 or len(plan.stages[0].tiles) != 1 or plan.stages[0].reusing:
+        raise ValueError("a plan with a detector must have a single stage of one tile")
+    if plan.stages[0].tiles[0].inputs[0] != (0, 0, *plan.input):
+        raise ValueError("the tile of a plan with a detector must read the whole input")
 
 
 def _check_box(box: Sequence[int], name: str) -> None:
@@ -79,7 +93,7 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
         raise ValueError(
             f"tile {index}: {len(tile.inputs)} inputs; all tiles must have the same number, and at least one"
         )
-    if not tile.outputs or len(tile.outputs) != len(stage.channels):
+    if len(tile.outputs) != len(stage.channels):
         raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, but channels of {len(stage.channels)}")
     if len(tile.pads) != len(first.pads):
         raise ValueError(f"tile {index}: {len(tile.pads)} pads; all tiles must have the same number")

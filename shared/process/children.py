@@ -66,6 +66,11 @@ def exit_with_parent(parent: int, message: str) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
+def deepthings_command() -> list[str]:
+    """Return the words that start this release's command, wherever its console script is installed."""
+    return [sys.executable, "-P", "-c", "from shared.cli import main; main()"]
+
+
 async def stop_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:
     """Send SIGTERM, and SIGKILL if the process has not ended in time."""
     if process.returncode is not None:

@@ -35,6 +35,7 @@ class MessageKind(IntEnum):
     OUTCOME = 4
     REPORT = 5
     CONTROL = 6
+    OFFER = 7
     TAKE = 10
     TILE = 11
     RESULT = 12
@@ -47,6 +48,9 @@ class MessageKind(IntEnum):
     PICTURE = 23
     SETTINGS_REQUEST = 24
     SETTINGS = 25
+    LINK = 26
+    TILE_DONE = 27
+    FRAME_DONE = 28
     ABSENT = 30
     REFUSED = 31
     TRACE_REQUEST = 40

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, State
+from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, FrameDone, State, TileDone
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
 from shared.payloads.frames import FRAME_PATTERN, MAX_PICTURE_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import MessageKind
@@ -73,13 +73,15 @@ class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
-    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them.
+    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
+    send OFFER.
     """
 
     kind = MessageKind.CAMERA
     camera: Name
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
+    offers: bool = False
 
 
 class FrameHeader(Header):
@@ -94,6 +96,12 @@ class FrameHeader(Header):
     capture_ms: Milliseconds = 0.0
     invite_ms: Milliseconds = 0.0
     cpu_ms: Milliseconds = 0.0
+
+
+class OfferHeader(Header):
+    """Camera agent to edge: a picture waits for a READY. Sent again after each READY."""
+
+    kind = MessageKind.OFFER
 
 
 class ReadyHeader(Header):
@@ -130,12 +138,14 @@ class ReportHeader(Header):
 class ControlHeader(Header):
     """Edge to camera agent: turns detection on or off, and limits frames a second (None: as in the settings).
 
-    `look`: frames are needed now even without motion, as the gateway does not know the scene.
+    `look`: frames are needed now even without motion, as the gateway does not know the scene. `offers`: the agent must
+    send an OFFER for a picture that waits, because no READY comes without one.
     """
 
     kind = MessageKind.CONTROL
     detect: bool = True
     look: bool = False
+    offers: bool = False
     fps: float | None = Field(default=None, gt=0, le=240)
 
 
@@ -216,10 +226,10 @@ class BorderHeader(Header):
 class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
-    Then follow the strips that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs`
-    multiply-accumulate operations took `compute_ms`; the tile had waited `waited_ms` for a device, and was received
-    with `fetch_bytes_per_s`, 0 for the worker's own. With an `error` there is no payload: the worker could not compute
-    the tile.
+    For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
+    that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
+    took `compute_ms`; the tile had waited `waited_ms` for a device, and was received with `fetch_bytes_per_s`, 0 for
+    the worker's own. With an `error` there is no payload: the worker could not compute the tile.
     """
 
     kind = MessageKind.RESULT
@@ -229,6 +239,7 @@ class ResultHeader(Header):
     worker: Name
     tile: TileIndex
     shapes: tuple[tuple[Count, Count, Count, Count], ...] = Field(max_length=64)
+    objects: Count | None = None
     strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=MAX_NEIGHBOURS)
     compute_ms: Milliseconds
     macs: Count = 0
@@ -319,6 +330,27 @@ class TraceHeader(Header):
     recordings: tuple[RecordingRef, ...] = Field(default=(), max_length=MAX_TRACED_NODES)
 
 
+class LinkHeader(Header):
+    """Edge to gateway, first message: the gateway sends TILE_DONE and FRAME_DONE for the edge's frames from now on."""
+
+    kind = MessageKind.LINK
+    node: Name
+
+
+class TileDoneHeader(Header):
+    """Gateway to owner: a tile has arrived, or could not be computed."""
+
+    kind = MessageKind.TILE_DONE
+    done: TileDone
+
+
+class FrameDoneHeader(Header):
+    """Gateway to owner: the outcome of a frame."""
+
+    kind = MessageKind.FRAME_DONE
+    done: FrameDone
+
+
 class AbsentHeader(Header):
     """Negative answer; `later`: a task is available to a thief that requests again when it is idle."""
 
@@ -337,9 +369,10 @@ class RefusedHeader(Header):
 HEADERS: dict[MessageKind, type[Header]] = {
     header.kind: header
     for header in (
-        CameraHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
+        CameraHeader, OfferHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
-        SettingsRequestHeader, SettingsHeader, TraceRequestHeader, TraceHeader, AbsentHeader, RefusedHeader,
+        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, TraceRequestHeader,
+        TraceHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

@@ -58,7 +58,7 @@ def begins(slices, part, tile=None):
 
 
 async def test_every_published_frame_has_its_parts_in_an_order_that_can_be(tmp_path):
-    async with running_cluster(tmp_path, 2) as cluster:
+    async with running_cluster(tmp_path, 2, "--method", "ftp-wst") as cluster:
         await cluster.start_camera("campus", "edge-1", "--loop")
         await cluster.witness.until(
             "frames of two edges",
@@ -104,6 +104,25 @@ def check_frame(slices, detections):
         assert ends(slices, before) - begins(slices, after) < CLOCK_SLACK_US, (before, after)
     captured = min(each["ts"] for each in slices)
     assert (begins(slices, "publish") - captured) / 1e3 == pytest.approx(detections.latency_ms.total, abs=5)
+
+
+async def test_a_whole_frame_is_computed_in_one_part_and_its_objects_are_sent(tmp_path):
+    async with running_cluster(tmp_path, 1, "--method", "whole") as cluster:
+        await cluster.start_camera("campus", "edge-1", "--loop")
+        await cluster.witness.until("frames", lambda: len(cluster.witness.detections) >= 6)
+        published = cluster.witness.detections[2:-1]
+        code, _, wrong, written = await trace(cluster.broker, tmp_path, "--seconds", "60")
+        assert (code, wrong) == (0, "")
+        frames = slices_by_frame(written["traceEvents"])
+        order = ["capture", "transfer", "prepare"]
+        for detections in published:
+            slices = frames[detections.frame]
+            for before, after in itertools.pairwise(order):
+                assert ends(slices, before) - begins(slices, after) < CLOCK_SLACK_US
+            for part in PARTS_OF_A_TILE:
+                assert ends(slices, "prepare") - ends(slices, part, 0) < CLOCK_SLACK_US
+            assert ends(slices, "compute", 0) - begins(slices, "merge", 0) < CLOCK_SLACK_US
+            assert ends(slices, "merge", 0) - begins(slices, "publish") < CLOCK_SLACK_US
 
 
 async def test_nothing_that_listens_is_told_with_what_to_do(tmp_path):

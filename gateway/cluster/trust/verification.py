@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
+from gateway.cluster.trust.object_difference import object_difference
+from gateway.cluster.whole_frame import WholeFrame
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare_maps
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
@@ -17,11 +19,11 @@ from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, PictureHeader, PictureRequestHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from shared.ftp.merge import MergedMaps
-    from shared.model.arrays import Pixels
+    from shared.model.arrays import FeatureMap, Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
 
@@ -49,22 +51,40 @@ class Verifier:
         self._preprocessing = partitioned.spec.preprocessing
         self._quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
         self._whole = WholeHead(partitioned, threads) if every else None
+        self._detector = partitioned.detector(threads) if every and partitioned.stage.whole else None
+        self._floor = partitioned.spec.score_threshold
 
     def next_is_due(self, *, suspected: bool = False) -> bool:
         """Count a frame; return whether it is to be verified. One of a `suspected` node is verified out of turn."""
         self._frames += 1
         return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
-    def verify(self, picture: Pixels, merged: MergedMaps) -> VerificationResult:
-        """Compare the maps with those of the unpartitioned network for this picture, uint8 BGR (H, W, 3)."""
+    def verify(self, picture: Pixels, merged: MergedMaps | WholeFrame) -> VerificationResult:
+        """Compare the maps with those of the unpartitioned network for this picture, uint8 BGR (H, W, 3).
+
+        Of a whole frame its objects are compared, see `compare_objects`.
+        """
         assert self._whole is not None
         letterbox = Letterbox.for_picture(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
+        if isinstance(merged, WholeFrame):
+            return self._verify_objects(merged, whole, letterbox)
         difference = compare_maps(merged.maps, whole)
         if difference.exact:
             return VerificationResult(difference, {})
         limit = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
         return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, limit))
+
+    def _verify_objects(
+        self, frame: WholeFrame, outputs: Sequence[FeatureMap], letterbox: Letterbox
+    ) -> VerificationResult:
+        assert self._detector is not None, "plans of whole frames have a detector"
+        assert frame.objects is not None, "only complete frames are verified"
+        expected = self._detector.find(outputs, letterbox).table
+        size = letterbox.image_height, letterbox.image_width
+        largest = object_difference(frame.objects.table, expected, size, self._floor, quantised=self._quantised)
+        spread = float(expected[:, 4].std()) if len(expected) else 0.0
+        return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest == float("inf") else {})
 
 
 class VerificationFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import cv2
@@ -93,9 +94,7 @@ BAD = [
     (external_data_missing, "is not complete: .*bad.bin"),
     (dynamic_size, "the size of image is not fixed; export the model with a fixed input size, or give"),
     (eight_pictures_at_once, "its batch size is 8 and cannot be reduced to 1; export it with a batch size of 1"),
-    (nothing_local, r"cannot be tiled: layer squeeze \(GlobalAveragePool\)"),
     (unknown_operator, "is not a valid ONNX model: .*Frobnicate"),
-    (no_convolution, "bad has no convolution"),
     (doubles, r"must have one image input, float32 \(1, 3, H, W\); it has image float64"),
     (a_map_for_an_output, "no decoder reads its outputs, conv"),
 ]
@@ -111,6 +110,32 @@ def test_a_bad_model_is_refused_in_one_line(make, reason, deepthings, tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ")
     assert re.search(reason, line), line
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (nothing_local, r"cannot be tiled: layer squeeze \(GlobalAveragePool\)"),
+        (no_convolution, "bad has no convolution"),
+    ],
+)
+def test_a_model_that_runs_whole_only_is_refused_for_tiles(make, reason, deepthings, tmp_path):
+    make(tmp_path)
+    done = deepthings("verify", "--model", "bad.onnx", "--grid", "2x2")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.search(reason, line), line
+
+
+@pytest.mark.parametrize("make", [nothing_local, no_convolution])
+def test_a_model_that_runs_whole_only_is_planned_and_verified_as_a_whole(make, deepthings, tmp_path):
+    make(tmp_path)
+    done = deepthings("verify", "--model", "bad.onnx", "--method", "whole", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["max_abs_diff"] == 0
+    planned = deepthings("plan", "--model", "bad.onnx", "--quick")
+    assert planned.returncode == 0, planned.stderr
+    assert "It runs whole only, because bad " in planned.stdout
 
 
 def test_a_cut_that_cannot_be_names_the_layer_and_the_deepest_cut_that_can(deepthings, tmp_path):

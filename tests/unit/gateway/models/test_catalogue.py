@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from gateway.models.catalogue import DEFAULT_MODEL, MODELS, built_in_models, choose_cut, open_model
+from gateway.models.catalogue import DEFAULT_MODEL, MODELS, built_in_models, choose_cut, open_model, why_whole_only
 from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.grid import Grid
 from shared.model.spec import Preprocessing
@@ -156,12 +156,23 @@ def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
         choose_cut(open_model(str(path)), None, Grid(3, 3))
 
 
-def test_a_model_without_a_convolution_is_refused(tmp_path):
+def test_a_model_without_a_convolution_is_opened_but_not_cut(tmp_path):
     build = ModelBuilder(16, 16)
     path = tmp_path / "mine.onnx"
     path.write_bytes(build.model(build.layer("GlobalAveragePool", "image")).SerializeToString())
+    model = open_model(str(path))
+    assert why_whole_only(model) == "mine has no convolution, so it cannot be computed tile by tile"
     with pytest.raises(ModelError, match="mine has no convolution"):
-        open_model(str(path))
+        choose_cut(model, None, Grid(1, 1))
+
+
+def test_a_model_runs_whole_only_for_the_reason_why_it_cannot_be_cut(nanodet, tmp_path):
+    build = ModelBuilder(16, 16)
+    path = tmp_path / "mine.onnx"
+    pooled = build.layer("GlobalAveragePool", "image", name="pooled")
+    path.write_bytes(build.model(build.conv(pooled, 4, 1)).SerializeToString())
+    assert "layer pooled (GlobalAveragePool) cannot be computed tile by tile" in why_whole_only(open_model(str(path)))
+    assert why_whole_only(nanodet) == ""
 
 
 def dynamically_quantised(source):
@@ -186,7 +197,7 @@ def of_onnxruntime(op, domain):
         (of_onnxruntime("Conv", "com.microsoft.nchwc"), "was optimised by onnxruntime"),
     ],
 )
-def test_a_model_of_convolutions_that_are_not_tiled_is_refused_with_the_reason(tmp_path, nodes, reason):
+def test_a_model_of_convolutions_that_are_not_tiled_is_not_cut_and_says_the_reason(tmp_path, nodes, reason):
     constants = [
         numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
         numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "floats_kernel"),
@@ -195,8 +206,9 @@ def test_a_model_of_convolutions_that_are_not_tiled_is_refused_with_the_reason(t
     for domain in ("com.microsoft", "com.microsoft.nchwc"):
         model.opset_import.append(helper.make_opsetid(domain, 1))
     (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
+    opened = open_model(str(tmp_path / "mine.onnx"))
     with pytest.raises(ModelError, match=f"mine {reason}") as refusal:
-        open_model(str(tmp_path / "mine.onnx"))
+        choose_cut(opened, None, Grid(3, 3))
     assert len(str(refusal.value)) < 250
 
 

@@ -14,7 +14,8 @@ from camera_sources.kinds.picture_folder import read_picture
 from gateway.models.catalogue import MODELS, open_model
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.detection.decoding import Candidates
-from shared.detection.suppression import MAX_OBJECTS_PER_FRAME, suppress
+from shared.detection.detections import MAX_OBJECTS_PER_FRAME
+from shared.detection.suppression import suppress
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox

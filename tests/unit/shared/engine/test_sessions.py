@@ -10,12 +10,13 @@ import pytest
 
 from shared.engine.building import build_program
 from shared.engine.program_manifest import form_to_json
-from shared.engine.sessions import NetworkSession, PaddingEngine, normalise, open_session
+from shared.engine.sessions import NetworkSession, PaddingEngine, open_session
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.cutting import head_model
 from shared.model.loading import describe_network
+from shared.model.normalising import normalise
 from shared.model.spec import Preprocessing
 from tests.networks import ModelBuilder, yolov2_first_16
 

@@ -6,10 +6,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from gateway.models.catalogue import MODELS
-from shared.engine.sessions import NetworkSession, normalise
+from shared.engine.sessions import NetworkSession
 from shared.errors import CutError
 from shared.model.cutting import head_model, tail_model
 from shared.model.loading import describe_network
+from shared.model.normalising import normalise
 from shared.model.plain import to_plain_form
 from tests.networks import ModelBuilder
 

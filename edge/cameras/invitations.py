@@ -1,0 +1,85 @@
+"""Chooses the cameras whose newest picture is wanted, pure: of those that have one, the one that waited longest.
+
+Agents offer a picture, and the edge invites it when it is about to have time for it. So each frame is the newest of its
+camera, and all cameras get equal numbers of frames. Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_INVITATION_S = 1.0
+"""An invited frame that takes longer is not waited for: its camera had no picture after all."""
+
+
+@dataclass(slots=True)
+class _Camera:
+    """`offered`: a picture waits at the agent; `invited_at` is the time of an invitation without a frame yet.
+
+    `offers`: its agent offers pictures; that of the release before does not, and is invited unasked.
+    """
+
+    frames: int = 0
+    offers: bool = True
+    offered: bool = False
+    invited_at: float | None = None
+    served_at: float = 0.0
+
+
+class Invitations:
+    """Cameras with up to `max_frames` frames each under way."""
+
+    def __init__(self, max_frames: int) -> None:
+        self._max_frames = max_frames
+        self._cameras: dict[str, _Camera] = {}
+
+    def on_connected(self, camera: str, frames: int, *, offers: bool = True) -> None:
+        """Add a camera; `frames` of it are under way from an earlier connection."""
+        known = self._cameras.get(camera)
+        self._cameras[camera] = _Camera(frames, offers, not offers, served_at=known.served_at if known else 0.0)
+
+    def on_gone(self, camera: str) -> None:
+        """Remove a camera."""
+        self._cameras.pop(camera, None)
+
+    def on_offer(self, camera: str) -> None:
+        """Note that a camera's agent has a picture."""
+        if camera in self._cameras:
+            self._cameras[camera].offered = True
+
+    def on_frame(self, camera: str, now: float) -> float | None:
+        """Note that a camera's frame has come; return the seconds since its invitation, None if there was none."""
+        entry = self._cameras.get(camera)
+        if entry is None:
+            return None
+        entry.frames += 1
+        invited_at, entry.invited_at = entry.invited_at, None
+        return None if invited_at is None else now - invited_at
+
+    def on_frame_end(self, camera: str) -> None:
+        """Note that a frame of a camera has ended."""
+        entry = self._cameras.get(camera)
+        if entry is not None:
+            entry.frames = max(0, entry.frames - 1)
+
+    def invited(self, now: float) -> int:
+        """Return the number of invited frames that should come soon."""
+        times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None]
+        return sum(1 for invited_at in times if now - invited_at < MAX_INVITATION_S)
+
+    @property
+    def any_offered(self) -> bool:
+        """Return whether a camera may be invited."""
+        return any(self._may_invite(entry) for entry in self._cameras.values())
+
+    def choose(self, count: int, now: float) -> list[str]:
+        """Invite the frames of up to `count` cameras; return their names."""
+        fitting = [name for name, entry in self._cameras.items() if self._may_invite(entry)]
+        chosen = sorted(fitting, key=lambda name: self._cameras[name].served_at)[:count]
+        for name in chosen:
+            entry = self._cameras[name]
+            entry.offered, entry.invited_at, entry.served_at = not entry.offers, now, now
+        return chosen
+
+    def _may_invite(self, entry: _Camera) -> bool:
+        return entry.offered and entry.invited_at is None and entry.frames < self._max_frames

@@ -1,0 +1,1 @@
+"""An owner's frames: their tasks by plan, and their outcomes."""

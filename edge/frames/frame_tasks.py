@@ -1,0 +1,384 @@
+"""The tasks of an owner's frames: takes them for its own worker, lends them to thieves, and queues lost ones again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.computing.tile_assignment import TileAssignment
+from edge.frames.owned_plan import OwnedPlan
+from edge.status.mean_count import MeanCount
+from edge.tasks.intake import Intake
+from edge.tasks.task import AvailableTasks, Taker, Task
+from shared.mqtt import topics
+from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
+from shared.tracing.spans import Part, tracer
+from shared.wire.headers import AbsentHeader, TileHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from edge.computing.plan_work import PlanWork
+    from edge.computing.prepared_plans import PreparedPlans
+    from edge.tasks.task import ScheduledTask
+    from shared.model.arrays import Array, Pixels
+    from shared.mqtt.bus import Bus
+    from shared.payloads.frames import FrameInfo, Outcome
+    from shared.wire.headers import TakeHeader
+
+log = logging.getLogger(__name__)
+
+MAX_OTHER_NODES = 1000
+"""Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
+
+MAX_INVITATION_PAUSE_S = 0.25
+"""Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
+
+
+@dataclass(slots=True)
+class OwnedFrame:
+    """A frame under way: its picture and its letterboxed pixels, uint8 (H, W, 3) each.
+
+    `held_until`: its tasks are left to faster helpers until then.
+    """
+
+    info: FrameInfo
+    picture: Pixels
+    pixels: Pixels
+    opened_at: float
+    finished: Callable[[Outcome], None]
+    plan: OwnedPlan
+    held_until: float = 0.0
+
+
+class FrameTasks:
+    """Frames under way and their tasks, by plan: every frame is finished by the plan that it began with.
+
+    `on_change` is called when tasks were added, taken or finished; with True, when they were also announced.
+    """
+
+    def __init__(self, node: str, plans: PreparedPlans, bus: Bus, on_change: Callable[[bool], None]) -> None:
+        self._node = node
+        self._plans = plans
+        self._bus = bus
+        self._on_change = on_change
+        self._owned_plans: dict[int, OwnedPlan] = {}
+        self._frames: dict[str, OwnedFrame] = {}
+        self._others: set[str] = set()
+        self._helpers: dict[str, float] = {}
+        self.intake = Intake()
+        self.under_way = MeanCount(time.monotonic())
+        self.computes_here = True
+        """False while the gateway has barred this node."""
+
+    # plans
+
+    def current_plan(self) -> OwnedPlan | None:
+        """Return the plan for new frames; None before the first plan is prepared."""
+        work = self._plans.preferred
+        return None if work is None else self._plan_of(work)
+
+    def _plan_of(self, work: PlanWork) -> OwnedPlan:
+        """Return the tasks of a plan; its engines may have been renewed."""
+        plan = self._owned_plans.get(work.epoch)
+        if plan is None:
+            plan = self._owned_plans[work.epoch] = OwnedPlan(self._node, work, alone=not self._others)
+        plan.work = work
+        return plan
+
+    def forget_removed_plans(self) -> list[OwnedFrame]:
+        """Forget the plans that are not prepared any more; return their frames, which nobody can finish."""
+        gone = [epoch for epoch in self._owned_plans if self._plans.get(epoch) is None]
+        for epoch in gone:
+            del self._owned_plans[epoch]
+        return [owned for owned in self._frames.values() if owned.plan.work.epoch in gone]
+
+    # frames
+
+    def __iter__(self) -> Iterator[OwnedFrame]:
+        return iter(list(self._frames.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._frames)
+
+    def find(self, frame: str) -> OwnedFrame | None:
+        """Return a frame under way; None for others."""
+        return self._frames.get(frame)
+
+    def keep_frame(self, owned: OwnedFrame) -> None:
+        """Keep a frame whose tasks the gateway shares out, and announce it."""
+        self._keep(owned)
+        self.announce(owned.plan, opened=owned.info)
+
+    def _keep(self, owned: OwnedFrame) -> None:
+        self._frames[owned.info.frame] = owned
+        self.under_way.change(len(self._frames), time.monotonic())
+
+    def add_frame(self, owned: OwnedFrame) -> None:
+        """Queue the tasks of a frame, and announce them to the nodes that may take some."""
+        plan, info = owned.plan, owned.info
+        self._keep(owned)
+        plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
+        hold_s = plan.hold_s(self._idle_helpers)
+        if hold_s:
+            owned.held_until = owned.opened_at + hold_s
+            asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
+        if self._may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
+            self.announce(plan, opened=info)
+        else:  # nobody else would take it; the gateway learns of it from its result
+            self._on_change(False)
+
+    def _may_be_helped(self, plan: OwnedPlan) -> bool:
+        """Return whether an idle node would end the last waiting frame sooner than this one."""
+        limit_s = plan.limit_s(time.monotonic())
+        return any(limit_s is None or seconds < limit_s for seconds in self._idle_helpers.values())
+
+    def take_frame(self, frame: str) -> OwnedFrame | None:
+        """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
+        self.drop_tasks(frame)
+        owned = self._frames.pop(frame, None)
+        self.under_way.change(len(self._frames), time.monotonic())
+        return owned
+
+    def drop_tasks(self, frame: str) -> None:
+        """Remove the tasks of a frame that is given up. A running computation is not interrupted."""
+        for plan in self._owned_plans.values():
+            plan.queue.drop_frame(frame)
+
+    def _end_hold(self, owned: OwnedFrame) -> None:
+        """Compute a frame here that no helper has taken."""
+        if owned.plan.queue.is_waiting(Task(owned.info.frame, 0)):
+            owned.plan.holding.on_missed()
+            self._on_change(False)
+
+    def on_helpers(self, helpers: Helpers) -> None:
+        """Note the nodes that are idle."""
+        had_helpers, self._helpers = bool(self._idle_helpers), dict(helpers.seconds)
+        if self._idle_helpers and not had_helpers:
+            for plan in self._owned_plans.values():
+                if not plan.queue.empty:
+                    self.announce(plan)
+        self._on_change(False)
+
+    @property
+    def _idle_helpers(self) -> dict[str, float]:
+        """Return the other nodes that are idle, with the seconds that each needs for a whole frame; 0: not known."""
+        return {node: seconds for node, seconds in self._helpers.items() if node != self._node}
+
+    def frames_wanted(self, invited: int, idle_lanes: int) -> int:
+        """Return how many frames to invite now; `invited` are on their way, `idle_lanes` tiles could begin here."""
+        if not self._owned_plans and self.current_plan() is None:
+            return 0
+        now = time.monotonic()
+        waiting = sum(plan.queue.untouched_frames for plan in self._owned_plans.values())
+        busy_s = max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
+        return self.intake.wanted(
+            waiting=waiting, invited=invited, idle_lanes=0 if waiting else idle_lanes, busy_s=busy_s,
+            helpers=len(self._idle_helpers),
+        )  # fmt: skip
+
+    def next_frame_due_s(self) -> float:
+        """Return the seconds until a frame may be wanted, if nothing else happens."""
+        now = time.monotonic()
+        busy_s = max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
+        return min(MAX_INVITATION_PAUSE_S, max(0.0, busy_s - self.intake.lead_s))
+
+    def reannounce(self, frames: Iterable[OwnedFrame]) -> None:
+        """Announce these frames and all tasks again, as the gateway may have lost them."""
+        for owned in frames:
+            self.announce(owned.plan, opened=owned.info)
+        for plan in self._owned_plans.values():
+            if plan.queue.available_tasks(time.monotonic()) != AvailableTasks():
+                self.announce(plan)
+
+    # tasks
+
+    @property
+    def has_waiting_tasks(self) -> bool:
+        """Return whether tasks wait, for a node or for strips."""
+        return any(not plan.queue.empty for plan in self._owned_plans.values())
+
+    def upcoming_task(self) -> tuple[PlanWork, Task] | None:
+        """Return the task that the worker would be assigned next, and its plan, if it would be computed from strips."""
+        for plan in self._owned_plans.values():
+            task = plan.queue.upcoming_task() if plan.work.reuses else None
+            if task is not None:
+                return plan.work, task
+        return None
+
+    def take_assignment(self) -> TileAssignment | None:
+        """Take the next own tile for the worker, which gathers its strips if it is computed from some.
+
+        Return None when no task can be computed now. Plans that are older come first.
+        """
+        now = time.monotonic()
+        for plan in self._owned_plans.values():
+            while (first := plan.queue.first_frame) is not None and not self._is_held(first, now):
+                scheduled = plan.queue.take_task(now, reuses=plan.work.reuses)
+                if scheduled is None:
+                    break
+                assignment = self._assignment(plan, scheduled)
+                if assignment is not None:  # else its frame has ended meanwhile
+                    return assignment
+        return None
+
+    def _is_held(self, frame: str, now: float) -> bool:
+        owned = self._frames.get(frame)
+        return owned is not None and now < owned.held_until
+
+    def without_strips(self, assignment: TileAssignment) -> TileAssignment | None:
+        """Return the same tile with its whole halo, because its strips are not available; None when it is done."""
+        plan = self._owned_plans.get(assignment.work.epoch)
+        if plan is None:
+            return None
+        scheduled = plan.queue.run_whole(Task(assignment.info.frame, assignment.tile.index))
+        return None if scheduled is None else self._assignment(plan, scheduled)
+
+    def is_wanted(self, assignment: TileAssignment) -> bool:
+        """Return whether an assignment's frame is still under way."""
+        return assignment.info.frame in self._frames
+
+    def on_result_sent(self, assignment: TileAssignment) -> None:
+        """Expect the gateway's confirmation of an own tile from now on."""
+        plan = self._owned_plans.get(assignment.work.epoch)
+        if plan is not None:
+            plan.queue.on_result_sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
+
+    def _assignment(self, plan: OwnedPlan, scheduled: ScheduledTask) -> TileAssignment | None:
+        found = self._pixels_of(plan, scheduled)
+        if found is None:
+            return None
+        info, pixels, waited_ms = found
+        tile = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        return TileAssignment(plan.work, info, self._node, tile, pixels, wanted=scheduled.wanted, waited_ms=waited_ms)
+
+    def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels, float] | None:
+        """Return a task's frame, its view of the pixels, and its waiting time (ms); None when the frame is finished."""
+        frame = self._frames.get(scheduled.task.frame)
+        if frame is None:
+            return None
+        tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
+        region = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
+        return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
+
+    def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
+        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
+        plan, now = self._owned_plans.get(take.epoch), time.monotonic()
+        if plan is None:
+            return AbsentHeader(reason="this edge has no tasks of that plan")
+        queue, work = plan.queue, plan.work
+        if take.again is not None:
+            scheduled = queue.run_whole(Task(take.again.frame, take.again.tile))
+        else:
+            scheduled = queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), now)
+        found = self._pixels_of(plan, scheduled) if scheduled is not None else None
+        if scheduled is None or found is None:
+            later = take.again is None and not take.idle and queue.available_tasks(now).waiting > 0
+            if later:
+                self.announce(plan)  # the gateway has counted this task as granted, but it still waits
+            return AbsentHeader(reason="no task is waiting for this node", later=later)
+        info, view, waited_ms = found
+        log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
+        if self._frames[info.frame].held_until > now:
+            plan.holding.on_taken(now - self._frames[info.frame].opened_at)
+        if take.reuses and queue.available_tasks(now).near.get(take.thief):
+            self.announce(plan)  # with this tile the thief will have all strips for others
+        elif queue.empty:
+            self._on_change(False)
+        header = self.tile_header(work, info, scheduled.task.tile, view)
+        lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
+        return header.model_copy(update={**lease, "waited_ms": waited_ms}), work.encode_pixels(view)
+
+    def tile_header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
+        height, width = view.shape[:2]
+        return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
+
+    def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
+        """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""
+        owned = self._frames.get(frame)
+        return owned.plan if owned is not None else self.current_plan()
+
+    def on_tile_failed(self, task: Task, node: str) -> None:
+        """Queue a task for other nodes, because `node` cannot compute it."""
+        plan = self._plan_of_frame(task.frame)
+        if plan is not None and plan.queue.task_failed(task, node):
+            log.debug("%s tile %s will run on another edge: %s cannot compute it", task.frame, task.tile, node)
+            self.announce(plan)
+
+    def on_tile_done(self, done: TileDone) -> None:
+        """Process the gateway's message that it has a tile, or that a worker failed to compute it."""
+        plan, now = self._plan_of_frame(done.frame), time.monotonic()
+        if plan is None:
+            return
+        if done.error:
+            self.on_tile_failed(Task(done.frame, done.tile), done.worker)
+            return
+        before = plan.queue.available_tasks(now)
+        task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
+        plan.queue.task_done(task, done.worker, compute_s, now, done.macs, done.strips)
+        plan.experience.add_tile(done.worker, done.fetch_bytes_per_s)
+        self._update_alone()
+        if plan.queue.available_tasks(now) != before:
+            self.announce(plan)
+
+    def on_node_found(self, node: str) -> None:
+        """Note that another edge is online."""
+        if len(self._others) < MAX_OTHER_NODES:
+            self._others.add(node)
+        self._update_alone()
+
+    def on_node_lost(self, node: str) -> None:
+        """Queue the tasks of a lost thief again."""
+        self._others.discard(node)
+        self._helpers.pop(node, None)
+        self._update_alone()
+        for plan in self._owned_plans.values():
+            lost = plan.queue.requeue_node(node)
+            if lost:
+                log.info("edge %s is offline: its %s tiles will run again", node, len(lost))
+            self._announce_requeued(plan, lost, f"{node} is offline")
+
+    def _update_alone(self) -> None:
+        """Note whether this edge computes mostly alone, for the queues."""
+        for plan in self._owned_plans.values():
+            plan.queue.alone = not self._others or plan.experience.on_its_own
+
+    def put_back_task(self, task: Task, reason: str) -> None:
+        """Queue a task again that could not be sent to its thief."""
+        plan = self._plan_of_frame(task.frame)
+        if plan is not None and plan.queue.put_back(task):
+            self._announce_requeued(plan, [task], reason)
+
+    def check_plans(self, now: float) -> None:
+        """Queue tasks again whose leases have ended, and announce overdue ones: called periodically."""
+        for plan in self._owned_plans.values():
+            self._announce_requeued(plan, plan.queue.requeue_expired(now), "its lease ended")
+            # Tasks become overdue by time alone, without an event that would announce them.
+            overdue = plan.queue.available_tasks(now).overdue
+            if overdue > plan.announced_overdue:
+                self.announce(plan)
+            plan.announced_overdue = overdue
+
+    def _announce_requeued(self, plan: OwnedPlan, tasks: list[Task], reason: str) -> None:
+        for task in tasks:
+            log.debug("%s tile %s will run again: %s", task.frame, task.tile, reason)
+        if tasks:
+            self.announce(plan)
+
+    def announce(
+        self, plan: OwnedPlan | None, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None
+    ) -> None:
+        """Announce the tasks of a plan, a new frame, and frames that are given up."""
+        available = AvailableTasks() if plan is None else plan.queue.available_tasks(time.monotonic())
+        message = TaskAnnouncement(
+            node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
+            overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
+            unfit=dict(available.unfit), within_s=None if plan is None else plan.limit_s(time.monotonic()),
+        )  # fmt: skip
+        if plan is not None:
+            plan.announced_overdue = available.overdue
+        self._bus.publish_soon(topics.TASKS, message, self._node)
+        self._on_change(True)

@@ -1,0 +1,52 @@
+"""Decides when an owner invites the next frame of its cameras, pure: late, so that frames are fresh when they are used.
+
+A frame that waits grows old. So one frame is in work, and the next is fetched when the work on it is about to end; only
+while other nodes are idle do frames wait for them to take. Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+FIRST_LEAD_S = 0.05
+"""Assumed time from an invitation until the frame is in the queue, before the first one is measured."""
+
+LEAD_MARGIN = 1.25
+"""A frame that comes late lets the device idle, one that comes early only waits a little."""
+
+MAX_LEAD_S = 1.0
+"""An invitation that takes longer waited for the camera's next picture."""
+
+HELPERS_PER_FRAME = 3
+"""Idle nodes for which one more frame waits: each takes one in turn, and some of them are busy by then."""
+
+_LEADS = 15
+"""Recent invitations, whose median is expected."""
+
+
+class Intake:
+    """Remembers how long invited frames take to come."""
+
+    def __init__(self) -> None:
+        self._leads: deque[float] = deque(maxlen=_LEADS)
+
+    def on_frame(self, invited_for_s: float) -> None:
+        """Note the time from an invitation until its frame was in the queue."""
+        if invited_for_s <= MAX_LEAD_S:
+            self._leads.append(invited_for_s)
+
+    @property
+    def lead_s(self) -> float:
+        """Return the time before the end of the current work at which the next frame is invited."""
+        return LEAD_MARGIN * (median(self._leads) if self._leads else FIRST_LEAD_S)
+
+    def wanted(self, *, waiting: int, invited: int, idle_lanes: int, busy_s: float, helpers: int) -> int:
+        """Return how many frames to invite now.
+
+        `waiting`: frames of which no task is taken; `invited`: frames on their way here; `idle_lanes`: tiles that this
+        node could begin now; `busy_s`: until its current work should end; `helpers`: other nodes that are idle.
+        """
+        for_helpers = 0 if not helpers else 1 + (helpers - 1) // HELPERS_PER_FRAME
+        for_itself = idle_lanes or int(busy_s <= self.lead_s)
+        return max(0, max(for_helpers, for_itself) - waiting - invited)

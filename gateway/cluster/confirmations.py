@@ -1,0 +1,72 @@
+"""Confirms tiles and frames to their owners: by the connection that each edge keeps open for that, else by MQTT.
+
+A message by MQTT costs a small device ten times as much as one by an open connection. It remains for edges of the
+release before, and while an edge is not connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from shared.errors import DeepThingsError
+from shared.mqtt import topics
+from shared.wire.headers import FrameDoneHeader, TileDoneHeader
+
+if TYPE_CHECKING:
+    from gateway.broker.planes import Planes
+    from shared.payloads.cluster import FrameDone, TileDone
+    from shared.wire.connection import Connection
+
+log = logging.getLogger(__name__)
+
+MAX_UNSENT_CONFIRMATIONS = 1000
+"""Messages that wait for one edge; the others go by MQTT, which limits itself."""
+
+Confirmation = TileDoneHeader | FrameDoneHeader
+
+
+class Confirmations:
+    """Sends confirmations to owners; one that is lost is made up for by leases and requests for outcomes."""
+
+    def __init__(self, bus: Planes) -> None:
+        self._bus = bus
+        self._links: dict[str, asyncio.Queue[Confirmation]] = {}
+
+    def confirm_tile(self, owner: str, done: TileDone) -> None:
+        """Tell an owner that one of its tiles has arrived, or cannot be computed by a node."""
+        if not self._post(owner, TileDoneHeader(done=done)):
+            self._bus.publish_soon(topics.RESULTS, done, owner)
+
+    def confirm_frame(self, owner: str, done: FrameDone) -> None:
+        """Tell an owner the outcome of one of its frames."""
+        if not self._post(owner, FrameDoneHeader(done=done)):
+            self._bus.publish_soon(topics.OUTCOMES, done, owner)
+
+    async def serve(self, connection: Connection, node: str) -> None:
+        """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
+        queue = self._links[node] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
+        receiving = asyncio.create_task(connection.receive())  # an edge sends nothing: this notices the end
+        receiving.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            while not receiving.done():
+                sending = asyncio.ensure_future(queue.get())
+                await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
+                if not sending.done():
+                    sending.cancel()
+                    return
+                await connection.send(sending.result())
+        except DeepThingsError as error:
+            log.debug("edge %s: %s", node, error)
+        finally:
+            receiving.cancel()
+            if self._links.get(node) is queue:
+                del self._links[node]
+
+    def _post(self, owner: str, confirmation: Confirmation) -> bool:
+        queue = self._links.get(owner)
+        if queue is None or queue.full():
+            return False
+        queue.put_nowait(confirmation)
+        return True

@@ -1,0 +1,83 @@
+"""The gateway's own cores as one more node: an edge without cameras, which the gateway starts on its machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from shared.network.backoff import Backoff
+from shared.process.children import deepthings_command, parent_death_prefix, stop_process
+from shared.reasons.system_reasons import system_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.membership.members import Membership
+    from shared.payloads.cluster import Identity
+
+log = logging.getLogger(__name__)
+
+OWN_NODE = "gateway"
+"""The name of the node by which the gateway's cores take part."""
+
+SETTLE_S = 3.0
+"""Edges of the same machine usually start together with the gateway; the node would be in their way."""
+
+STOP_TIMEOUT_S = 5.0
+
+FIRST_RESTART_S, MAX_RESTART_S = 5.0, 300.0
+"""Pauses before the node is started again after it has ended by itself."""
+
+
+class OwnNode:
+    """Runs the node while there are edges, and none of them is on this machine: they share the same cores."""
+
+    def __init__(
+        self, members: Membership, identity: Callable[[], Identity], listen: str, arguments: Sequence[str]
+    ) -> None:
+        """`identity` returns the gateway's own; `arguments` are further ones of `deepthings edge`."""
+        self._members = members
+        self._identity = identity
+        self._command = [
+            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(members.broker), "--name", OWN_NODE,
+            "--listen", listen, "--no-cameras", "--parent", str(os.getpid()), *arguments,
+        ]  # fmt: skip
+
+    async def run(self) -> None:
+        """Start and stop the node as edges come and go, until cancelled."""
+        backoff = Backoff(FIRST_RESTART_S, MAX_RESTART_S)
+        while True:
+            await asyncio.sleep(SETTLE_S)
+            if not self._needed():
+                continue
+            try:
+                await self._run_node(backoff)
+            except OSError as error:
+                log.warning("the gateway's own cores cannot take part: %s", system_reason(error))
+                await asyncio.sleep(backoff.next_s())
+
+    def _needed(self) -> bool:
+        others = [name for name in self._members.present if name != OWN_NODE]
+        own = self._identity().network
+        states = [self._members.online(name) for name in others]
+        return bool(others) and not any(state is not None and state.identity.network == own for state in states)
+
+    async def _run_node(self, backoff: Backoff) -> None:
+        """Run the node until it ends, or is not needed any more."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+        ended = asyncio.create_task(process.wait())
+        try:
+            while not ended.done() and self._needed():
+                await asyncio.wait([ended], timeout=SETTLE_S)
+        finally:
+            await stop_process(process, STOP_TIMEOUT_S)
+            ended.cancel()
+        if ended.done() and not ended.cancelled() and process.returncode:
+            log.warning("the node of the gateway's own cores ended; it is started again")
+            await asyncio.sleep(backoff.next_s())
+        else:
+            backoff.reset()

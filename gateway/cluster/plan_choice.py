@@ -1,0 +1,98 @@
+"""Chooses between tiles and whole frames by load, pure: measured times and frames under way in, a choice out.
+
+Tiles let all devices work on one frame: it ends soon, but all devices together do more work, and the tail runs on the
+gateway alone. Whole frames run side by side, each on one device, without any extra work. With `n` frames under way,
+tiles take about `n` times as long as with one, and whole frames as long as one device needs. So few frames are divided,
+and many are not. Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+LOAD_MEMORY_S = 2.0
+"""The load is the mean of about this time."""
+
+MIN_DWELL_S = 3.0
+"""A choice is kept this long at least, so that it does not change back and forth."""
+
+GAIN_TO_DIVIDE = 0.85
+"""Tiles must be predicted to take less than this part of a whole frame's time, to make a change worth it."""
+
+MIN_MEASURED_FRAMES = 8
+"""Frames of tiles after which their measured time counts, and not the predicted one."""
+
+FIRST_RETRY_S, MAX_RETRY_S = 60.0, 3600.0
+"""Tiles that were measured to be slower are not tried again for this long, longer each time."""
+
+
+class Division(StrEnum):
+    """The division of new frames."""
+
+    WHOLE = "whole"
+    TILES = "tiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds of one frame alone: `whole` on the fastest device, `tiled` on all devices, predicted from their speeds.
+
+    None: not known yet.
+    """
+
+    whole: float | None
+    tiled: float | None
+
+
+class PlanChoice:
+    """Follows load and measured times."""
+
+    def __init__(self) -> None:
+        self.division = Division.WHOLE
+        self.load = 0.0
+        """Frames under way, in the mean."""
+        self._sampled_at: float | None = None
+        self._changed_at = float("-inf")
+        self._tiled: deque[float] = deque(maxlen=2 * MIN_MEASURED_FRAMES)
+        self._retry_at = float("-inf")
+        self._retry_s = FIRST_RETRY_S
+
+    def add_tiled_frame(self, seconds: float) -> None:
+        """Note how long a frame in tiles took, from its first task to its objects."""
+        self._tiled.append(seconds / max(1.0, self.load))
+
+    def forget_measurements(self) -> None:
+        """Forget the measured times: the devices are others now."""
+        self._tiled.clear()
+        self._retry_at, self._retry_s = float("-inf"), FIRST_RETRY_S
+
+    def update(self, frames: float, prediction: Prediction, now: float) -> Division:
+        """Note the number of frames under way; return what new frames should be divided into."""
+        self._sample(frames, now)
+        if prediction.whole is None or now - self._changed_at < MIN_DWELL_S:
+            return self.division
+        tiled = median(self._tiled) if len(self._tiled) >= MIN_MEASURED_FRAMES else prediction.tiled
+        together = None if tiled is None else max(1.0, self.load) * tiled
+        if self.division is Division.WHOLE:
+            if together is not None and together < GAIN_TO_DIVIDE * prediction.whole and now >= self._retry_at:
+                self._change(Division.TILES, now)
+        elif together is None or together > prediction.whole:
+            if self.load <= 1.0:  # not the load: tiles are slower than predicted
+                self._retry_at = now + self._retry_s
+                self._retry_s = min(MAX_RETRY_S, 2 * self._retry_s)
+            self._change(Division.WHOLE, now)
+        return self.division
+
+    def _sample(self, frames: float, now: float) -> None:
+        passed = 0.0 if self._sampled_at is None else now - self._sampled_at
+        weight = min(1.0, passed / LOAD_MEMORY_S)
+        self.load += weight * (frames - self.load)
+        self._sampled_at = now
+
+    def _change(self, division: Division, now: float) -> None:
+        self.division, self._changed_at = division, now
+        if division is Division.TILES:
+            self._tiled.clear()

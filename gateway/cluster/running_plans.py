@@ -1,0 +1,181 @@
+"""The plans that edges follow, each with the frames that are computed by it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.cluster.collector import Collector
+from gateway.cluster.trust.verification import Verifier
+from gateway.planning.planner import write_plan
+from shared.errors import BrokerError
+from shared.mqtt import topics
+from shared.network.addresses import advertised_address
+from shared.plan.plan import PlanPreference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gateway.broker.planes import Planes
+    from gateway.cluster.collector import Assembly
+    from gateway.cluster.data_plane import DataPlane
+    from gateway.membership.members import Membership
+    from gateway.options import GatewayOptions
+    from gateway.planning.partitioned import PartitionedModel
+    from shared.detection.detector import Detector
+    from shared.payloads.frames import Outcome
+    from shared.plan.plan import Plan
+
+
+@dataclass(slots=True)
+class RunningPlan:
+    """A plan, and the frames that are computed by it.
+
+    `detector` runs everything behind the cut; None if the workers do. `withdrawn_at`: no edge should begin frames by
+    this plan any more. `held_back`: edges need not prepare it yet.
+    """
+
+    plan: Plan
+    partitioned: PartitionedModel
+    collector: Collector
+    verifier: Verifier
+    detector: Detector | None
+    withdrawn_at: float | None = None
+    held_back: bool = False
+
+    @property
+    def epoch(self) -> int:
+        return self.plan.epoch
+
+
+class RunningPlans:
+    """Offers plans to the edges, and keeps withdrawn ones until their last frame has ended."""
+
+    def __init__(self, options: GatewayOptions, data: DataPlane, bus: Planes, members: Membership) -> None:
+        self._options = options
+        self._data = data
+        self._bus = bus
+        self._members = members
+        self._running: dict[int, RunningPlan] = {}
+        self._preferred = 0
+
+    def __iter__(self) -> Iterator[RunningPlan]:
+        return iter(list(self._running.values()))
+
+    def get(self, epoch: int) -> RunningPlan | None:
+        """Return the plan with this epoch, also a withdrawn one; None when it is unknown."""
+        return self._running.get(epoch)
+
+    @property
+    def preferred(self) -> RunningPlan:
+        """Return the plan that new frames should follow."""
+        return self._running[self._preferred]
+
+    @property
+    def offered(self) -> list[RunningPlan]:
+        """Return the plans that edges should be ready for, oldest first."""
+        return [running for running in self._running.values() if running.withdrawn_at is None and not running.held_back]
+
+    def offer(self, partitions: Sequence[PartitionedModel]) -> list[RunningPlan]:
+        """Offer these plans instead of all others, and prefer the first; return them.
+
+        Raises ConfigurationError when edges would refuse one.
+        """
+        now, options = time.monotonic(), self._options
+        epoch = max(time.time_ns() // 1_000_000, max(self._running, default=0) + 1)
+        added = []
+        for number, partitioned in enumerate(partitions):
+            plan = write_plan(
+                partitioned.method,
+                partitioned.model.network,
+                partitioned.spec.preprocessing,
+                partitioned.stages,
+                self._data.offer_programs(partitioned.programs),
+                epoch=epoch + number,
+                gateway=advertised_address(self._data.address, self._members.broker),
+                terms=options.terms,
+                detector=partitioned.detector_plan,
+            )
+            collector = Collector(
+                partitioned.stage, partitioned.map_shapes, options.frames_at_once, options.terms.deadline_s,
+                whole=plan.detector is not None,
+            )  # fmt: skip
+            verifier = Verifier(partitioned, options.verify_every, options.threads)
+            detector = None if plan.detector else partitioned.detector(options.threads)
+            added.append(RunningPlan(plan, partitioned, collector, verifier, detector))
+        for running in self._running.values():
+            if running.withdrawn_at is None:
+                running.withdrawn_at = now
+        self._running.update((running.epoch, running) for running in added)
+        self._preferred = epoch
+        return added
+
+    def prefer(self, epoch: int) -> bool:
+        """Let new frames follow this plan; return whether that is a change."""
+        changed = epoch != self._preferred
+        self._preferred = epoch
+        return changed
+
+    async def publish(self) -> None:
+        """Publish the offered plans, and the one that is preferred. Raises BrokerError."""
+        await self._bus.publish(topics.PREFERRED_PLAN, PlanPreference(epoch=self._preferred))
+        first, *others = self.offered
+        await self._bus.publish(
+            topics.PLAN, first.plan.model_copy(update={"also": tuple(running.plan for running in others)})
+        )
+
+    async def republish(self) -> None:
+        """Publish everything after a change; a broker that is not connected gets it at the next connect."""
+        with contextlib.suppress(BrokerError):
+            await self.publish()
+
+    def retire(self, now: float) -> list[int]:
+        """Forget the withdrawn plans whose frames have all ended; return their epochs."""
+        longest_s = 2 * self._options.terms.deadline_s
+        retired = [
+            running.epoch
+            for running in self._running.values()
+            if running.withdrawn_at is not None
+            and now > running.withdrawn_at + longest_s
+            and not running.collector.assemblies()
+        ]
+        for epoch in retired:
+            del self._running[epoch]
+        if retired:
+            self._data.keep_programs(
+                stage.program.sha256 for running in self._running.values() for stage in running.plan.stages
+            )
+        return retired
+
+    # frames
+
+    def find_frame(self, frame: str) -> tuple[RunningPlan, Assembly] | None:
+        """Return a frame under way, and its plan; None for others."""
+        for running in self._running.values():
+            assembly = running.collector.find_assembly(frame)
+            if assembly is not None:
+                return running, assembly
+        return None
+
+    def assemblies(self) -> list[tuple[RunningPlan, Assembly]]:
+        """Return all frames under way, with their plans."""
+        return [(running, assembly) for running in self for assembly in running.collector.assemblies()]
+
+    def is_finished(self, frame: str) -> bool:
+        """Return whether a frame was published or given up recently."""
+        return any(running.collector.is_finished(frame) for running in self._running.values())
+
+    def close_frame(self, frame: str) -> None:
+        """Finish a frame: late results must not open it again."""
+        for running in self._running.values():
+            running.collector.close_frame(frame)
+
+    def overdue(self, now: float) -> list[tuple[Assembly, Outcome]]:
+        """Return the incomplete frames whose deadline has passed; the caller closes them."""
+        return [frame for running in self._running.values() for frame in running.collector.overdue(now)]
+
+    def orphaned(self, owner: str) -> list[tuple[Assembly, Outcome]]:
+        """Return the incomplete frames of a lost owner; the caller closes them."""
+        return [frame for running in self._running.values() for frame in running.collector.orphaned(owner)]

@@ -1,0 +1,119 @@
+"""Work stealing: matches idle nodes with waiting tasks, grants these, and tells owners which nodes are idle."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from gateway.cluster.coordinator import Coordinator, Match
+from gateway.cluster.idle_nodes import IdleNodes
+from gateway.cluster.victims import VICTIM_POLICIES
+from shared.mqtt import topics
+from shared.payloads.cluster import Grant, Helpers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.broker.planes import Planes
+    from gateway.cluster.running_plans import RunningPlans
+    from gateway.cluster.speeds import NodeSpeeds
+    from gateway.membership.members import Membership
+    from shared.payloads.cluster import StealRequest, TaskAnnouncement
+
+
+class StealingService:
+    """Answers announcements and requests with grants."""
+
+    def __init__(
+        self,
+        policy: str,
+        plans: RunningPlans,
+        bus: Planes,
+        members: Membership,
+        speeds: NodeSpeeds,
+        may_compute: Callable[[str], bool],
+    ) -> None:
+        self._plans = plans
+        self._bus = bus
+        self._members = members
+        self._speeds = speeds
+        self._may_compute = may_compute
+        self._coordinator = Coordinator(VICTIM_POLICIES[policy], self._seconds_of)
+        self._idle = IdleNodes()
+        self._published = Helpers()
+
+    def on_announcement(self, announcement: TaskAnnouncement) -> None:
+        """Grant the tasks that an owner announces to nodes that wait for some."""
+        matches = self._coordinator.on_announcement(
+            announcement.node, announcement.waiting, announcement.overdue, announcement.near, announcement.unfit,
+            epoch=announcement.epoch, within_s=math.inf if announcement.within_s is None else announcement.within_s,
+        )  # fmt: skip
+        self._publish_grants(matches)
+
+    def on_request(self, request: StealRequest) -> None:
+        """Grant a task to a node that requests one, now or when there is one."""
+        epochs = tuple(epoch for epoch in (request.epoch, *request.also) if self._plans.get(epoch) is not None)
+        known = epochs and self._members.online(request.node) is not None
+        if known and not self._members.is_drained(request.node) and self._may_compute(request.node):
+            self._publish_grants(
+                self._coordinator.on_request(request.node, request.missed, idle=request.idle, epochs=epochs)
+            )
+            self.publish_helpers()
+
+    def forget_node(self, node: str) -> None:
+        """Forget the tasks and the request of a lost node."""
+        self._coordinator.forget_node(node)
+        self._idle.forget_node(node)
+        self.publish_helpers()
+
+    def withdraw_request(self, node: str) -> None:
+        """Forget the request of a node that may not compute any more."""
+        self._coordinator.withdraw_request(node)
+        self._idle.forget_node(node)
+        self.publish_helpers()
+
+    def forget_plan(self, epoch: int) -> None:
+        """Forget the tasks of a plan that is not followed any more."""
+        self._coordinator.forget_plan(epoch)
+
+    def publish_helpers(self) -> None:
+        """Publish the nodes that have been idle recently, if that has changed: called after requests, periodically."""
+        epoch = self._plans.preferred.epoch
+        idle = self._idle.update(self._coordinator.idle_nodes(epoch), time.monotonic())
+        helpers = Helpers(seconds={node: round(self._seconds_of(node, epoch), 4) for node in idle})
+        if helpers_differ(helpers, self._published):
+            self._published = helpers
+            self._bus.publish_soon(topics.HELPERS, helpers)
+
+    async def republish_helpers(self) -> None:
+        """Publish them again after a connect: the broker may have lost them. Raises BrokerError."""
+        await self._bus.publish(topics.HELPERS, self._published)
+
+    def _publish_grants(self, matches: list[Match]) -> None:
+        for match in matches:
+            victim = self._members.online(match.victim)
+            if victim is not None:
+                grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
+                self._bus.publish_soon(topics.GRANTS, grant, match.thief)
+
+    def _seconds_of(self, node: str, epoch: int) -> float:
+        """Return what a node needs for a whole frame of a plan; 0 if that is not known, or its frames have tiles."""
+        running, speed = self._plans.get(epoch), self._speeds.speed_of(node)
+        if running is None or running.plan.detector is None or speed is None:
+            return 0.0
+        return running.plan.stages[0].tiles[0].macs / speed
+
+
+MIN_SECONDS_CHANGE = 0.25
+"""Relative change of a node's speed that is published."""
+
+
+def helpers_differ(after: Helpers, before: Helpers) -> bool:
+    """Return whether other nodes are idle than before, or one has become clearly faster or slower. Pure."""
+    if after.seconds.keys() != before.seconds.keys():
+        return True
+    return any(
+        abs(seconds - before.seconds[node]) > MIN_SECONDS_CHANGE * before.seconds[node]
+        for node, seconds in after.seconds.items()
+    )
