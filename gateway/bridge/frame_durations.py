@@ -10,6 +10,9 @@ from shared.payloads.bridge import FrameTime
 MAX_TIMED_FRAMES = 64
 """Frames of the medians: some seconds of a busy home."""
 
+MIN_TIMED_FRAMES = 8
+"""Nothing is reported of fewer: the first frames after a start take longer than all others."""
+
 TIMED_FRAMES_TTL_S = 600.0
 """Older frames do not count: of a still scene there are two a minute."""
 
@@ -33,10 +36,10 @@ class FrameDurations:
         self._frames.append((now, time))
 
     def report(self, now: float) -> FrameTime | None:
-        """Return the medians, those of before while they have not changed much; None without frames."""
+        """Return the medians, those of before while they have not changed much; None for too few frames."""
         while self._frames and now - self._frames[0][0] > TIMED_FRAMES_TTL_S:
             self._frames.popleft()
-        if not self._frames:
+        if len(self._frames) < MIN_TIMED_FRAMES:
             self._reported, self._reported_at = None, float("-inf")
         elif now - self._reported_at >= FRAME_TIME_PERIOD_S:
             current = self._medians()

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 def divide_latency(latency: Latency, last: ResultHeader | None) -> FrameTime:
     """Return the parts of a latency. `last` has the times of the last tile, as far as its worker reports them.
 
-    Tiles wait and are computed within the time from the frame's opening to its completion, whatever is reported.
+    The gateway may have learned of a frame by its result only, and have no time of its tiles then. Whatever a worker
+    reports, the parts are within the latency.
     """
-    left = latency.tiles
+    finishing = latency.tail + latency.decode
+    left = max(latency.tiles, latency.total - latency.transfer - latency.prepare - finishing)
     waiting = min(left, last.waited_ms) if last is not None else 0.0
-    left -= waiting
-    computing = min(left, last.compute_ms) if last is not None else 0.0
+    computing = min(left - waiting, last.compute_ms) if last is not None else 0.0
     return FrameTime(
         total_ms=latency.total,
         camera_ms=latency.transfer,
         preparing_ms=latency.prepare,
         waiting_ms=waiting,
         computing_ms=computing,
-        transfers_ms=left - computing,
-        finishing_ms=latency.tail + latency.decode,
+        transfers_ms=max(0.0, latency.tiles - waiting - computing),
+        finishing_ms=finishing,
     )
