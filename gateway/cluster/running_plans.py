@@ -92,7 +92,7 @@ class RunningPlans:
                 partitioned.model.network,
                 partitioned.spec.preprocessing,
                 partitioned.stages,
-                self._data.offer_programs(partitioned.programs),
+                self._data.offer_programs(partitioned.build_programs()),
                 epoch=epoch + number,
                 gateway=advertised_address(self._data.address, self._members.broker),
                 terms=options.terms,

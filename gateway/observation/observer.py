@@ -16,7 +16,7 @@ from gateway.observation.snapshots import render_object_snapshot, render_snapsho
 from gateway.observation.state_publisher import StatePublisher
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.payloads.observations import EndReason
+from shared.payloads.observations import EndReason, EventType
 from shared.settings.slugs import slug
 from shared.tracing.spans import Part, tracer
 
@@ -70,6 +70,7 @@ class Observer:
         self._listeners = listeners
         self._store = SceneStore(state)
         self._store_waits = False
+        self._unstored: set[str] = set()
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
@@ -213,6 +214,7 @@ class Observer:
     async def _forget(self, name: str) -> None:
         """Remove the scene of a removed camera."""
         del self._scenes[name]
+        self._unstored.discard(name)
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
         self._publisher.forget_camera(name)
@@ -223,8 +225,10 @@ class Observer:
         """Publish a change of a scene; its state only if it is `known`, after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # stored first: after a restart, every published `new` must get its `end`
+            if _is_kept(update):  # stored first: after a restart, every published `new` must get its `end`
                 await self._remember(name)
+            elif update.events:
+                self._unstored.add(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
         finally:  # also if the gateway stops meanwhile: the scene has changed already
@@ -245,12 +249,14 @@ class Observer:
         """Store a camera's events; not while no broker is connected, because nothing is published then."""
         self._store_waits |= not self._bus.public_connected.is_set()
         if not self._store_waits:
+            self._unstored.discard(name)
             self._store.remember_scene(name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._store.write)
 
     async def _remember_all(self) -> bool:
         """Store all events; return whether that succeeded."""
         self._store.keep_only(self._scenes)
+        self._unstored.clear()
         for name, scene in self._scenes.items():
             self._store.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
         kept = await asyncio.to_thread(self._store.write)
@@ -263,9 +269,10 @@ class Observer:
             if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
             return
-        moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
+        moving = [name for name, scene in self._scenes.items() if name in self._unstored or scene.state().all.active]
         outdated = [name for name, scene in self._scenes.items() if self._store.is_outdated(name, away=scene.away)]
         if outdated or self._store.is_due(moving=bool(moving)):
+            self._unstored.clear()
             for name in (*outdated, *moving):
                 self._store.remember_scene(
                     name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
@@ -307,3 +314,11 @@ class Observer:
             await self._bus.publish_plain(topics.LABEL_SNAPSHOT, snapshot.jpeg, name, slug(label))
             for listener in self._listeners:
                 await listener.on_snapshot(name, label, snapshot.jpeg)
+
+
+def _is_kept(update: SceneUpdate) -> bool:
+    """Return whether a restarted gateway must know of this update: else it would end an event twice, or never.
+
+    Updates of objects are published again when they change; they are stored with the positions.
+    """
+    return bool(update.triggers) or any(event.type is not EventType.UPDATE for event in update.events)

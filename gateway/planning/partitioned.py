@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -116,11 +116,12 @@ class PartitionedModel:
 
     @property
     def map_shapes(self) -> list[tuple[int, ...]]:
-        """Return the shapes (1, C, H, W) of the maps at the cut."""
+        """Return the shapes (1, C, H, W) of the maps at the cut; a whole network has none to merge."""
+        if self.stage.whole:
+            return []
         return [self.model.network.shapes[tensor] for tensor in self.cut]
 
-    @cached_property
-    def programs(self) -> tuple[bytes, ...]:
+    def build_programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
         model, network = self.model.proto, self.model.network
         if self.stage.whole:
@@ -183,7 +184,7 @@ class TiledHead:
     def __init__(self, partitioned: PartitionedModel, threads: int, engines: Sequence[TileEngine] = ()) -> None:
         self._stages = partitioned.stages
         self._shapes = partitioned.model.network.shapes
-        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
+        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.build_programs()]
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3).
@@ -286,7 +287,7 @@ def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) ->
     """
     with temporary_folder("verify") as folder:
         engines = []
-        for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
+        for number, (program, kinds) in enumerate(zip(partitioned.build_programs(), partitioned.kinds, strict=True)):
             path = folder / f"program_{number}.onnx"
             path.write_bytes(program)
             engines.append(run_coroutine(partial(open_engine, path, kinds, folder, threads)))

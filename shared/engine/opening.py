@@ -38,7 +38,7 @@ PREPARING_TIMEOUT_S = 900.0
 MAX_OPENING_ATTEMPTS = 2
 """First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
 
-_SLOWER = "the slower plain engine is used"
+_PLAIN = "the plain engine is used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngi
     """
     manifest = read_manifest(folder)
     if manifest.refused:
-        log.info("%s: %s", _SLOWER, manifest.refused)
+        log.info("%s: %s", _PLAIN, manifest.refused)
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
@@ -144,7 +144,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     try:
         code, message = await _run_preparing(program, kinds, part)
         if code:
-            log.warning("%s, as the program could not be prepared: %s", _SLOWER, message)
+            log.warning("%s, as the program could not be prepared: %s", _PLAIN, message)
             remove_tree(part)
         if code == EXIT_NOT_EXACT:
             part.mkdir(parents=True)
@@ -154,7 +154,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
                 part.rename(folder)
             return True
     except OSError as error:
-        log.warning("%s: %s cannot be written: %s", _SLOWER, folder.parent, system_reason(error))
+        log.warning("%s: %s cannot be written: %s", _PLAIN, folder.parent, system_reason(error))
     finally:
         remove_tree(part)
     return False

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "manifest.json"
 WEIGHTS_FILE = "weights.bin"
+"""The file of small arrays; large ones have files of their own, named by their SHA-256."""
 
 PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
@@ -28,7 +29,7 @@ Its input is float32 (1, 3, H, W), its outputs are those of the network, of any 
 EMPTY_FILE = "empty.bin"
 """The file that models name for their weights: it must exist, but the weights are passed as initializers."""
 
-PROGRAM_FORMAT = 2
+PROGRAM_FORMAT = 4
 """Version of the format of these folders; folders of other versions are ignored."""
 
 EXIT_NOT_EXACT = 3
@@ -40,11 +41,12 @@ ALIGNMENT_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class StoredWeight:
-    """One constant: its name in a model, numpy's name of its type, its shape, its offset in the file of weights."""
+    """One constant: its name in a model, numpy's name of its type, its shape, its file, and its offset there."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
+    file: str
     offset: int
 
 
@@ -96,7 +98,7 @@ class ProgramManifest:
                 PreparedKind(
                     file,
                     form_from_json(form),
-                    tuple(StoredWeight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
+                    tuple(StoredWeight(name, dtype, tuple(shape), *place) for name, dtype, shape, *place in weights),
                     tuple(answers),
                 )
                 for file, form, weights, answers in rows["kinds"]

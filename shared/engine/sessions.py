@@ -10,7 +10,6 @@ import onnxruntime
 
 from shared.engine.program_manifest import (
     MANIFEST_FILE,
-    WEIGHTS_FILE,
     WHOLE_METADATA,
     PreparedKind,
     ProgramManifest,
@@ -147,7 +146,7 @@ class SpecialEngine:
 class PreparedEngine:
     """The fast engine: a small session for each kind of tile, prepared by shared.engine.preparing.
 
-    All sessions map the same file of weights, and share the arena of shared.engine.arena if there is one.
+    All sessions map the same files of weights, and share the arena of shared.engine.arena if there is one.
     """
 
     name = "prepared"
@@ -155,8 +154,8 @@ class PreparedEngine:
 
     def __init__(self, folder: Path, manifest: ProgramManifest, threads: int = 1) -> None:
         """Open all sessions. Raises ModelError when onnxruntime cannot load a model, OSError for missing files."""
-        self._weights = np.memmap(folder / WEIGHTS_FILE, np.uint8, "r")
-        self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
+        self._files: dict[str, Array] = {}
+        self._values: dict[tuple[str, int, tuple[int, ...]], Any] = {}
         self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
         self._table = next((picture_table(session) for session in self._sessions.values()), None)
 
@@ -193,11 +192,13 @@ class PreparedEngine:
     def _open(self, folder: Path, kind: PreparedKind, threads: int) -> Any:  # noqa: ANN401
         shared = {}
         for weight in kind.weights:
-            key = weight.offset, weight.shape
+            key = weight.file, weight.offset, weight.shape
+            if weight.file not in self._files:
+                self._files[weight.file] = np.memmap(folder / weight.file, np.uint8, "r")
             if key not in self._values:
                 dtype = np.dtype(weight.dtype)
                 size = int(np.prod(weight.shape)) * dtype.itemsize
-                array = self._weights[weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
+                array = self._files[weight.file][weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
                 self._values[key] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             shared[weight.name] = self._values[key]
         level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the model is optimised already

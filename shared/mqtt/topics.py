@@ -104,6 +104,13 @@ class PlainTopic(_Route):
 
 AnyTopic = Topic[Any] | PlainTopic
 
+
+def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
+    """Return the topic of another program from its full path."""
+    root, _, path = topic.partition("/")
+    return PlainTopic(path, "", qos=qos, retain=retain, root=root)
+
+
 # public: detections
 DETECTIONS = Topic(
     "detections/{camera}/frame",

@@ -32,6 +32,9 @@ MAX_WORKING_BYTES = 2**30
 MAX_PLAN_TIME_S = 24 * 3600.0
 """Maximum of leases and deadlines: results for a frame of yesterday are useless."""
 
+MAX_PROGRAM_WEIGHTS = 4096
+"""Arrays of 64 KiB or more of one program; the largest detectors in use have some hundreds."""
+
 MAX_EPOCH = 2**53
 """Large enough for milliseconds since 1970, and exact in the JSON of all languages."""
 
@@ -51,11 +54,24 @@ class Distribution(StrEnum):
     SHARING = "sharing"
 
 
-class ProgramRef(Message):
-    """A reference to a program by its hash."""
+class PartRef(Message):
+    """A reference to a file by its hash: a program, its graph, or weights."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
     bytes: int = Field(ge=0, le=MAX_PAYLOAD_BYTES[MessageKind.PROGRAM])
+
+
+class ProgramParts(Message):
+    """A program whose large weights are apart from its graph, which names them: programs of a network share them."""
+
+    graph: PartRef
+    weights: tuple[PartRef, ...] = Field(max_length=MAX_PROGRAM_WEIGHTS)
+
+
+class ProgramRef(PartRef):
+    """A reference to a program by its hash; where it has large weights, also to its parts, to be fetched instead."""
+
+    parts: ProgramParts | None = None
 
 
 class JointPlan(Message):
