@@ -14,6 +14,7 @@ from edge.frames.outcome_requests import OutcomeRequests
 from shared.model.letterbox import Letterbox
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,7 +68,7 @@ class Owner:
         begun, work = time.monotonic(), plan.work
         letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
-            self._preparing, letterbox.apply, picture, work.plan.preprocessing
+            self._preparing, tracer.call, Part.PREPARE, info.frame, letterbox.apply, picture, work.plan.preprocessing
         )
         if self._stopping or self._plans.get(work.epoch) is None:  # changed while the pixels were prepared
             finished(Outcome.STOPPED if self._stopping else Outcome.REPLANNED)

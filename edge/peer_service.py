@@ -19,7 +19,9 @@ from shared.wire.headers import (
     PictureRequestHeader,
     TakeHeader,
     TileHeader,
+    TraceRequestHeader,
 )
+from shared.wire.trace_exchange import send_spans
 
 if TYPE_CHECKING:
     from edge.cameras.agent_sessions import CameraSessions
@@ -53,6 +55,8 @@ class PeerService:
             await self._serve_workers(connection, first, payload)
         elif isinstance(first, PictureRequestHeader):
             await self._serve_pictures(connection, first)
+        elif isinstance(first, TraceRequestHeader):
+            await self._serve_trace(connection, first)
         else:
             raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not a message for an edge")
 
@@ -82,6 +86,12 @@ class PeerService:
                 assert isinstance(header, TileHeader)
                 await self._shared.accept_tile(header, payload)
             header, payload = await connection.expect(TileHeader, BorderHeader)
+
+    async def _serve_trace(self, connection: Connection, request: Header) -> None:
+        while True:
+            assert isinstance(request, TraceRequestHeader)
+            await send_spans(connection, request)
+            request, _ = await connection.expect(TraceRequestHeader)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:

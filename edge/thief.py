@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ProtocolError
@@ -14,6 +14,7 @@ from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
+from shared.tracing.spans import Part, tracer
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 
@@ -38,7 +39,10 @@ STEAL_RETRY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile of a plan from its owner: pixels uint8 (h, w, 3). Its lease ends at `until` (monotonic seconds)."""
+    """A tile of a plan from its owner, fetched at `fetched_at`: pixels uint8 (h, w, 3). Its lease ends at `until`.
+
+    Times are monotonic seconds.
+    """
 
     work: PlanWork
     header: TileHeader
@@ -46,6 +50,7 @@ class StolenTile:
     victim: Address
     until: float
     fetch_bytes_per_s: float
+    fetched_at: float = field(default_factory=time.monotonic)
 
 
 class Thief:
@@ -193,6 +198,7 @@ class Thief:
         if isinstance(header, AbsentHeader):
             return header
         assert isinstance(header, TileHeader)
+        tracer.record(Part.FETCH, header.info.frame, begun, begun + took_s, header.tile)
         rate = payload.size / max(1e-6, took_s)
         pixels = work.decode_pixels(header, payload)
         if pixels is None or (header.reusing and take.again):

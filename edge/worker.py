@@ -19,6 +19,7 @@ from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
 from shared.process.lifecycle import run_together
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ BARRED_REASON = "this node is barred"
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
 
+_SHORT_WAIT_S = 0.001
+"""A tile that waits for the thread for a shorter time is not traced as waiting."""
+
 _WAKE_PERIOD_S = 1.0
 """An idle worker wakes this often, so that its thief repeats a request that was lost."""
 
@@ -65,6 +69,7 @@ class TileResult:
     fetch_bytes_per_s: float = 0.0
     strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
     objects: Detections | None = None
+    waited_ms: float = 0.0
 
 
 def _tile_threads(lanes: TileLanes) -> ThreadPoolExecutor:
@@ -141,9 +146,15 @@ class Worker:
                 await self._strips.prefetch_strips(work, task.frame, task.tile)
 
     async def compute_tile(
-        self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+        self,
+        engine: TileEngine,
+        form: Form,
+        parts: Sequence[Array],
+        strips: Sequence[Array] = (),
+        *,
+        task: Task,
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a tile in one of the worker's threads; return its maps, the strips that it gives, and milliseconds.
+        """Run a task's tile in one of the worker's threads; return its maps, the strips that it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
@@ -154,15 +165,21 @@ class Worker:
                 raise ModelError(NOT_FINITE_REASON)
             return maps, given
 
-        (maps, given), compute_ms = await self._in_thread(run)
+        (maps, given), compute_ms = await self._in_thread(run, task)
         return maps, given, compute_ms
 
-    async def _in_thread(self, compute: Callable[[], T]) -> tuple[T, float]:
-        """Return what is computed in one of the worker's threads, and milliseconds. Raises ModelError if that fails."""
+    async def _in_thread(self, compute: Callable[[], T], task: Task) -> tuple[T, float]:
+        """Return what is computed in one of the worker's threads, and milliseconds. Raises ModelError on failure."""
+
+        queued = time.monotonic()
 
         def run() -> tuple[T, float]:
             begun = time.monotonic()
-            return compute(), (time.monotonic() - begun) * 1e3
+            if begun - queued > _SHORT_WAIT_S:
+                tracer.record(Part.WAIT, task.frame, queued, begun, task.tile)
+            with tracer.measure(Part.COMPUTE, task.frame, task.tile):
+                computed = compute()
+            return computed, (time.monotonic() - begun) * 1e3
 
         self._running += 1
         try:
@@ -187,7 +204,9 @@ class Worker:
         if assignment is None:
             return False
         if assignment.tile.taken:  # it is computed from strips
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(assignment.work, assignment.info.frame, assignment.tile.index)
+            tracer.since(Part.STRIPS, assignment.info.frame, begun, assignment.tile.index)
             found = tasks.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
             if found is None or not tasks.is_wanted(found):  # the frame was given up meanwhile
                 return True
@@ -207,8 +226,12 @@ class Worker:
             thief.request_task(idle=False)
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
+        waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3
+        tracer.since(Part.WAIT, stolen.header.info.frame, stolen.fetched_at, stolen.header.tile)
         if stolen.header.reusing:
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(stolen.work, stolen.header.info.frame, stolen.header.tile)
+            tracer.since(Part.STRIPS, stolen.header.info.frame, begun, stolen.header.tile)
             if strips is None:
                 found = await thief.fetch_whole(stolen)
         if found is not None:
@@ -216,7 +239,7 @@ class Worker:
             tile = found.work.tile(header.tile, reusing=header.reusing)
             assignment = TileAssignment(
                 found.work, header.info, header.owner, tile, found.pixels, strips or (), header.wanted,
-                found.fetch_bytes_per_s,
+                found.fetch_bytes_per_s, waited_ms,
             )  # fmt: skip
             await self._run_assignment(assignment)
         return True
@@ -236,15 +259,18 @@ class Worker:
     async def _compute(self, assigned: TileAssignment) -> TileResult:
         """Compute a tile; in a plan of whole frames, also find the objects in the network's outputs."""
         work, info, tile = assigned.work, assigned.info, assigned.tile
+        task = Task(info.frame, tile.index)
         if work.finds_objects:
-            objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels))
-            return TileResult((), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects)
+            objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels), task)
+            return TileResult(
+                (), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects, waited_ms=assigned.waited_ms
+            )
         maps, given, compute_ms = await self.compute_tile(
-            work.engines[0], tile.form, [assigned.pixels], assigned.strips
+            work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=task
         )
         kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        return TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        return TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted, waited_ms=assigned.waited_ms)
 
     async def _return_stolen(self, thief: Thief) -> bool:
         """Report a stolen tile as failed, so that a node that may compute gets it; return whether there was one."""
@@ -283,6 +309,7 @@ class Worker:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
+            waited_ms=result.waited_ms,
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         found = () if result.objects is None else (np.ascontiguousarray(result.objects.table),)

@@ -14,6 +14,7 @@ from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
 from gateway.cluster.own_node import OwnNode
+from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
@@ -88,6 +89,7 @@ class Gateway:
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)
+        self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
         self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
@@ -170,7 +172,11 @@ class Gateway:
     def _info(self) -> BridgeInfo:
         reached_at = advertised_address(Address(self._options.host, self._options.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
-            update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
+            update={
+                "cluster_host": reached_at.host,
+                "cluster_port": reached_at.port,
+                "data_port": self._data.address.port,
+            }
         )
 
     def _state(self, state: State) -> BridgeState:

@@ -218,7 +218,7 @@ class CameraAgent:
                 )
                 offset = self._share_picture(shot)
                 payload = [shot.picture.data] if offset is None else []
-                await connection.send(FrameHeader(info=info, offset=offset), payload)
+                await connection.send(_frame_header(info, shot, offset), payload)
                 offered = False
 
     def _share_picture(self, shot: Shot) -> int | None:
@@ -338,6 +338,17 @@ class CameraAgent:
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
+
+
+def _frame_header(info: FrameInfo, shot: Shot, offset: int | None) -> FrameHeader:
+    """Return the header of a frame that is sent now; `offset`: the place of its picture in the shared memory."""
+    return FrameHeader(
+        info=info,
+        offset=offset,
+        capture_ms=max(0.0, shot.ready_at - shot.captured_at) * 1e3,
+        invite_ms=max(0.0, time.time() - shot.ready_at) * 1e3,
+        cpu_ms=shot.cpu_s * 1e3,
+    )
 
 
 def _describe_control(control: ControlHeader) -> str:

@@ -15,6 +15,7 @@ from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import (
     CameraHeader,
     ControlHeader,
@@ -278,6 +279,7 @@ class CameraSessions:
         info = header.info
         picture = _picture_of(session, header, payload)
         transfer_s = max(0.0, time.time() - info.captured_at)
+        _record_arrival(header, time.monotonic(), transfer_s)
         feed.begin_frame(info.number)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
@@ -329,6 +331,16 @@ class CameraSessions:
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
         self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+
+
+def _record_arrival(header: FrameHeader, now: float, age_s: float) -> None:
+    """Record how a frame came here, by this device's clock. `age_s`: its age by the wall clocks of camera and edge."""
+    captured = now - age_s
+    ready = min(now, captured + header.capture_ms / 1e3)
+    sent = min(now, ready + header.invite_ms / 1e3)
+    tracer.record(Part.CAPTURE, header.info.frame, captured, ready, cpu_s=header.cpu_ms / 1e3)
+    tracer.record(Part.INVITE, header.info.frame, ready, sent)
+    tracer.record(Part.TRANSFER, header.info.frame, sent, now)
 
 
 def _picture_of(session: CameraSession, header: FrameHeader, payload: Payload) -> Pixels:

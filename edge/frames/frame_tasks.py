@@ -15,6 +15,7 @@ from edge.tasks.intake import Intake
 from edge.tasks.task import AvailableTasks, Taker, Task
 from shared.mqtt import topics
 from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import AbsentHeader
 
 if TYPE_CHECKING:
@@ -251,17 +252,18 @@ class FrameTasks:
         found = self._pixels_of(plan, scheduled)
         if found is None:
             return None
-        info, pixels = found
+        info, pixels, waited_ms = found
         tile = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing)
-        return TileAssignment(plan.work, info, self._node, tile, pixels, wanted=scheduled.wanted)
+        return TileAssignment(plan.work, info, self._node, tile, pixels, wanted=scheduled.wanted, waited_ms=waited_ms)
 
-    def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
-        """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
+    def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels, float] | None:
+        """Return a task's frame, its view of the pixels, and its waiting time (ms); None when the frame is finished."""
         frame = self._frames.get(scheduled.task.frame)
         if frame is None:
             return None
+        tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
         region = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
-        return frame.info, frame.pixels[region.slices]
+        return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
 
     def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
         """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent."""
@@ -279,7 +281,7 @@ class FrameTasks:
             if later:
                 self.announce(plan)  # the gateway has counted this task as granted, but it still waits
             return AbsentHeader(reason="no task is waiting for this node", later=later)
-        info, view = found
+        info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if self._frames[info.frame].held_until > now:
             plan.holding.on_taken(now - self._frames[info.frame].opened_at)
@@ -290,7 +292,7 @@ class FrameTasks:
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
         header, sent = work.encode_tile(self._node, info, tile, view)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update=lease), sent
+        return header.model_copy(update={**lease, "waited_ms": waited_ms}), sent
 
     def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
         """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""

@@ -48,7 +48,7 @@ class Assembly:
     """A frame whose results arrive.
 
     By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
-    ones and stolen ones.
+    ones and stolen ones. `last` is the header of the result that completed the frame.
     """
 
     info: FrameInfo
@@ -58,6 +58,7 @@ class Assembly:
     opened_at: float
     completed_at: float = 0.0
     duplicates: int = 0
+    last: ResultHeader | None = None
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -118,17 +119,25 @@ class Collector:
             found = read_objects(result, payload)
             if found is None:
                 return Receipt.NOT_FINITE
-            return self.merge_result(result.info, result.owner, result.worker, result.tile, [found.table], now)
+            receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, [found.table], now)
+            self._note_last(receipt, result)
+            return receipt
         arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
         receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
+        self._note_last(receipt, result)
         if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
             # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
             # kept, too: they are the same, and the first result may have come without them.
             for reader, strip in strips.items():
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
+
+    def _note_last(self, receipt: Receipt, result: ResultHeader) -> None:
+        """Keep the header of the result that completed its frame."""
+        if receipt is Receipt.COMPLETED:
+            self._open[result.info.frame].last = result
 
     def kept_readers(self, frame: str, giver: int) -> tuple[int, ...]:
         """Return the tiles for which a tile's strips are kept."""

@@ -22,8 +22,10 @@ from shared.wire.headers import (
     StripsHeader,
     StripsRequestHeader,
     TileHeader,
+    TraceRequestHeader,
 )
 from shared.wire.server import DataServer
+from shared.wire.trace_exchange import send_spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -47,6 +49,7 @@ class DataPlane:
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
+        self._answer_trace: Callable[[Connection, TraceRequestHeader], Awaitable[None]] = send_spans
         self._on_link: Callable[[Connection, str], Awaitable[None]] | None = None
         self._programs = ProgramStore()
         self._strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]] = lambda _: {}
@@ -65,6 +68,10 @@ class DataPlane:
     def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
         """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
         self._settings_of = settings_of
+
+    def serve_traces(self, answer: Callable[[Connection, TraceRequestHeader], Awaitable[None]]) -> None:
+        """Let `answer` send what is requested of the trace of frames."""
+        self._answer_trace = answer
 
     @property
     def address(self) -> Address:
@@ -98,6 +105,8 @@ class DataPlane:
                 await self._send_program(connection, header)
             elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
+            elif isinstance(header, TraceRequestHeader):
+                await self._answer_trace(connection, header)
             else:
                 raise ProtocolError(f"{header.kind.name} is not a message for a gateway")
             header, payload = await connection.receive()

@@ -18,6 +18,7 @@ from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.payloads.observations import EndReason, EventType
 from shared.settings.slugs import slug
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,10 +160,13 @@ class Observer:
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
             degraded = self._health.is_degraded(name, time.monotonic())
-            update = scene.update(
-                detections, degraded=degraded, latency_ms=detections.latency_ms.total, received_at=received_at
-            )
+            with tracer.measure(Part.TRACK, detections.frame):
+                update = scene.update(
+                    detections, degraded=degraded, latency_ms=detections.latency_ms.total, received_at=received_at
+                )
+            begun = time.monotonic()
             await self._publish(name, update)
+            tracer.since(Part.STATES, detections.frame, begun)
             if scene.settled:
                 await self._cameras.mark_settled(name)
         await self._publish_due_snapshots(name, update, fetch)

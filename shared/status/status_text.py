@@ -25,7 +25,7 @@ MAX_REMARK_LENGTH = 40
 
 def status_lines(status: Status, width: int) -> Iterator[str]:
     """Yield the lines of the report; sentences are wrapped at `width` characters, tables are not."""
-    yield from _gateway(status.gateway)
+    yield from _gateway(status.gateway, width)
     yield ""
     yield from _edges(status)
     yield ""
@@ -41,7 +41,7 @@ def status_lines(status: Status, width: int) -> Iterator[str]:
             yield from _sentence(problem.cure, "  -> ", width)
 
 
-def _gateway(gateway: GatewayStatus) -> Iterator[str]:
+def _gateway(gateway: GatewayStatus, width: int) -> Iterator[str]:
     method = " ".join(filter(None, (gateway.method, gateway.grid)))
     model = ", ".join(filter(None, (gateway.model, method)))
     since = f" for {format_duration(gateway.up_s)}" if gateway.up_s is not None else ""
@@ -53,6 +53,8 @@ def _gateway(gateway: GatewayStatus) -> Iterator[str]:
             f"frames   {gateway.frames_per_s:.1f} a second over the last minute; since it started "
             f"{gateway.published} published, {gateway.dropped} dropped"
         )
+    if gateway.frame_time_in_words:
+        yield from _sentence(gateway.frame_time_in_words, "time     ", width)
 
 
 def _edges(status: Status) -> Iterator[str]:

@@ -17,6 +17,9 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 MAX_WORKERS = 256
 """One device for each row of most maps; with the longest names and addresses they fill half of a header."""
 
+MAX_TRACED_NODES = 128
+"""Nodes in one trace; with the longest reasons why some are missing they fill two thirds of a header."""
+
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
@@ -97,12 +100,17 @@ class CameraHeader(Header):
 class FrameHeader(Header):
     """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
 
-    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte.
+    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte. For the trace:
+    `capture_ms` after `captured_at` it was decoded and selected, `invite_ms` later the edge had room for it; reading
+    the camera took `cpu_ms` of CPU time since the frame before.
     """
 
     kind = MessageKind.FRAME
     info: FrameInfo
     offset: ByteCount | None = None
+    capture_ms: Milliseconds = 0.0
+    invite_ms: Milliseconds = 0.0
+    cpu_ms: Milliseconds = 0.0
 
 
 class OfferHeader(Header):
@@ -183,7 +191,8 @@ class TileHeader(Header):
     the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
     strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
     gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
-    compute the frame.
+    compute the frame. It was lent `waited_ms` after its frame was
+    opened.
     """
 
     kind = MessageKind.TILE
@@ -199,6 +208,7 @@ class TileHeader(Header):
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
     attempt: Count = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
+    waited_ms: Milliseconds = 0.0
 
 
 class StripsRequestHeader(Header):
@@ -241,8 +251,8 @@ class ResultHeader(Header):
 
     For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
     that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
-    took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's own. With an `error` there is
-    no payload: the worker could not compute the tile.
+    took `compute_ms`; the tile had waited `waited_ms` for a device, and was received with `fetch_bytes_per_s`, 0 for
+    the worker's own. With an `error` there is no payload: the worker could not compute the tile.
     """
 
     kind = MessageKind.RESULT
@@ -257,6 +267,7 @@ class ResultHeader(Header):
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
+    waited_ms: Milliseconds = 0.0
     error: str = Field(default="", max_length=MAX_REASON_LENGTH)
 
 
@@ -307,6 +318,43 @@ class SettingsHeader(Header):
     kind = MessageKind.SETTINGS
 
 
+class TraceRequestHeader(Header):
+    """Request for the spans of the last `seconds`; 0: only for the clock. Answered by TRACE.
+
+    `cluster`: the gateway must send those of all its edges, too.
+    """
+
+    kind = MessageKind.TRACE_REQUEST
+    seconds: float = Field(ge=0, le=3600)
+    cluster: bool = False
+
+
+class RecordingRef(BaseModel):
+    """The recorded spans of one node in a payload, of `bytes` bytes, or the reason in words why they are `missing`.
+
+    Its clock is ahead of the gateway's by `offset_s`, exact to half of `round_trip_s`.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    node: str = Field(max_length=63)
+    bytes: ByteCount = 0
+    offset_s: float = 0.0
+    round_trip_s: float = Field(default=0.0, ge=0)
+    missing: str = Field(default="", max_length=MAX_REASON_LENGTH)
+
+
+class TraceHeader(Header):
+    """A node's recorded spans (shared.tracing.recording), and its monotonic clock in seconds.
+
+    A gateway that was asked for the cluster's sends `recordings`, one after the other in the payload.
+    """
+
+    kind = MessageKind.TRACE
+    clock: float
+    recordings: tuple[RecordingRef, ...] = Field(default=(), max_length=MAX_TRACED_NODES)
+
+
 class LinkHeader(Header):
     """Edge to gateway, first message: the gateway sends TILE_DONE and FRAME_DONE for the edge's frames from now on."""
 
@@ -349,6 +397,7 @@ HEADERS: dict[MessageKind, type[Header]] = {
         CameraHeader, OfferHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
-        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, AbsentHeader, RefusedHeader,
+        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, TraceRequestHeader,
+        TraceHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

@@ -39,6 +39,7 @@ from shared.errors import (
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, FrameDetections, Nodes
 from shared.status.status_report import Status
+from shared.tracing.trace_summary import TraceSummary
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
@@ -182,6 +183,7 @@ def json_output(folder: Path) -> dict[str, Any]:
         "deepthings plan": schema_of(PlanReport),
         "deepthings quantize": _quantised(),
         "deepthings status": schema_of(Status),
+        "deepthings trace": schema_of(TraceSummary),
         "deepthings verify": _printed("verify", "--grid", "1x2", folder=folder),
         "deepthings watch": schema_of(FrameDetections),
     }

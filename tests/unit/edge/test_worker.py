@@ -138,7 +138,7 @@ async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypat
     monkeypatch.setattr(worker_module, "lower_thread_priority", lambda: stepped_back.append(threading.get_ident()))
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     for _ in range(2):
-        await worker.compute_tile(engine, None, [])
+        await worker.compute_tile(engine, None, [], task=Task("door-1-000000", 0))
         assert stepped_back == [engine.thread]
     assert engine.thread != threading.get_ident()
 
@@ -196,7 +196,7 @@ async def test_a_result_that_is_not_finite_is_a_failure(value, where):
     (made if where == "map" else given)[-1][0, 1, 2, 3] = value
     engine.run = lambda *_: (made, given)
     with pytest.raises(ModelError, match="its result contains values that are not finite"):
-        await worker.compute_tile(engine, None, [])
+        await worker.compute_tile(engine, None, [], task=Task("door-1-000000", 0))
 
 
 class Broken:

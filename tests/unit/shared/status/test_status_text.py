@@ -31,6 +31,13 @@ def test_all_that_is_known_is_there_at_a_glance():
     ]  # fmt: skip
 
 
+def test_why_a_frame_takes_its_time_is_said_below_the_frames():
+    shown = told()
+    assert shown[3] == "time     a frame takes 310 ms: 190 ms waiting for a device, 80 ms computing, 25"
+    assert shown[4].startswith("         ms transfers; most of it is waiting")
+    assert not any(line.startswith("time") for line in told(health=HEALTH.model_copy(update={"frame_time": None})))
+
+
 def test_a_release_that_differs_is_marked():
     shown = told()
     assert "1.1.0 (differs)" in row("shed", shown)
