@@ -281,10 +281,11 @@ class CameraSessions:
         transfer_s = max(0.0, time.time() - info.captured_at)
         _record_arrival(header, time.monotonic(), transfer_s)
         feed.begin_frame(info.number)
+        self._invitations.on_frame(session.camera)  # before it can end, and in step with the feed
         finished = self._end_callback(session.camera, feed, info.number)
         try:
             await self._owner.accept_frame(info.model_copy(update={"transfer_ms": transfer_s * 1e3}), picture, finished)
-            invited_for_s = self._invitations.on_frame(session.camera, time.monotonic())
+            invited_for_s = self._invitations.on_frame_accepted(session.camera, time.monotonic())
             if invited_for_s is not None:
                 self._owner.tasks.intake.on_frame(invited_for_s)
         except Exception:  # after any error the frame must end, or its agent would wait for ever

@@ -23,11 +23,10 @@ class _Camera:
     offers: bool = True
     offered: bool = False
     invited_at: float | None = None
-    served_at: float = 0.0
 
 
 class Invitations:
-    """Cameras with up to `max_frames` frames each under way."""
+    """Cameras with up to `max_frames` frames each under way, the one that was invited longest ago first."""
 
     def __init__(self, max_frames: int) -> None:
         self._max_frames = max_frames
@@ -35,8 +34,7 @@ class Invitations:
 
     def on_connected(self, camera: str, frames: int, *, offers: bool = True) -> None:
         """Add a camera; `frames` of it are under way from an earlier connection."""
-        known = self._cameras.get(camera)
-        self._cameras[camera] = _Camera(frames, offers, not offers, served_at=known.served_at if known else 0.0)
+        self._cameras[camera] = _Camera(frames, offers, not offers)  # one that is known keeps its turn
 
     def on_gone(self, camera: str) -> None:
         """Remove a camera."""
@@ -47,12 +45,16 @@ class Invitations:
         if camera in self._cameras:
             self._cameras[camera].offered = True
 
-    def on_frame(self, camera: str, now: float) -> float | None:
-        """Note that a camera's frame has come; return the seconds since its invitation, None if there was none."""
+    def on_frame(self, camera: str) -> None:
+        """Note that a camera's frame has come; it is under way until it ends."""
+        if camera in self._cameras:
+            self._cameras[camera].frames += 1
+
+    def on_frame_accepted(self, camera: str, now: float) -> float | None:
+        """Note that a camera's frame is queued or has ended; return the seconds since its invitation, None without."""
         entry = self._cameras.get(camera)
         if entry is None:
             return None
-        entry.frames += 1
         invited_at, entry.invited_at = entry.invited_at, None
         return None if invited_at is None else now - invited_at
 
@@ -74,11 +76,10 @@ class Invitations:
 
     def choose(self, count: int, now: float) -> list[str]:
         """Invite the frames of up to `count` cameras; return their names."""
-        fitting = [name for name, entry in self._cameras.items() if self._may_invite(entry)]
-        chosen = sorted(fitting, key=lambda name: self._cameras[name].served_at)[:count]
+        chosen = [name for name, entry in self._cameras.items() if self._may_invite(entry)][:count]
         for name in chosen:
-            entry = self._cameras[name]
-            entry.offered, entry.invited_at, entry.served_at = not entry.offers, now, now
+            entry = self._cameras[name] = self._cameras.pop(name)  # moved to the end: the others come first
+            entry.offered, entry.invited_at = not entry.offers, now
         return chosen
 
     def _may_invite(self, entry: _Camera) -> bool:

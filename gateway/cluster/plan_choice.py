@@ -79,10 +79,11 @@ class PlanChoice:
         if self.division is Division.WHOLE:
             if together is not None and together < GAIN_TO_DIVIDE * prediction.whole and now >= self._retry_at:
                 self._change(Division.TILES, now)
-        elif together is None or together > prediction.whole:
-            if self.load <= 1.0:  # not the load: tiles are slower than predicted
+        elif tiled is None or together is None or together > prediction.whole:
+            if tiled is not None and tiled > prediction.whole:  # not the load: tiles are slower than predicted
                 self._retry_at = now + self._retry_s
                 self._retry_s = min(MAX_RETRY_S, 2 * self._retry_s)
+                self._tiled.clear()  # the next try rests on the prediction again
             self._change(Division.WHOLE, now)
         return self.division
 

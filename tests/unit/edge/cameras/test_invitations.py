@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cameras.invitations import MAX_INVITATION_S, Invitations
+
+
+def connected(*cameras, max_frames=2, offers=True):
+    """Cameras that are connected and have a picture."""
+    invitations = Invitations(max_frames)
+    for camera in cameras:
+        invitations.on_connected(camera, 0, offers=offers)
+        invitations.on_offer(camera)
+    return invitations
+
+
+def come(invitations, camera, now=0.0):
+    """A camera's frame has come and is queued."""
+    invitations.on_frame(camera)
+    return invitations.on_frame_accepted(camera, now)
+
+
+def test_a_camera_is_invited_once_for_a_picture_that_it_offers():
+    invitations = connected("door")
+    assert invitations.any_offered
+    assert invitations.choose(3, 1.0) == ["door"]
+    assert not invitations.any_offered
+    assert come(invitations, "door", 1.25) == 0.25
+    assert invitations.choose(3, 2.0) == []
+    invitations.on_offer("door")
+    assert invitations.choose(3, 2.0) == ["door"]
+
+
+def test_a_camera_is_not_invited_again_before_its_frame_has_come():
+    invitations = connected("door")
+    invitations.choose(1, 1.0)
+    invitations.on_offer("door")
+    assert invitations.choose(1, 1.1) == []
+    come(invitations, "door")
+    assert invitations.choose(1, 1.2) == ["door"]
+
+
+def test_the_camera_that_has_waited_longest_comes_first():
+    invitations = connected("a", "b", "c")
+    assert invitations.choose(1, 1.0) == ["a"]
+    come(invitations, "a")
+    invitations.on_offer("a")
+    assert invitations.choose(2, 2.0) == ["b", "c"]
+    assert invitations.choose(2, 3.0) == ["a"]
+
+
+def test_a_camera_that_connects_again_keeps_its_turn():
+    invitations = connected("a", "b")
+    assert invitations.choose(1, 1.0) == ["a"]
+    for camera in "ba":
+        invitations.on_connected(camera, 0)
+        invitations.on_offer(camera)
+    assert invitations.choose(1, 2.0) == ["b"]
+
+
+def test_no_camera_has_more_frames_under_way_than_allowed():
+    invitations = connected("door", max_frames=2)
+    for _ in range(2):
+        assert invitations.choose(1, 1.0) == ["door"]
+        come(invitations, "door")
+        invitations.on_offer("door")
+    assert invitations.choose(1, 1.0) == []
+    invitations.on_frame_end("door")
+    assert invitations.choose(1, 1.0) == ["door"]
+
+
+def test_frames_of_an_earlier_connection_count():
+    invitations = connected(max_frames=2)
+    invitations.on_connected("door", 2)
+    invitations.on_offer("door")
+    assert invitations.choose(1, 1.0) == []
+    invitations.on_frame_end("door")
+    assert invitations.choose(1, 1.0) == ["door"]
+
+
+def test_a_frame_that_ends_while_it_is_prepared_is_not_under_way_for_ever():
+    invitations = connected("door", max_frames=1)
+    for number in range(3):
+        assert invitations.choose(1, number) == ["door"]
+        invitations.on_frame("door")
+        invitations.on_frame_end("door")
+        invitations.on_frame_accepted("door", number)
+        invitations.on_offer("door")
+
+
+def test_an_agent_of_the_release_before_is_invited_unasked():
+    invitations = Invitations(1)
+    invitations.on_connected("old", 0, offers=False)
+    for now in (1.0, 2.0):
+        assert invitations.choose(1, now) == ["old"]
+        assert invitations.choose(1, now) == []
+        come(invitations, "old")
+        invitations.on_frame_end("old")
+
+
+def test_an_invitation_without_a_frame_is_not_expected_for_long():
+    invitations = connected("a", "b")
+    invitations.choose(2, 10.0)
+    assert invitations.invited(10.0) == 2
+    come(invitations, "a")
+    assert invitations.invited(10.0 + MAX_INVITATION_S * 0.99) == 1
+    assert invitations.invited(10.0 + MAX_INVITATION_S) == 0
+
+
+def test_cameras_that_are_gone_or_unknown_are_not_invited():
+    invitations = connected("a", "b")
+    invitations.on_gone("a")
+    invitations.on_offer("nobody")
+    assert come(invitations, "nobody") is None
+    invitations.on_frame_end("nobody")
+    assert invitations.choose(5, 1.0) == ["b"]
+    invitations.on_gone("b")
+    invitations.on_gone("b")
+    assert not invitations.any_offered
+
+
+def test_a_frame_that_was_not_invited_has_no_time():
+    assert come(connected("door"), "door") is None
+
+
+@pytest.mark.parametrize("offers", [True, False])
+@given(cameras=st.integers(1, 12), turns=st.lists(st.integers(0, 5), max_size=60))
+def test_cameras_are_served_equally_within_one_frame_however_few_are_wanted(offers, cameras, turns):
+    """Under overload all of them always have a picture."""
+    names = [f"camera-{number}" for number in range(cameras)]
+    invitations = connected(*names, offers=offers)
+    served = Counter(dict.fromkeys(names, 0))
+    for now, count in enumerate(turns, 1):
+        chosen = invitations.choose(count, now)
+        assert len(chosen) == min(count, cameras)
+        for name in chosen:
+            served[name] += 1
+            come(invitations, name, now)
+            invitations.on_frame_end(name)
+            invitations.on_offer(name)
+        assert max(served.values()) - min(served.values()) <= 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(["invite", "come", "end", "offer"]), st.sampled_from("abc"))))
+def test_in_any_order_of_events_the_limit_holds_and_no_camera_is_lost(events):
+    invitations = connected("a", "b", "c", max_frames=2)
+    invited, under_way = set(), Counter()
+    for now, (event, camera) in enumerate(events):
+        if event == "invite":
+            invited |= set(invitations.choose(1, now))
+        elif event == "come" and camera in invited:
+            invited.discard(camera)
+            under_way[camera] += 1
+            come(invitations, camera, now)
+        elif event == "end" and under_way[camera]:
+            under_way[camera] -= 1
+            invitations.on_frame_end(camera)
+        elif event == "offer":
+            invitations.on_offer(camera)
+        assert max(under_way.values(), default=0) <= 2
+    for camera in "abc":
+        if camera in invited:
+            come(invitations, camera)
+            under_way[camera] += 1
+        for _ in range(under_way[camera]):
+            invitations.on_frame_end(camera)
+        invitations.on_offer(camera)
+    assert sorted(invitations.choose(3, 1e6)) == ["a", "b", "c"]
