@@ -154,7 +154,7 @@ class Worker:
         *,
         task: Task,
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a task's tile in one of the worker's threads; return its maps, the strips that it gives, and milliseconds.
+        """Run a task's tile in one of the worker's threads; return its maps, the strips it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
