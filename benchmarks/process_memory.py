@@ -48,7 +48,7 @@ _SCALED_FRAMES = 60
 
 @dataclass(frozen=True, slots=True)
 class MemorySetting:
-    """What is measured: `grid` empty for the default of the method, `fps` of each camera."""
+    """Settings of a measurement: `grid` empty for the default of the method, `fps` of each camera."""
 
     cameras: int = 2
     size: str = "768x576"

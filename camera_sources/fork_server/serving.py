@@ -24,7 +24,7 @@ import cv2
 
 import camera_sources.command  # noqa: F401  (what all agents need is imported once, here)
 from camera_sources.camera_settings import TOKEN_VARIABLE
-from camera_sources.fork_server.messages import (
+from camera_sources.fork_server.fork_messages import (
     AgentEnded,
     AgentNotStarted,
     AgentStarted,
@@ -86,7 +86,7 @@ class ForkServer:
         if isinstance(message, StartAgent):
             return self._fork(message)
         if isinstance(message, SignalAgent) and message.agent in self._processes:
-            os.kill(self._processes[message.agent], message.signal)  # not reaped yet: the ID is still its own
+            os.kill(self._processes[message.agent], message.number)  # not reaped yet: the ID is still its own
         return None
 
     def _fork(self, request: StartAgent) -> StartAgent | None:
@@ -97,12 +97,12 @@ class ForkServer:
                 self._leave()
                 return request
         except OSError as error:
-            self._send(AgentNotStarted(request.agent, error.errno or errno.EAGAIN))
+            self._send(AgentNotStarted(agent=request.agent, errno=error.errno or errno.EAGAIN))
             return None
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         self._processes[request.agent] = process
-        self._send(AgentStarted(request.agent, process))
+        self._send(AgentStarted(agent=request.agent, process=process))
         return None
 
     def _leave(self) -> None:
@@ -121,7 +121,7 @@ class ForkServer:
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
                 del self._processes[agent]
-                self._send(AgentEnded(agent, os.waitstatus_to_exitcode(status)))
+                self._send(AgentEnded(agent=agent, code=os.waitstatus_to_exitcode(status)))
 
     def _send(self, message: ForkMessage) -> None:
         with contextlib.suppress(ConnectionError):  # the edge is gone: the next look at the channel finds out

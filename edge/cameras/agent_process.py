@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from camera_sources.fork_server.messages import (
+from camera_sources.fork_server.fork_messages import (
     AgentEnded,
     AgentNotStarted,
     AgentStarted,
@@ -26,12 +26,14 @@ from shared.process.children import parent_death_prefix
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import AssignedCamera
-    from camera_sources.fork_server.messages import ForkMessage
+    from camera_sources.fork_server.fork_messages import ForkMessage
     from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 
 SERVER_MODULE = "camera_sources.fork_server.serving"
+
+SERVER_ENDED = "the process that starts agents has ended"
 
 SERVER_STOP_TIMEOUT_S = 2.0
 """The fork server ends at once when its connection is closed, unless the device is very busy."""
@@ -55,10 +57,10 @@ class AgentProcess:
         return self.returncode
 
     def terminate(self) -> None:
-        self._server.send(SignalAgent(self._agent, signal.SIGTERM))
+        self._server.send(SignalAgent(agent=self._agent, number=signal.SIGTERM))
 
     def kill(self) -> None:
-        self._server.send(SignalAgent(self._agent, signal.SIGKILL))
+        self._server.send(SignalAgent(agent=self._agent, number=signal.SIGKILL))
 
     def end(self, code: int) -> None:
         """Store the exit code."""
@@ -90,7 +92,9 @@ class AgentStarter:
         async with self._turn:
             if self._server is None or self._server.ended:
                 self._server = await _ForkServer.execute()
-        request = StartAgent(next(self._numbers), tuple(arguments), token, f"{camera.encode()}\n")
+        request = StartAgent(
+            agent=next(self._numbers), arguments=tuple(arguments), token=token, settings=f"{camera.encode()}\n"
+        )
         return await self._server.start_agent(request)
 
     async def close(self) -> None:
@@ -138,10 +142,10 @@ class _ForkServer:
     async def start_agent(self, request: StartAgent) -> AgentProcess:
         """Return the agent when it runs; kill it if this is cancelled before. Raises OSError."""
         agent = self._agents[request.agent] = AgentProcess(request.agent, self)
+        if self.ended:
+            agent.started.set_exception(ConnectionResetError(SERVER_ENDED))
         self.send(request)
         try:
-            if self.ended:
-                raise ConnectionResetError("the process that starts agents has ended")
             await agent.started
         except BaseException:
             agent.kill()  # after the request, so that the server knows it by then
@@ -179,7 +183,7 @@ class _ForkServer:
         await self._process.wait()
         for agent in self._agents.values():
             if not agent.started.done():
-                agent.started.set_exception(ConnectionResetError("the process that starts agents has ended"))
+                agent.started.set_exception(ConnectionResetError(SERVER_ENDED))
             agent.end(-signal.SIGKILL)
         self._agents.clear()
 
