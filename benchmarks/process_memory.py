@@ -124,7 +124,7 @@ async def _wait_until_computed(
 
 def _processes_of(parent: ChildProcess) -> dict[str, int]:
     """Return the IDs of a process of the cluster and of its descendants, by name."""
-    below = {f"{short_name(process)} {process}": process for process in descendants(parent.process.pid)}
+    below = {short_name(process): process for process in descendants(parent.process.pid)}
     return {parent.name: parent.process.pid, **below}
 
 

@@ -27,6 +27,7 @@ from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
+from shared.process.malloc import share_malloc_arena
 from shared.systemd import notification
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
+    share_malloc_arena()
     warn_of_open_port(host)
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,

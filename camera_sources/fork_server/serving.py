@@ -8,7 +8,6 @@ It ends when the edge has closed its socket or is gone; the agents end with it, 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import gc
 import importlib
@@ -37,6 +36,7 @@ from camera_sources.fork_server.fork_messages import (
 )
 from camera_sources.urls.schemes import BUILT_IN_SOURCES
 from shared.cli import main as run_command
+from shared.process.malloc import share_malloc_arena
 from shared.process.title import set_title
 
 if TYPE_CHECKING:
@@ -46,9 +46,6 @@ RECEIVE_BYTES = 65536
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The edge alone ends this process: a signal to all processes lets the agents take leave of it first."""
-
-_M_ARENA_MAX = -8
-"""From malloc.h: the number of arenas; each thread that has its own keeps freed memory of its own."""
 
 
 class ForkServer:
@@ -137,8 +134,7 @@ def prepare() -> None:
     cv2.setNumThreads(1)
     for reference in BUILT_IN_SOURCES.values():
         importlib.import_module(reference.partition(":")[0])
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    share_malloc_arena()
     gc.collect()
     gc.freeze()  # the collector would write to objects, and so copy their pages in each agent
 
