@@ -29,6 +29,7 @@ from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service, run_together
+from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
 from shared.systemd import notification
 
@@ -70,6 +71,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
+    share_malloc_arena()
     if parent is None:
         warn_of_open_port(host)
     else:

@@ -19,7 +19,7 @@ from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
-from gateway.models.catalogue import open_model
+from gateway.models.model_process import open_model_apart
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
@@ -50,7 +50,7 @@ class Gateway:
     def __init__(self, options: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._options = options
-        model = open_model(options.model, options.weights)
+        model = open_model_apart(options.model, options.weights)
         self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())

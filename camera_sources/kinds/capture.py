@@ -22,6 +22,11 @@ USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")
 """Options that the user has set; they replace ours."""
 
 
+MAX_DECODING_THREADS = 2
+"""FFmpeg would use all cores: each further thread delays a live picture by one more, and holds more pictures in memory.
+Two decode 1080p on a Raspberry Pi."""
+
+
 class _FfmpegOptions:
     """Sets FFmpeg's options, which are global: openings with the same options run at once, others wait for them."""
 
@@ -62,7 +67,8 @@ def open_with_ffmpeg(
     """
     ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
     with nullcontext() if USER_FFMPEG_OPTIONS else _ffmpeg_options.holding(ours):
-        return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
+        threads = min(MAX_DECODING_THREADS, os.cpu_count() or 1)
+        return cv2.VideoCapture(location, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads, *limits])
 
 
 def check_video_size(capture: cv2.VideoCapture) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_FRAMES = 1024
 """Finished frames that are remembered to recognise late results; a lease ends within far fewer frames."""
 
+MAX_KEPT_MAPS = 4
+"""Maps without a frame that are kept for the next ones: enough for steady cameras, and little memory after a rush."""
+
 
 class Receipt(Enum):
     """The effect of a result on its frame."""
@@ -69,7 +72,7 @@ class Assembly:
 
 
 class Collector:
-    """Assembles up to `capacity` frames at the same time, each in maps that are allocated once and reused.
+    """Assembles up to `capacity` frames at the same time; some maps of finished frames are kept and reused.
 
     It also keeps the strips of tiles for neighbouring tiles that are computed from them. In a plan of `whole` frames
     there are no maps: a result is the objects in a frame.
@@ -89,7 +92,7 @@ class Collector:
         self._strips: StripCache[tuple[int, int]] = StripCache()
 
     def open_frame(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
-        """Return the frame's assembly, a new one if needed; None when the frame is finished or no maps are free."""
+        """Return the frame's assembly, a new one if needed; None when the frame is finished or too many are open."""
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
@@ -186,7 +189,7 @@ class Collector:
         """Finish a frame that is published or given up: its maps are reused by another."""
         self._strips.drop_frame(frame)
         assembly = self._open.pop(frame, None)
-        if assembly is not None:
+        if assembly is not None and len(self._free) < MAX_KEPT_MAPS:
             self._free.append(assembly.merged)
         self._finished[frame] = None
         while len(self._finished) > MAX_REMEMBERED_FRAMES:

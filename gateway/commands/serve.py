@@ -30,6 +30,7 @@ from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
+from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
 
 
@@ -96,6 +97,7 @@ from shared.process.usable_cores import computing_cores
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
     """Run the gateway: it has the model, matches idle edges with busy ones, merges tiles, and publishes objects."""
     configure_logging(verbose)
+    share_malloc_arena()
     configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}

@@ -12,11 +12,9 @@ from gateway.models.catalogue import Model, choose_cut, why_whole_only
 from gateway.planning.methods import Method, stages_of
 from shared.detection.decoding.recognition import output_shapes
 from shared.detection.detector import Detector
-from shared.engine.building import build_program
 from shared.engine.lanes import TileLanes
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine
-from shared.engine.whole_program import build_whole_program
 from shared.errors import CutError, ModelError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
@@ -24,10 +22,7 @@ from shared.ftp.cuts import deepest_cut, tileable_layers
 from shared.ftp.merge import MergedMaps
 from shared.ftp.operators import check_tileable
 from shared.ftp.tiles import whole_stage
-from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.normalising import PixelTable
-from shared.model.picture_input import picture_form
-from shared.model.precision import in_single_precision
 from shared.plan.plan import DetectorPlan
 from shared.process.signals import run_coroutine
 
@@ -124,16 +119,7 @@ class PartitionedModel:
 
     def build_programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
-        model, network = self.model.proto, self.model.network
-        if self.stage.whole:
-            return (build_whole_program(self.model.original, model, network, self.spec.preprocessing),)
-        starts = [(), *(stage.cut for stage in self.stages)]
-        return tuple(
-            build_program(
-                head_model(model, network, stage.cut, after), stage, None if after else self.spec.preprocessing
-            )
-            for after, stage in zip(starts, self.stages, strict=False)
-        )
+        return self.model.graphs.programs(self.stages, self.spec.preprocessing)
 
     @property
     def kinds(self) -> tuple[TileKinds, ...]:
@@ -145,8 +131,7 @@ class PartitionedModel:
         """Return a session of the layers behind the cut; None when there are none."""
         if set(self.cut) == set(self.model.network.outputs):
             return None
-        tail = tail_model(self.model.proto, self.model.network, self.cut)
-        return NetworkSession(tail.SerializeToString(), threads)
+        return NetworkSession(self.model.graphs.tail(self.cut), threads)
 
     def detector(self, threads: int) -> Detector:
         """Return the detector for the maps at the cut. Raises ModelError when no decoder reads the outputs."""
@@ -229,15 +214,10 @@ class WholeHead:
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
-        model = partitioned.model
         self._cut = partitioned.cut
         self._table = PixelTable(partitioned.spec.preprocessing)
-        made = {name for node in model.original.graph.node for name in node.output}
-        source = in_single_precision(model.original) if made.issuperset(self._cut) else model.proto
-        form = picture_form(source, model.network.input_size)
-        assert form is not None, "opening the model has checked it"
-        self._form = form
-        self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
+        head, self._form = partitioned.model.graphs.whole_head(self._cut)
+        self._session = NetworkSession(head, threads)
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
