@@ -27,7 +27,7 @@ class ScaleScope:
     @property
     def loop(self) -> BareOrder:
         """Return the order for a bare loop with all devices at once."""
-        return BareOrder(5.0) if self.quick else BareOrder(15.0, frames=30)
+        return BareOrder(4.0) if self.quick else BareOrder(15.0, frames=30)
 
     @property
     def alone(self) -> BareOrder:
@@ -37,17 +37,22 @@ class ScaleScope:
     @property
     def session(self) -> BareOrder:
         """Return the order for `session.run` alone."""
-        return BareOrder(3.0, session_only=True) if self.quick else BareOrder(10.0, frames=30, session_only=True)
+        return BareOrder(2.0, session_only=True) if self.quick else BareOrder(10.0, frames=30, session_only=True)
 
     @property
     def warm_s(self) -> float:
         """Return the seconds that a cluster gets to settle under a new load."""
-        return 3.0 if self.quick else 8.0
+        return 2.0 if self.quick else 8.0
 
     @property
     def window_s(self) -> float:
         """Return the seconds for which a cluster with frequent frames is observed."""
         return 8.0 if self.quick else 30.0
+
+    @property
+    def latency_s(self) -> float:
+        """Return the seconds for which a single, unhurried camera is observed."""
+        return 5.0 if self.quick else 20.0
 
     @property
     def gateway_options(self) -> tuple[str, ...]:

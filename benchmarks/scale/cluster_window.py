@@ -43,7 +43,10 @@ class PublishedFrame:
 
 @dataclass(frozen=True, slots=True)
 class ClusterWindow:
-    """The frames of a span of time; `earlier`: each camera's last frame before it; CPU seconds by node or process."""
+    """The frames of a span of time; `earlier`: each camera's last frame before it.
+
+    CPU seconds by node or process; `machine_cpu_s`: of all programs of this machine.
+    """
 
     begun: float
     ended: float
@@ -52,6 +55,7 @@ class ClusterWindow:
     cpu_seconds: dict[str, float]
     cameras: tuple[str, ...]
     dropped: dict[str, int]
+    machine_cpu_s: float
 
     @classmethod
     def cut(
@@ -61,6 +65,7 @@ class ClusterWindow:
         cpu_seconds: dict[str, float],
         cameras: Iterable[str],
         dropped: dict[str, int],
+        machine_cpu_s: float,
     ) -> Self:
         """Sort messages of detections into the frames of the span, and those before."""
         known = tuple(cameras)
@@ -68,7 +73,7 @@ class ClusterWindow:
         every = [frame for frame in every if frame.camera in known]
         last_before = {frame.camera: frame for frame in every if frame.published_at < span[0]}
         within = tuple(frame for frame in every if span[0] <= frame.published_at <= span[1])
-        return cls(*span, within, tuple(last_before.values()), cpu_seconds, known, dropped)
+        return cls(*span, within, tuple(last_before.values()), cpu_seconds, known, dropped, machine_cpu_s)
 
     @property
     def seconds(self) -> float:
@@ -113,6 +118,11 @@ class ClusterWindow:
         """Return the difference between the cameras with the most and the fewest frames, as a part of the mean."""
         counts = self.counts.values()
         return (max(counts) - min(counts)) * len(counts) / sum(counts) if sum(counts) else 0.0
+
+    @property
+    def others_cores(self) -> float:
+        """Return the cores that programs which do not belong to the cluster used meanwhile."""
+        return max(0.0, self.machine_cpu_s - sum(self.cpu_seconds.values())) / self.seconds
 
     def share_computed_by(self, node: str) -> float:
         """Return the part of all tiles that a node computed."""

@@ -6,7 +6,7 @@ It has the shape of a MobileNet with YOLOX's outputs at three strides, and few o
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper, save_model
@@ -14,7 +14,7 @@ from onnx import TensorProto, checker, helper, numpy_helper, save_model
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onnx import NodeProto
+    from onnx import ModelProto, NodeProto
 
 DEPTHWISE_SIZE = 416
 _CLASSES = 80
@@ -43,7 +43,7 @@ class _Builder:
         self._nodes: list[NodeProto] = []
         self._weights: list[TensorProto] = []
 
-    def build(self) -> object:
+    def build(self) -> ModelProto:
         tensor = self._convolution("image", 3, 32, 3, stride=2, name="stem", scale=_PIXEL_SCALE)
         channels, heads = 32, []
         for number, (filters, stride) in enumerate(_BLOCKS):
@@ -101,6 +101,6 @@ class _Builder:
             strides=[stride, stride], pads=[size // 2] * 4, group=group,
         )  # fmt: skip
 
-    def _add(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def _add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:  # noqa: ANN401  (as onnx takes them)
         self._nodes.append(helper.make_node(kind, inputs, [output], output, **attributes))
         return output

@@ -108,12 +108,12 @@ class EmulatedBench:
         """Return the frames a second of `session.run` on these devices together."""
         return sum_of_rates(self.sessions, names)
 
-    def way_s(self) -> float:
-        """Return the seconds that a picture, without bars, takes from one device to another."""
+    def picture_bytes(self) -> int:
+        """Return the bytes of a picture that is scaled to the network's input, without bars."""
         model = BareModel.read(self.description)
         picture = next(open_source(str(FOOTAGE)).pictures())
         height, width = Letterbox.for_picture(picture.shape, model.input_size, model.spec.preprocessing).size
-        return 3 * height * width / LINK.rate_bytes
+        return 3 * height * width
 
 
 @asynccontextmanager

@@ -73,6 +73,7 @@ async def one_machine(bench: MachineBench) -> list[ScaleResult]:
     after = await bench.bare.measure(scope.loop)
     devices = {name: mean_figures([before[name], after[name]]) for name in LOOPS}
     remark = f"{_used(bench.window)}; bare after, against before: {drift(before, after) * 100:+.0f} %"
+    remark += f"; others used {bench.window.others_cores:.1f} cores"
     return [
         throughput_result(
             "one-machine", bench.window.frames_per_s, sum_of_rates(devices, LOOPS), sum_of_rates(sessions, LOOPS), 0.9,

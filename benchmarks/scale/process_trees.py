@@ -27,6 +27,17 @@ def tree_cpu_seconds(pid: int) -> float:
     return sum(cpu_seconds_in(_fields(PROC / str(each) / "stat")) for each in process_tree(pid))
 
 
+def machine_cpu_seconds() -> float:
+    """Return the CPU time that all programs of this machine have used so far."""
+    return busy_seconds_in((PROC / "stat").read_text(encoding="ascii", errors="replace"))
+
+
+def busy_seconds_in(stat: str) -> float:
+    """Read the text of /proc/stat: user, nice, system, interrupts of both kinds."""
+    ticks = [int(field) for field in stat.split("\n", 1)[0].split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:7])) / _TICKS_PER_S
+
+
 def proportional_bytes(pid: int) -> int:
     """Return the memory of a process, of which a shared page counts in part; 0 when it has ended."""
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.running import CLUSTER_START_TIMEOUT_S, GATEWAY_NODE
 from benchmarks.scale.cluster_window import ClusterWindow
-from benchmarks.scale.process_trees import tree_cpu_seconds
+from benchmarks.scale.process_trees import machine_cpu_seconds, tree_cpu_seconds
 from benchmarks.witnessing import WitnessedState, witness_messages
 from camera_sources.source import FOOTAGE
 from shared.network.addresses import Address
@@ -132,13 +132,13 @@ class ScaleCluster:
 
     async def _observe(self, cameras: tuple[str, ...], seconds: float) -> ClusterWindow:
         used, dropped = self.cpu_seconds(), self._dropped(cameras)
-        begun = time.time()
+        begun, busy = time.time(), machine_cpu_seconds()
         await self.pause(seconds)
-        ended, later = time.time(), self.cpu_seconds()
+        ended, later, busy = time.time(), self.cpu_seconds(), machine_cpu_seconds() - busy
         await self.pause(LAST_MESSAGES_S)
         spent = {node: seconds - used.get(node, 0.0) for node, seconds in later.items()}
         lost = dict(self._dropped(cameras) - dropped)
-        return ClusterWindow.cut(self.state.detections, (begun, ended), spent, cameras, lost)
+        return ClusterWindow.cut(self.state.detections, (begun, ended), spent, cameras, lost, busy)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU time used by each node so far; where nodes are not emulated, by each process and its children.

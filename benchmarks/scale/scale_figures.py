@@ -28,6 +28,10 @@ _THROUGHPUT = (
     "one-edge-depthwise",
     "one-machine",
 )
+_LABELS = {
+    "built-in": "built-in", "built-in-gateway": "built-in,\nwith gateway", "yolov2": "YOLOv2",
+    "yolov2-gateway": "YOLOv2,\nwith gateway", "one-edge-depthwise": "one edge,\ndepthwise",
+}  # fmt: skip
 _LATENCY = ("one-camera", "slow-edge", "thin-link", "overload", "age")
 
 
@@ -71,7 +75,7 @@ def _beside(rows: Mapping[str, Mapping[str, float]], label: str, number: str, *,
         bars = axes.bar(positions, heights, width, color=_COLOURS[kind], label=name)
         axes.bar_label(bars, [number.format(figures[kind]) for figures in rows.values()], fontsize=6, padding=1)
     axes.axhline(1, color="#4c72b0", linewidth=0.8)
-    axes.set_xticks(range(len(rows)), [row.replace("-", "\n", 1) for row in rows])
+    axes.set_xticks(range(len(rows)), [_LABELS.get(row, row.replace("-", "\n")) for row in rows])
     axes.set_ylabel(label)
     if logarithmic:
         axes.set_yscale("log")

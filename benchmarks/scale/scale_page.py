@@ -15,22 +15,24 @@ if TYPE_CHECKING:
     from benchmarks.scale.scale_campaign import ScaleCampaign
     from benchmarks.scale.scale_rows import ScaleResult
 
+_EXPLANATION = (
+    "*Bare* is one Python loop that does the whole job: capture, letterbox, input, `session.run`, decoding, "
+    "suppression. It ran on the same devices, with the same limits, before and after the cluster. `session.run` is the "
+    "network alone. Edges had 0.2 of a core, the gateway 0.4, links 100 Mbit/s, unless stated otherwise; cameras ran "
+    "on their edge's device. *Others* are programs of this machine that do not belong to the bench: the more they use, "
+    "the less the figures say."
+)
 _HEAD = ("what", "goal", "measured", "bare", "session.run", "ratio", "reached")
 
 
 def scale_page(campaign: ScaleCampaign, drawn: Sequence[DrawnFigure]) -> str:
     """Return the whole page."""
-    machine, scope = campaign.machine, campaign.scope
+    scope = campaign.scope
     parts = [
         "# What a cluster gains over its devices",
-        "Written by `deepthings bench scale"
-        + (" --quick" if scope.quick else "")
-        + "`. *Bare* is one Python loop that "
-        "does the whole job: capture, letterbox, input, `session.run`, decoding, suppression; it ran on the same "
-        "devices, with the same limits, before and after the cluster. `session.run` is the network alone. Edges had "
-        "0.2 of a core, the gateway 0.4, links 100 Mbit/s, unless stated otherwise; cameras ran on their edge's device. "
-        f"All of it ran on {machine['processor']} ({machine['cores']} cores), "
-        f"with the gateway's method {scope.method or 'by its own choice'}.",
+        f"Written by `deepthings bench scale{' --quick' if scope.quick else ''}`. {_EXPLANATION} All of it ran on "
+        f"{campaign.machine['processor']} ({campaign.machine['cores']} cores), with the gateway's method "
+        f"{scope.method or 'by its own choice'}.",
         "\n".join(
             ["| " + " | ".join((*_HEAD, "remark")) + " |", "|---" * (len(_HEAD) + 1) + "|"]
             + ["| " + " | ".join((*_cells(result), result.remark)) + " |" for result in campaign.ordered]
