@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ from benchmarks.scale.scale_rows import ScaleResult, latency_result, throughput_
 from gateway.models.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from benchmarks.scale.bench_group import ScaleScope
 
@@ -59,27 +60,39 @@ async def watch_all(bench: EmulatedBench) -> list[ScaleResult]:
 
 async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:
     """Measure latency while one edge is ten times slower: not the camera's, then the camera's own."""
-    slow = EDGE_CORES / SLOWER
-    return await _spoilt(bench, "slow-edge", lambda: bench.nodes.set_cpu(LAST_EDGE, slow), LINK)
+
+    @contextmanager
+    def slow() -> Iterator[None]:
+        bench.nodes.set_cpu(LAST_EDGE, EDGE_CORES / SLOWER)
+        yield
+        bench.nodes.set_cpu_limits()
+
+    return await _in_trouble(bench, "slow-edge", slow, LINK)
 
 
 async def with_thin_link(bench: EmulatedBench) -> list[ScaleResult]:
     """Measure latency while one edge has a slow link: not the camera's, then the camera's own."""
-    return await _spoilt(bench, "thin-link", lambda: bench.nodes.set_rate(LAST_EDGE, THIN), THIN)
+
+    @contextmanager
+    def thin() -> Iterator[None]:
+        bench.nodes.set_rate(LAST_EDGE, THIN)
+        try:
+            yield
+        finally:  # the limits of all are set for each measurement, but links are not
+            bench.nodes.set_rate(LAST_EDGE, LINK)
+
+    return await _in_trouble(bench, "thin-link", thin, THIN)
 
 
-async def _spoilt(bench: EmulatedBench, row: str, spoil: Callable[[], None], owners_link: Link) -> list[ScaleResult]:
+async def _in_trouble(
+    bench: EmulatedBench, row: str, trouble: Callable[[], AbstractContextManager[None]], owners_link: Link
+) -> list[ScaleResult]:
     """Return the worse of two measurements; `owners_link`: of the camera's own edge in the second."""
     cluster, found = await bench.cluster(), []
     for owner, link in (("edge-1", LINK), (LAST_EDGE, owners_link)):
         best, session = await best_alone(bench, link)
-        try:
-            window = await cluster.watch(
-                CameraFeed({"camera": owner}, UNHURRIED_FPS), bench.scope.warm_s, bench.scope.latency_s, spoil
-            )
-        finally:
-            bench.nodes.set_rate(LAST_EDGE, LINK)
-            bench.nodes.set_cpu_limits()
+        feed = CameraFeed({"camera": owner}, UNHURRIED_FPS)
+        window = await cluster.watch(feed, bench.scope.warm_s, bench.scope.latency_s, trouble())
         found.append(latency_result(row, window.latency_s, best, session, 1.05, ""))
     remark = f"another edge: {found[0].measured}; the camera's own: {found[1].measured}; the worse is here"
     # Without a frame there is no ratio, which is the worst.
@@ -135,10 +148,10 @@ async def compared(bench: EmulatedBench, row: str, goal: float, *, edges_only: b
     devices = await bench.compare()
     window = bench.windows.get("edges", bench.windows["all"]) if edges_only else bench.windows["all"]
     names = bench.edges if edges_only else bench.devices
-    computing, others = window.share_computed_by(GATEWAY_NODE) * 100, window.others_cores
+    computing = window.share_computed_by(GATEWAY_NODE) * 100
     return throughput_result(
         row, window.frames_per_s, sum_of_rates(devices, names), bench.session_rate(names), goal,
-        f"the gateway computed {computing:.0f} % of the tiles; {bench.remark}; others used {others:.1f} cores",
+        f"the gateway computed {computing:.0f} % of the tiles; {bench.remark}", window.others_cores,
     )  # fmt: skip
 
 

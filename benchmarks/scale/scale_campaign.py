@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.campaign import RESULTS_FILE, describe_machine
-from benchmarks.scale.scale_rows import SCALE_ROWS, ScaleResult
+from benchmarks.scale.scale_rows import OTHERS_CORES, SCALE_ROWS, ScaleResult
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.unfinished import remove_abandoned
 from shared.files.whole_file import write_whole
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.scale.bench_group import BenchGroup, ScaleScope
+
+
+DISTURBING_CORES = 0.2
+"""The emulated devices may use 1.6 cores together: of two cores, others may use some of the rest without harm."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,14 @@ class ScaleCampaign:
     def ordered(self) -> list[ScaleResult]:
         """Return the results in the order of the table."""
         return [self.results[row] for row in SCALE_ROWS if row in self.results]
+
+    @property
+    def disturbance(self) -> str:
+        """Return a sentence about other programs that were busy during the measurements; empty if none was."""
+        most = max((result.figures.get(OTHERS_CORES, 0.0) for result in self.results.values()), default=0.0)
+        if most < DISTURBING_CORES:
+            return ""
+        return f"Other programs of this machine used up to {most:.1f} cores meanwhile: the figures are uncertain."
 
     async def run(self, groups: Sequence[BenchGroup], rows: Sequence[str], report: Callable[[int, str], None]) -> None:
         """Measure the rows that have no result yet; `report` gets the number of finished rows, and what is done now.

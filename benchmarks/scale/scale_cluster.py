@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from benchmarks.cluster.nodes import BenchNodes
@@ -69,21 +70,21 @@ class ScaleCluster:
     _number: int = 0
 
     async def watch(
-        self, feed: CameraFeed, warm_s: float, seconds: float, on_limited: Callable[[], None] = lambda: None
+        self, feed: CameraFeed, warm_s: float, seconds: float, trouble: AbstractContextManager[object] | None = None
     ) -> ClusterWindow:
         """Start cameras, let the cluster settle for `warm_s`, observe it for `seconds`, and stop them.
 
-        `on_limited` may change a node's core or link when the limits are set. Raises DeepThingsError when a process
-        ends, or a camera has no frame published.
+        `trouble` is entered when the limits are set, and left before the cameras stop: it may change a node's core or
+        link. Raises DeepThingsError when a process ends, or a camera has no frame published.
         """
         self._number += 1
         owners = {f"{name}-{self._number}": owner for name, owner in feed.owners.items()}  # counts begin anew
         try:
             await self._start_cameras(owners, feed)
             self.nodes.set_cpu_limits()
-            on_limited()
-            await self.pause(warm_s)
-            return await self._observe(tuple(owners), seconds)
+            with trouble or nullcontext():
+                await self.pause(warm_s)
+                return await self._observe(tuple(owners), seconds)
         finally:
             await asyncio.gather(*(self.processes.stop(child) for child in self._cameras.values()))
             self._cameras.clear()

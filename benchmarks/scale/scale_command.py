@@ -62,6 +62,8 @@ def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_
     (out / PAGE_FILE).write_text(scale_page(campaign, drawn))
     text = f"{len(campaign.results)} rows in {time.monotonic() - begun:.0f} s; the page is {out / PAGE_FILE}"
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if campaign.disturbance:
+        console.print(campaign.disturbance, highlight=False, markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps([result.to_json() for result in campaign.ordered]))
     else:

@@ -19,8 +19,7 @@ _EXPLANATION = (
     "*Bare* is one Python loop that does the whole job: capture, letterbox, input, `session.run`, decoding, "
     "suppression. It ran on the same devices, with the same limits, before and after the cluster. `session.run` is the "
     "network alone. Edges had 0.2 of a core, the gateway 0.4, links 100 Mbit/s, unless stated otherwise; cameras ran "
-    "on their edge's device. *Others* are programs of this machine that do not belong to the bench: the more they use, "
-    "the less the figures say."
+    "on their edge's device. *Others* are programs of this machine that do not belong to the bench."
 )
 _HEAD = ("what", "goal", "measured", "bare", "session.run", "ratio", "reached")
 
@@ -33,6 +32,7 @@ def scale_page(campaign: ScaleCampaign, drawn: Sequence[DrawnFigure]) -> str:
         f"Written by `deepthings bench scale{' --quick' if scope.quick else ''}`. {_EXPLANATION} All of it ran on "
         f"{campaign.machine['processor']} ({campaign.machine['cores']} cores), with the gateway's method "
         f"{scope.method or 'by its own choice'}.",
+        *([f"> **Not quiet.** {campaign.disturbance}"] if campaign.disturbance else []),
         "\n".join(
             ["| " + " | ".join((*_HEAD, "remark")) + " |", "|---" * (len(_HEAD) + 1) + "|"]
             + ["| " + " | ".join((*_cells(result), result.remark)) + " |" for result in campaign.ordered]

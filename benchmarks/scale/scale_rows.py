@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+OTHERS_CORES = "others_cores"
+"""The figure of cores that programs which do not belong to the bench used meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleRow:
     """A row: its title, and its goal in words."""
@@ -96,13 +100,18 @@ def time_text(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
 
 
-def throughput_result(row: str, measured: float, bare: float, session: float, goal: float, remark: str) -> ScaleResult:
-    """Return a row of frames a second; `goal`: the least ratio to the bare devices' sum."""
+def throughput_result(
+    row: str, measured: float, bare: float, session: float, goal: float, remark: str, others_cores: float = 0.0
+) -> ScaleResult:
+    """Return a row of frames a second; `goal`: the least ratio to the bare devices' sum.
+
+    `others_cores`: used by programs that do not belong to the bench.
+    """
     ratio = measured / bare
     return ScaleResult(
         row, rate_text(measured), rate_text(bare), rate_text(session), ratio, ratio >= goal,
-        f"{measured / session:.0%} of session.run; {remark}".replace("%", " %", 1),
-        {"measured": measured, "bare": bare, "session": session},
+        f"{measured / session * 100:.0f} % of session.run; {remark}; others used {others_cores:.1f} cores",
+        {"measured": measured, "bare": bare, "session": session, OTHERS_CORES: others_cores},
     )  # fmt: skip
 
 

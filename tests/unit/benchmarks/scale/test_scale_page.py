@@ -37,13 +37,20 @@ def test_the_page_has_a_line_for_each_row_and_what_is_missing(campaign):
     page = scale_page(campaign, [DrawnFigure("throughput.png", "Frames a second")])
     assert (
         "| built-in network, 6 cameras on 6 edges, of the edges alone | >= 90 % | 8.30 frames/s | 37.0 frames/s | "
-        "40.0 frames/s | 0.22 | no | 21 % of session.run; quiet |"
+        "40.0 frames/s | 0.22 | no | 21 % of session.run; quiet; others used 0.0 cores |"
     ) in page
     assert "`deepthings bench scale --quick`" in page
     assert "a processor (2 cores), with the gateway's method by its own choice" in page
     assert "![Frames a second](throughput.png)" in page
     assert "- age of the oldest frame of these, against one device's latency: late" in page
     assert page.index("6 cameras on 6 edges") < page.index("one camera, latency") < page.index("proportional memory")
+
+
+def test_a_machine_that_was_not_quiet_is_said_to_be(campaign):
+    assert "Not quiet" not in scale_page(campaign, [])
+    busy = throughput_result("yolov2", 1.0, 2.0, 2.0, 0.95, "", others_cores=1.5)
+    campaign.results["yolov2"] = busy
+    assert "> **Not quiet.** Other programs of this machine used up to 1.5 cores" in scale_page(campaign, [])
 
 
 def test_the_table_has_the_rows_that_were_not_measured(campaign):

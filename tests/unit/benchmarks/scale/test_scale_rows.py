@@ -27,10 +27,10 @@ def test_unknown_rows_are_refused_with_those_that_there_are(text):
 
 @pytest.mark.parametrize(("measured", "reached"), [(9.0, True), (8.99, False)])
 def test_throughput_is_compared_with_the_whole_job_not_with_session_run(measured, reached):
-    result = throughput_result("built-in", measured, 10.0, 12.0, 0.9, "quiet")
+    result = throughput_result("built-in", measured, 10.0, 12.0, 0.9, "quiet", 0.3)
     assert result.ratio == measured / 10
     assert result.reached is reached
-    assert result.remark == "75 % of session.run; quiet"
+    assert result.remark == "75 % of session.run; quiet; others used 0.3 cores"
 
 
 @pytest.mark.parametrize(
