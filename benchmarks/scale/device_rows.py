@@ -48,14 +48,17 @@ def camera_on_each(edges: Sequence[str], fps: float | None = None) -> CameraFeed
 
 async def watch_all(bench: EmulatedBench) -> list[ScaleResult]:
     """Observe a camera on every edge, each as fast as its frames are taken."""
-    cluster = await bench.cluster()
-    scope = bench.scope
-    bench.windows["all"] = await cluster.watch(camera_on_each(bench.edges), scope.warm_s, scope.window_s)
+    await observe(bench, camera_on_each(bench.edges), bench.scope.warm_s, bench.scope.window_s)
+    return []
+
+
+async def observe(bench: EmulatedBench, feed: CameraFeed, warm_s: float, seconds: float) -> None:
+    """Observe the cluster, and if it can be told so, once more without the gateway's computing."""
+    bench.windows["all"] = await (await bench.cluster()).watch(feed, warm_s, seconds)
     if can_gateway_stand_aside():
         aside = await bench.restart(NO_COMPUTING_OPTION)
-        bench.windows["edges"] = await aside.watch(camera_on_each(bench.edges), scope.warm_s, scope.window_s)
+        bench.windows["edges"] = await aside.watch(feed, warm_s, seconds)
         await bench.restart()
-    return []
 
 
 async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:

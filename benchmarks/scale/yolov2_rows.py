@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.scale.bench_group import BenchGroup
-from benchmarks.scale.device_rows import EDGE_COUNT, camera_on_each, compared
+from benchmarks.scale.device_rows import EDGE_COUNT, camera_on_each, compared, observe
 from benchmarks.scale.emulated_bench import EmulatedBench, open_emulated
 from benchmarks.scale.scale_cluster import CameraFeed
 from benchmarks.scale.scale_rows import ScaleResult, latency_result, time_text
@@ -41,9 +41,10 @@ async def unloaded(bench: EmulatedBench) -> list[ScaleResult]:
 
 async def loaded(bench: EmulatedBench) -> list[ScaleResult]:
     """Observe a camera on every edge with somewhat more pictures than can be computed."""
-    cluster, seconds = await bench.cluster(), _window_s(bench.scope)
+    await bench.cluster()
     feed = camera_on_each(bench.edges, ENOUGH * bench.before["edge-1"].frames_per_s)
-    bench.windows["all"] = await cluster.watch(feed, seconds / 3, seconds)
+    seconds = _window_s(bench.scope)
+    await observe(bench, feed, seconds / 3, seconds)
     return []
 
 

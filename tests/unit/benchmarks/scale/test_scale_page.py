@@ -42,7 +42,7 @@ def test_the_page_has_a_line_for_each_row_and_what_is_missing(campaign):
     assert "`deepthings bench scale --quick`" in page
     assert "a processor (2 cores), with the gateway's method by its own choice" in page
     assert "![Frames a second](throughput.png)" in page
-    assert "- age of the oldest frame of these, against one device's latency: late" in page
+    assert "- YOLOv2-608, 6 cameras, age of the oldest frame against one device's latency: late" in page
     assert page.index("6 cameras on 6 edges") < page.index("one camera, latency") < page.index("proportional memory")
 
 
