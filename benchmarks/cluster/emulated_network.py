@@ -76,10 +76,9 @@ class EmulatedNetwork:
         return InterfaceCounters(link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
 
     def set_rate(self, node: str, link: Link) -> None:
-        """Change the link of one node, in both directions, while the others keep theirs. Raises EmulationError.
-
-        A shared medium has no link for each node: its rate cannot be changed.
-        """
+        """Change the link of one node, in both directions, while the others keep theirs. Raises EmulationError."""
+        if self._link.shared:
+            raise EmulationError("one node on a shared medium has no link of its own, so its rate cannot be changed")
         ports = {f"port{number}": address for number, address in enumerate(self._addresses.values(), 1)}
         port = next(port for port, address in ports.items() if address == self._addresses[node])
         others = {name: address for name, address in ports.items() if name != port}
