@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ DISTURBING_CORES = 0.2
 class ScaleCampaign:
     """Results by row, and the reasons of rows without one; an interrupted campaign continues where it stopped.
 
+    `seconds`: the duration of each group when it was measured last.
     `unavailable`: why devices cannot be emulated; empty if they can.
     """
 
@@ -34,6 +36,7 @@ class ScaleCampaign:
     machine: dict[str, Any] = field(default_factory=describe_machine)
     results: dict[str, ScaleResult] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     unavailable: str = ""
 
     @classmethod
@@ -63,6 +66,7 @@ class ScaleCampaign:
                 "write to another folder with --out"
             )
         campaign.results = {result.row: result for result in results}
+        campaign.seconds = document.get("seconds", {})
         return campaign
 
     @property
@@ -90,10 +94,13 @@ class ScaleCampaign:
                 self._fail(missing, f"it needs emulated devices: {self.unavailable}")
             elif missing:
                 report(len(self.results), group.name)
+                begun = time.monotonic()
                 try:
                     await self._run_group(group, missing, report)
                 except DeepThingsError as error:
                     self._fail(missing, str(error))
+                self.seconds[group.name] = round(time.monotonic() - begun, 1)
+                self.save()
 
     async def _run_group(self, group: BenchGroup, missing: set[str], report: Callable[[int, str], None]) -> None:
         async with group.open(self.scope) as bench:
@@ -116,7 +123,7 @@ class ScaleCampaign:
     def save(self) -> None:
         """Write all results to the folder."""
         rows = [result.to_json() for result in self.ordered]
-        document = {"machine": self.machine, "scope": self._described_scope(), "rows": rows}
+        document = {"machine": self.machine, "scope": self._described_scope(), "seconds": self.seconds, "rows": rows}
         path = self.scope.folder / RESULTS_FILE
         write_whole(path, json.dumps(document, indent=1).encode(), durable=False, mode=None)
 

@@ -108,3 +108,4 @@ async def test_the_file_has_the_machine_and_the_rows(tmp_path):
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["machine"]["cores"] > 0
     assert [row["measured"] for row in document["rows"]] == ["measured memory"]
+    assert [*document["seconds"]] == ["group"]
