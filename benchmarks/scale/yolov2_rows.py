@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from benchmarks.scale.bench_group import ScaleScope
+    from benchmarks.scale.cluster_window import ClusterWindow
 
 ENOUGH = 2.0
 """Pictures of a camera for each that its edge could compute: it always has a new one."""
@@ -60,14 +61,7 @@ async def overloaded(bench: EmulatedBench) -> list[ScaleResult]:
     cluster, seconds = await bench.cluster(), _window_s(bench.scope)
     feed = camera_on_each(bench.edges, TWELVEFOLD * bench.before["edge-1"].frames_per_s)
     window = await cluster.watch(feed, seconds / 3, seconds)
-    counts = ", ".join(str(count) for count in window.counts.values())
-    least, most = min(window.counts.values()), max(window.counts.values())
-    fairness = ScaleResult(
-        "fairness", f"{window.unfairness * 100:.0f} %", ratio=None,
-        reached=least > 0 and (window.unfairness <= FAIR or most - least <= 1),
-        remark=f"frames of each camera: {counts}; a difference of one frame is fair",
-        figures={"counts": list(window.counts.values())},
-    )  # fmt: skip
+    fairness = fairness_result(window)
     quiet = bench.windows["unloaded"].latency_s
     device = bench.before["edge-1"].latency_s
     lost = ", ".join(f"{count} {reason}" for reason, count in window.dropped.items()) or "none"
@@ -76,6 +70,18 @@ async def overloaded(bench: EmulatedBench) -> list[ScaleResult]:
         return [fairness, ScaleResult("overload", "no frame was published without load", reached=False)]
     slow = latency_result("overload", window.latency_s, quiet, bench.sessions["edge-1"].latency_s, 2.0, remark)
     return [fairness, replace(slow, bare=f"{time_text(quiet)} unloaded")]
+
+
+def fairness_result(window: ClusterWindow) -> ScaleResult:
+    """Return the row of fairness; a difference of one frame says nothing when cameras have few."""
+    counts = list(window.counts.values())
+    close = window.unfairness <= FAIR
+    undecided = not close and min(counts) > 0 and max(counts) - min(counts) <= 1
+    text = f"frames of each camera: {', '.join(map(str, counts))}"
+    return ScaleResult(
+        "fairness", f"{window.unfairness * 100:.0f} %", reached=None if undecided else close and min(counts) > 0,
+        remark=f"{text}; too few to say more" if undecided else text, figures={"counts": counts},
+    )  # fmt: skip
 
 
 async def yolov2_throughput(bench: EmulatedBench) -> list[ScaleResult]:
