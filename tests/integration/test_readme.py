@@ -126,6 +126,8 @@ def kind_of(line):
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
+    if (first, second, third) == ("deepthings", "bench", "scale"):
+        return "bench scale"
     known = {
         "scripts/build",
         "scripts/deepthings",
@@ -314,6 +316,19 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "detections of all settings: the same, bit for bit" in done.stdout
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
+
+
+@pytest.mark.slow  # tests/cluster/test_bench_scale.py runs the same command
+def test_the_comparisons_of_the_documents_write_their_page(tmp_path):
+    """As they stand there, but for one row only."""
+    lines = [line for line in ALL if kind_of(line) == "bench scale"]
+    assert len(lines) == 2
+    for number, line in enumerate(lines):
+        out = tmp_path / str(number)
+        words = [DEEPTHINGS, *shlex.split(line)[1:], "--rows", "cold-start", "--out", str(out)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert (out / "README.md").read_text().startswith("# What a cluster gains over its devices")
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from unittest import mock
 import click
 
 from benchmarks.findings import PaperFinding
+from benchmarks.scale.scale_rows import ScaleResult
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import ConnectionTrial
 from gateway.demo.statistics import ClusterStatistics
@@ -172,6 +173,7 @@ def json_output(folder: Path) -> dict[str, Any]:
     street = ("--config", str(EXAMPLES / "street.yaml"), "--output", str(folder / "shot.jpg"))
     return {
         "deepthings bench paper": [schema_of(PaperFinding)],
+        "deepthings bench scale": [schema_of(ScaleResult)],
         "deepthings camera shot": _printed("camera", "shot", "street", *street, folder=ROOT),
         "deepthings check-config": {
             "right": _printed("check-config", str(home), folder=folder),
