@@ -22,11 +22,6 @@ USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")
 """Options that the user has set; they replace ours."""
 
 
-MAX_DECODING_THREADS = 2
-"""FFmpeg would use all cores: each further thread delays a live picture by one more, and holds more pictures in memory.
-Two decode 1080p on a Raspberry Pi."""
-
-
 class _FfmpegOptions:
     """Sets FFmpeg's options, which are global: openings with the same options run at once, others wait for them."""
 
@@ -67,8 +62,7 @@ def open_with_ffmpeg(
     """
     ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
     with nullcontext() if USER_FFMPEG_OPTIONS else _ffmpeg_options.holding(ours):
-        threads = min(MAX_DECODING_THREADS, os.cpu_count() or 1)
-        return cv2.VideoCapture(location, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads, *limits])
+        return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
 
 
 def check_video_size(capture: cv2.VideoCapture) -> None:
