@@ -157,7 +157,8 @@ class Coordinator:
 
     def _by_speed(self) -> list[tuple[str, _Request]]:
         """Return the parked requests, those of faster nodes first; oldest first among equals."""
-        return sorted(self._parked.items(), key=lambda item: min(self.seconds_of(item[0], e) for e in item[1].epochs))
+        # The longest of them: plans of tiles have 0 for every node.
+        return sorted(self._parked.items(), key=lambda item: max(self.seconds_of(item[0], e) for e in item[1].epochs))
 
     def _may_serve(self, thief: str, request: _Request, key: QueueKey) -> bool:
         owner, epoch = key

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.cluster.own_node import OWN_NODE, OwnNode
+from shared.network.addresses import Address
+from shared.payloads.cluster import Identity, NodeState, State
+from shared.payloads.versions import PROTOCOL
+
+HERE, ELSEWHERE = Identity(network="here"), Identity(network="elsewhere")
+
+
+def own_node(**nodes):
+    """Of a gateway with these edges, by name with the machine that each is on."""
+    states = {
+        name: NodeState(node=name, state=State.ONLINE, protocol=PROTOCOL, identity=identity)
+        for name, identity in nodes.items()
+    }
+    members = SimpleNamespace(present=tuple(states), online=states.get, broker=Address("127.0.0.1", 7883))
+    return OwnNode(members, lambda: HERE, "127.0.0.1:0", ["--threads", "2"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "needed"),
+    [
+        ({}, False),
+        ({OWN_NODE: HERE}, False),
+        ({"pi": ELSEWHERE}, True),
+        ({"pi": ELSEWHERE, OWN_NODE: HERE}, True),
+        ({"pi": ELSEWHERE, "here": HERE}, False),
+    ],
+    ids=["no edges", "only itself", "an edge", "an edge and itself", "an edge on this machine"],
+)
+def test_the_gateways_cores_take_part_beside_edges_of_other_machines(nodes, needed):
+    assert own_node(**nodes)._needed() is needed
+
+
+def test_the_node_is_an_edge_without_cameras_that_ends_with_the_gateway():
+    command = own_node()._command
+    words = command[command.index("edge") :]
+    assert words[1:5] == ["--gateway", "127.0.0.1:7883", "--name", OWN_NODE]
+    assert "--no-cameras" in words
+    assert "--parent" in words
+    assert words[-2:] == ["--threads", "2"]
