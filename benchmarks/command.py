@@ -21,6 +21,7 @@ from benchmarks.figures import draw_all
 from benchmarks.findings import Results, paper_findings
 from benchmarks.memory_figures import memory_figures
 from benchmarks.page import PAGE_FILE, Calculated, write_page
+from benchmarks.scale.scale_command import scale
 from benchmarks.work import work_of
 from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
@@ -75,6 +76,9 @@ def parse_link(text: str) -> Link:
 @click.group()
 def command() -> None:
     """Measure clusters of real processes on an emulated network of weak devices."""
+
+
+command.add_command(scale)
 
 
 @command.command()

@@ -1,9 +1,10 @@
 """Compares tiles on one device with the whole network: memory, time and exactness.
 
 The workload is the paper's: YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times are
-from rounds in which all constructions take turns in one process, memory from a new process for each.
+from rounds in which all constructions take turns in one process, memory from a new process for each. Whole networks
+are compared with a bare session of onnxruntime on the file.
 
-    .venv/bin/python benchmarks/engine.py [--rounds N] [--model FILE ...]
+    .venv/bin/python benchmarks/engine.py [--rounds N] [--no-tiles] [--model FILE ...]
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
-from typing import TYPE_CHECKING
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -21,12 +22,13 @@ import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.depthwise import write_depthwise
 from benchmarks.workload import INPUT_SIZE, PAPER_CUT, write_yolov2
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
-from gateway.models.catalogue import Model, open_model
+from gateway.models.catalogue import DEFAULT_MODEL, Model, open_model
 from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
-from gateway.planning.partitioned import PartitionedModel, verify_tiles
+from gateway.planning.partitioned import PartitionedModel, TiledHead, verify_tiles
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine
 from shared.files.unfinished import temporary_folder
@@ -39,7 +41,7 @@ from shared.model.normalising import normalise
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from shared.engine.measuring import Construction
@@ -69,7 +71,7 @@ class GridBench:
     def prepare(cls, model: Model, grid: str, folder: Path) -> GridBench:
         partitioned = PartitionedModel.of(model, Grid.parse(grid), PAPER_CUT)
         program = folder / f"program_{grid}.onnx"
-        program.write_bytes(partitioned.programs[0])
+        program.write_bytes(partitioned.build_programs()[0])
         return cls(partitioned, program, folder)
 
     @property
@@ -107,9 +109,7 @@ def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Tabl
     """Measure the tiles' total time against the whole's, and compare it with the ratio of operations."""
     pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
+    session = bare_session(whole)
     name = session.get_inputs()[0].name
     runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {name: image})}
     for grid, bench in benches.items():
@@ -126,6 +126,41 @@ def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Tabl
         row = (f"{median(times[name]) * 1e3:.0f}", f"{ratio:.2f}", f"{work:.2f}", f"{ratio / work:.3f}")
         table.add_row(f"{name.split()[0]} engine, {name.split()[1]}", *row)
     return table
+
+
+def whole_rows(models: Sequence[Model], folder: Path, rounds: int) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each model: onnxruntime's own session of the file, and ours of the whole network.
+
+    The bare session gets its input ready-made and runs before and after the others in every round; ours begin with
+    pixels.
+    """
+    for model in models:
+        whole, name = PartitionedModel.whole(model), model.spec.name
+        file, program = folder / f"{name}.onnx", folder / f"{name}_program.onnx"
+        file.write_bytes(model.original.SerializeToString())
+        program.write_bytes(whole.build_programs()[0])
+        prepared = asyncio.run(open_engine(program, whole.kinds[0], folder))
+        ordinary = TiledHead(whole, threads=1)
+        pixels = np.random.default_rng(1).integers(0, 256, (*model.network.input_size, 3), np.uint8)
+        session, form = bare_session(file), whole.stage.tiles[0].form
+        feeds = {session.get_inputs()[0].name: normalise(pixels, model.spec.preprocessing)}
+        runs: dict[str, Callable[[], object]] = {
+            "bare": partial(session.run, None, feeds),
+            "edge": partial(prepared.run, form, [pixels]),
+            "detect": partial(ordinary.run, pixels),
+            "bare again": partial(session.run, None, feeds),
+        }
+        times = interleave(runs, rounds)
+        bare = [fmean(pair) for pair in zip(times["bare"], times["bare again"], strict=True)]
+        shares = (median(b / own for b, own in zip(bare, times[key], strict=True)) for key in ("edge", "detect"))
+        yield name, f"{median(bare) * 1e3:.1f}", prepared.name, *(f"{share:.1%}" for share in shares)
+
+
+def bare_session(file: Path) -> Any:  # noqa: ANN401  (onnxruntime has no type information)
+    """Return onnxruntime's session of a file with its defaults, but with one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -155,21 +190,39 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
             yield model.spec.name, grid, ", ".join(partitioned.stage.cut), layers, engine, *figures
 
 
+def tiles_tables(console: Console, folder: Path, rounds: int) -> None:
+    """Print memory and time of tiles."""
+    model = paper_workload(folder)
+    whole = folder / "whole.onnx"
+    whole.write_bytes(with_outputs(model.proto, [PAPER_CUT]).SerializeToString())
+    benches = {grid: GridBench.prepare(model, grid, folder) for grid in ENGINE_GRIDS}
+    console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
+    console.print(memory_table(benches, folder))
+    console.print(f"Time: the same, medians of {rounds} interleaved rounds")
+    console.print(speed_table(benches, whole, rounds))
+
+
+def whole_table(folder: Path, rounds: int) -> Table:
+    """Measure whole networks against onnxruntime's own session."""
+    networks = (open_model(DEFAULT_MODEL), open_model(str(write_depthwise(folder))))
+    table = Table("network", "session.run, ms", "engine of an edge", "its throughput ÷ bare", "that of detect ÷ bare")
+    for row in whole_rows((*networks, open_model(str(write_yolov2(folder, whole=True)))), folder, rounds):
+        table.add_row(*row)
+    return table
+
+
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=7, help="Rounds of the time measurement.")
+@click.option("--tiles/--no-tiles", default=True, help="Measure tiles, or only whole networks.")
 @click.option("--model", "models", multiple=True, help="Also measure how exact the tiles of this model are.")
-def main(rounds: int, models: tuple[str, ...]) -> None:
+def main(rounds: int, models: tuple[str, ...], *, tiles: bool) -> None:
     """Print the tables of docs/engine.md."""
     console = Console(width=120)
     with temporary_folder("bench") as folder:
-        model = paper_workload(folder)
-        whole = folder / "whole.onnx"
-        whole.write_bytes(with_outputs(model.proto, [PAPER_CUT]).SerializeToString())
-        benches = {grid: GridBench.prepare(model, grid, folder) for grid in ENGINE_GRIDS}
-        console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
-        console.print(memory_table(benches, folder))
-        console.print(f"Time: the same, medians of {rounds} interleaved rounds")
-        console.print(speed_table(benches, whole, rounds))
+        if tiles:
+            tiles_tables(console, folder, rounds)
+        console.print(f"Whole networks: throughput against a bare session.run, medians of {rounds} interleaved rounds")
+        console.print(whole_table(folder, rounds))
     if models:
         table = Table("model", "grid", "cut", "layers", "engine", "largest difference", "of a standard deviation of")
         for row in exactness_rows(list(models)):

@@ -6,20 +6,17 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import sys
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cluster.limits import NodeLimits
 from benchmarks.cluster.nodes import BenchNodes, open_nodes
 from benchmarks.cluster.shaping import Link
 from benchmarks.setting import BenchSetting, FrameTimes, Measurement
+from benchmarks.witnessing import UnfinishedError, WitnessedState, witness_messages
 from benchmarks.workload import PAPER_CUT
 from camera_sources.source import FOOTAGE
-from shared.errors import DeepThingsError
 from shared.network.addresses import Address
-from shared.process.children import parent_death_prefix, stop_process
 from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
@@ -33,52 +30,6 @@ CLUSTER_START_TIMEOUT_S = 300.0
 FRAME_TIMEOUT_S = 60.0
 LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
 """Messages that are not counted for a frame: those of a camera, which is on the edge's device, and of programs."""
-
-
-class UnfinishedError(DeepThingsError):
-    """A setting did not finish."""
-
-
-@dataclass(slots=True)
-class WitnessedState:
-    """The newest messages that the witness has received."""
-
-    bridge: str = ""
-    plan: dict[str, Any] = field(default_factory=dict)
-    nodes: dict[str, Any] = field(default_factory=dict)
-    gateway_bytes: dict[str, int] = field(default_factory=dict)
-    detections: list[dict[str, Any]] = field(default_factory=list)
-    cameras: dict[str, dict[str, Any]] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def update(self, kind: str, name: str, message: dict[str, Any]) -> None:
-        """Store a message."""
-        match kind:
-            case "bridge":
-                self.bridge = message["state"]
-            case "plan":
-                self.plan = message
-            case "nodes":
-                self.nodes, self.gateway_bytes = message["nodes"], message["gateway_bytes"]
-            case "detections":
-                self.detections.append(message)
-            case _:
-                self.cameras[name] = message
-        self.changed.set()
-
-    async def wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait until a condition on the messages holds. Raises UnfinishedError after the time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not condition():
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            accounts = {name: stats["counts"] for name, stats in self.cameras.items()}
-            raise UnfinishedError(
-                f"{event} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were received, cameras "
-                f"report {accounts}"
-            ) from None
 
 
 async def measure_setting(setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
@@ -131,26 +82,12 @@ class _Run:
 
     @contextlib.asynccontextmanager
     async def witness(self) -> AsyncIterator[None]:
-        """Receive the messages of the broker in another process, so that this does not use the gateway's CPU time."""
-        process = await asyncio.create_subprocess_exec(
-            *self._nodes.bare_command(GATEWAY_NODE), *parent_death_prefix(), sys.executable, "-P", "-m",
-            "benchmarks.witness", str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**24,
-        )  # fmt: skip
-        reading = asyncio.create_task(self._read(process))
-        try:
+        """Receive the messages of the broker until the end of the context; it begins when the gateway is online."""
+        async with witness_messages(self._nodes.bare_command(GATEWAY_NODE), self._cluster.broker, self._witnessed):
             await self._wait_until(
                 "the gateway's start", lambda: self._witnessed.bridge == "online", CLUSTER_START_TIMEOUT_S
             )
             yield
-        finally:
-            await stop_process(process, 5.0)
-            await asyncio.gather(reading, return_exceptions=True)
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
-            self._witnessed.update(*json.loads(line))
 
     async def _watch_children(self) -> None:
         """Wake the waiting task when any process ends."""

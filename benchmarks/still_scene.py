@@ -26,6 +26,7 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
+from shared.process.footprint import descendants
 from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
@@ -124,17 +125,9 @@ async def wait_until_published(broker: Address) -> None:
 
 def processes(gateway: ChildProcess, edge: ChildProcess) -> dict[str, int]:
     """Return the IDs of the processes to measure."""
-    (agent,), (mosquitto,) = child_processes(edge.process.pid), child_processes(gateway.process.pid)
+    _fork_server, agent = descendants(edge.process.pid)
+    (mosquitto,) = descendants(gateway.process.pid)
     return {"agent": agent, "edge": edge.process.pid, "gateway": gateway.process.pid, "broker": mosquitto}
-
-
-def child_processes(process: int) -> list[int]:
-    """Return the IDs of the child processes of all threads of a process."""
-    return [
-        int(word)
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for word in (task / "children").read_text().split()
-    ]
 
 
 def cpu_seconds(process: int) -> float:

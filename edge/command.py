@@ -16,6 +16,7 @@ from shared.cli.common_options import (
     NAME_TYPE,
     gateway_option,
     listen_option,
+    max_cores_option,
     prefix_option,
     threads_option,
     verbose_option,
@@ -28,6 +29,8 @@ from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service, run_together
+from shared.process.malloc import share_malloc_arena
+from shared.process.usable_cores import computing_cores
 from shared.systemd import notification
 
 if TYPE_CHECKING:
@@ -60,20 +63,22 @@ def default_edge_name() -> str:
 @click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
 @prefix_option
 @threads_option
+@max_cores_option
 @verbose_option
 def command(
     broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, cameras: bool,
-    parent: int | None, topic_prefix: str, threads: int, verbose: int,
+    parent: int | None, topic_prefix: str, threads: int | None, max_cores: int | None, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
+    share_malloc_arena()
     if parent is None:
         warn_of_open_port(host)
     else:
         exit_with_parent(parent, f"edge {name}: the process that started this one is gone; it ends")
     config = EdgeConfig(
-        name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
-        frames_in_flight=frames_in_flight, cameras=cameras, topic_prefix=topic_prefix,
+        name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
+        cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores),
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from edge.status.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
-    from shared.plan.plan import Plan, PlanPreference
+    from shared.plan.plan import Plan, PlanOffer, PlanPreference
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +115,14 @@ class EdgeNode:
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
-        self._postponed: Plan | None = None
+        self._postponed: PlanOffer | None = None
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
         self._plans = PlanFollower(self._adopt_plans)
         self._preferred = 0
         self._mean_frames = 0.0
         self._requested_trial = self._passed_trial = 0
         self._computes_correctly = True
+        self._opened_cores = self._cores = config.computing.count
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
         self._server = DataServer(service.serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
@@ -258,6 +259,7 @@ class EdgeNode:
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
+        lanes = self._worker.lanes
         received = Counter({f"tcp_{kind}": count for kind, count in self._traffic.items()})
         return NodeStats(
             node=self._config.name,
@@ -270,7 +272,9 @@ class EdgeNode:
             frames=self._mean_frames,
             load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
-            threads=self._config.threads,
+            threads=lanes.count * lanes.threads,
+            lanes=lanes.count,
+            usable_cores=self._config.computing.usable,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._passed_trial if self._worker.barred else 0,
@@ -282,6 +286,7 @@ class EdgeNode:
         published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
+            self._leave_core_to_cameras()
             now = time.monotonic()
             self._mean_frames = round(self._owner.tasks.under_way.take_mean(now), 2)
             stats = self._stats()
@@ -289,6 +294,17 @@ class EdgeNode:
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 published, published_at = stats, now
+
+    def _leave_core_to_cameras(self) -> None:
+        """Compute on one core less from the first camera on, if there are enough.
+
+        It stays so until the edge restarts: a camera that comes and goes must not open all programs again each time.
+        """
+        cores = self._config.computing.beside_cameras(len(self._cameras.cameras))
+        if cores < self._cores:
+            log.info("one core is left to cameras from now on; threads that compute: %s", cores)
+            self._cores = cores
+            self._plans.retry_plan()
 
     def _on_standing(self, standing: NodeStanding) -> None:
         """Process that the gateway bars this node, or lifts its bar."""
@@ -308,7 +324,7 @@ class EdgeNode:
 
     # the plan
 
-    def _on_plan(self, _: str, plan: Plan) -> None:
+    def _on_plan(self, _: str, plan: PlanOffer) -> None:
         """Follow a plan; postpone one of an incompatible gateway until a compatible gateway is online."""
         if self._compatible:
             self._postponed = None
@@ -322,30 +338,36 @@ class EdgeNode:
         """Let new frames follow the plan that the gateway prefers."""
         self._preferred = preference.epoch
         self._prepared.prefer(preference.epoch)
+        self._use_preferred_lanes()
 
-    async def _adopt_plans(self, newest: Plan) -> None:
-        """Prepare the offered plans and follow them; prepare them again if the gateway requests a test.
+    def _use_preferred_lanes(self) -> None:
+        work = self._prepared.preferred
+        if work is not None:
+            self._worker.use_lanes(work.lanes)
+
+    async def _adopt_plans(self, newest: PlanOffer) -> None:
+        """Prepare the offered plans and follow them; prepare them again for a test of the gateway, or for other cores.
 
         A device that computes wrongly follows the plans without computing: its frames are computed by others.
         """
-        trial = self._requested_trial
-        again = trial != self._passed_trial or not self._computes_correctly
+        trial, cores = self._requested_trial, self._cores
+        again = trial != self._passed_trial or cores != self._opened_cores or not self._computes_correctly
         offered = sorted((newest, *newest.also), key=lambda plan: plan.epoch != self._preferred)
         for plan in offered:
             if again or self._prepared.get(plan.epoch) is None:
-                await self._prepare_plan(plan, afresh=trial != self._passed_trial)
+                await self._prepare_plan(plan, cores, afresh=trial != self._passed_trial)
             self._prepared.withdraw_others({plan.epoch for plan in offered}, time.monotonic())
         if trial != self._passed_trial:
             log.info("the programs were prepared again and have passed the trial")
-        self._passed_trial, self._computes_correctly = trial, True
+        self._passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
         self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         self._resume()
 
-    async def _prepare_plan(self, plan: Plan, *, afresh: bool) -> None:
+    async def _prepare_plan(self, plan: Plan, cores: int, *, afresh: bool) -> None:
         """Prepare one plan. Raises DeepThingsError when that fails."""
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         try:
-            engines = await self._open_engines(plan, gateway, afresh=afresh)
+            engines = await self._open_engines(plan, gateway, cores, afresh=afresh)
         except WrongResultError:
             self._computes_correctly = False
             if self._prepared.get(plan.epoch) is None:
@@ -353,19 +375,21 @@ class EdgeNode:
             raise
         self._follow(PlanWork(plan, engines, gateway))
 
-    async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
-        """Return an engine for each stage of a plan; programs are fetched from `gateway`."""
-        engines = []
+    async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
+        """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""
+        engines: list[TileEngine] = []
         for stage in plan.stages:
             program = await self._programs.get_program(stage.program, gateway)
             kinds = PlanWork.tile_kinds(stage)
-            engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
+            lanes = engines[0].lanes if engines else None
+            engines.append(await open_engine(program, kinds, self._config.cache, cores, lanes=lanes, afresh=afresh))
         return engines
 
     def _follow(self, work: PlanWork) -> None:
         work.validate()
         renewed = self._prepared.get(work.epoch) is not None
         self._prepared.add(work)
+        self._use_preferred_lanes()
         self._cameras.open()
         self._worker.wake()
         self._follow_gateway()

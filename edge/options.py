@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
+from shared.process.usable_cores import ComputingCores
 
 DEFAULT_FRAMES_IN_FLIGHT = 2
 """Frames of one camera at once: one is computed, one prepared, so that workers do not wait between frames."""
@@ -27,7 +28,7 @@ class EdgeConfig:
     broker: Address
     listen: Address = field(default_factory=lambda: Address(LOOPBACK, 0))
     cache: Path = field(default_factory=default_cache)
-    threads: int = 1
+    computing: ComputingCores = field(default_factory=ComputingCores)
     frames_in_flight: int = DEFAULT_FRAMES_IN_FLIGHT
     cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX

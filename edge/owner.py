@@ -14,6 +14,7 @@ from edge.frames.outcome_requests import OutcomeRequests
 from shared.model.letterbox import Letterbox
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,6 +49,7 @@ class Owner:
         self, node: str, plans: PreparedPlans, bus: Bus, courier: Courier, on_change: Callable[[bool], None]
     ) -> None:
         self.tasks = FrameTasks(node, plans, bus, on_change)
+        self._node = node
         self._plans = plans
         self._courier = courier
         self._given_up = OutcomeRequests()
@@ -66,7 +68,7 @@ class Owner:
         begun, work = time.monotonic(), plan.work
         letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
-            self._preparing, letterbox.apply, picture, work.plan.preprocessing
+            self._preparing, tracer.call, Part.PREPARE, info.frame, letterbox.apply, picture, work.plan.preprocessing
         )
         if self._stopping or self._plans.get(work.epoch) is None:  # changed while the pixels were prepared
             finished(Outcome.STOPPED if self._stopping else Outcome.REPLANNED)
@@ -85,9 +87,8 @@ class Owner:
         """Send all tiles to the gateway, which shares them out."""
         work = owned.plan.work
         for tile in work.stages[0]:
-            view = owned.pixels[tile.inputs[0].slices]
-            header = self.tasks.tile_header(work, owned.info, tile.index, view)
-            await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
+            header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
+            await self._courier.send(work.gateway, (header, [sent.data]))
 
     def find_frame(self, frame: str) -> OwnedFrame | None:
         """Return a frame that is under way or was published recently; None for others."""

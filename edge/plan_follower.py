@@ -14,7 +14,7 @@ from shared.reasons.system_reasons import system_reason
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.plan.plan import Plan
+    from shared.plan.plan import PlanOffer
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,14 @@ class PlanFollower:
     `problem` is the reason why the newest plan is not followed, one line; empty while there is none.
     """
 
-    def __init__(self, adopt: Callable[[Plan], Awaitable[None]]) -> None:
+    def __init__(self, adopt: Callable[[PlanOffer], Awaitable[None]]) -> None:
         self._adopt = adopt
-        self._newest: Plan | None = None
+        self._newest: PlanOffer | None = None
         self._due, self._replaced = asyncio.Event(), asyncio.Event()
         self._faulty = False
         self.problem = ""
 
-    def on_plan(self, plan: Plan) -> None:
+    def on_plan(self, plan: PlanOffer) -> None:
         """Follow this plan from now on."""
         if self._newest is not None and self._newest.epoch != plan.epoch:
             self._replaced.set()
@@ -85,7 +85,7 @@ class PlanFollower:
                 faults.reset()
                 replacements.reset()
 
-    async def _attempt(self, plan: Plan) -> None:
+    async def _attempt(self, plan: PlanOffer) -> None:
         """Adopt a plan; any failure becomes a problem, and does not stop the edge."""
         try:
             await self._adopt(plan)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from edge.computing.border_exchange import InvalidBorderError
+from edge.tasks.task import Task
 from edge.worker import BARRED_REASON, TileResult
 from shared.errors import DeepThingsError, ModelError, ProtocolError
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +31,7 @@ MAX_SHARED_TILES = 64
 
 
 class SharedWork:
-    """Computes each tile in a task of its own; the worker's thread runs them in turn."""
+    """Computes each tile in a task of its own; the worker's threads run them in turn."""
 
     def __init__(self, plans: PreparedPlans, worker: Worker, exchange: BorderExchange) -> None:
         self._plans = plans
@@ -84,15 +87,20 @@ class SharedWork:
 
     async def _compute(self, work: PlanWork, header: TileHeader, pixels: Pixels) -> None:
         parts: Sequence[Array] = [pixels]
+        received_at = time.monotonic()
         compute_ms, macs, last = 0.0, 0, len(work.stages) - 1
         try:
             for stage, (tiles, engine) in enumerate(zip(work.stages, work.engines, strict=True)):
                 tile = tiles[header.tile]
-                maps, _, took_ms = await self._worker.compute_tile(engine, tile.form, parts)
+                maps, _, took_ms = await self._worker.compute_tile(
+                    engine, tile.form, parts, task=Task(header.info.frame, header.tile)
+                )
                 compute_ms, macs = compute_ms + took_ms, macs + tile.macs
                 if stage < last:
                     await self._exchange.send_borders(work, header, stage, maps)
+                    begun = time.monotonic()
                     parts = await self._exchange.gather_maps(work, header, stage, maps)
+                    tracer.since(Part.STRIPS, header.info.frame, begun, header.tile)
         except ModelError as error:
             await self._worker.report_failure(work, header.info, header.owner, header.tile, str(error))
             return
@@ -103,5 +111,6 @@ class SharedWork:
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return
-        result = TileResult(maps, compute_ms, macs)
+        waited_ms = max(0.0, (time.monotonic() - received_at) * 1e3 - compute_ms)
+        result = TileResult(maps, compute_ms, macs, waited_ms=waited_ms)
         await self._worker.send_result(work, header.info, header.owner, header.tile, result)

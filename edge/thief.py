@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ProtocolError
@@ -14,6 +14,7 @@ from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
+from shared.tracing.spans import Part, tracer
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_STOLEN_TILES = 1
-"""Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave tasks to others."""
+"""Stolen tiles that wait here for each one that runs: enough to hide the transfer, few enough to leave tasks to others.
+"""
 
 STEAL_RETRY_S = 5.0
 """A request without a grant is repeated after this time, in case the gateway lost it."""
@@ -37,7 +39,10 @@ STEAL_RETRY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile of a plan from its owner: pixels uint8 (h, w, 3). Its lease ends at `until` (monotonic seconds)."""
+    """A tile of a plan from its owner, fetched at `fetched_at`: pixels uint8 (h, w, 3). Its lease ends at `until`.
+
+    Times are monotonic seconds.
+    """
 
     work: PlanWork
     header: TileHeader
@@ -45,10 +50,11 @@ class StolenTile:
     victim: Address
     until: float
     fetch_bytes_per_s: float
+    fetched_at: float = field(default_factory=time.monotonic)
 
 
 class Thief:
-    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
+    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for each lane of the worker."""
 
     def __init__(
         self,
@@ -91,7 +97,7 @@ class Thief:
             self._requested_at is not None and now - self._requested_at < STEAL_RETRY_S and self._requested_idle >= idle
         )
         epochs = self._plans.epochs
-        if not epochs or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
+        if not epochs or waiting or len(self._stolen) >= self._room or self._fetching:
             return
         if self._kept_grant is not None and not idle:
             return
@@ -102,6 +108,12 @@ class Thief:
             return
         request = StealRequest(node=self._node, epoch=epochs[0], also=epochs[1:], missed=missed, idle=idle)
         self._bus.publish_soon(topics.STEAL, request, self._node)
+
+    @property
+    def _room(self) -> int:
+        """Return how many stolen tiles may wait here."""
+        work = self._plans.preferred
+        return MAX_STOLEN_TILES * (1 if work is None else work.lanes.count)
 
     def take_stolen(self) -> StolenTile | None:
         """Return the next stolen tile whose lease has not ended; None when there is none."""
@@ -143,6 +155,8 @@ class Thief:
                 if missed is not None:
                     self.request_task(missed, idle=idle)
                 self._wake_worker()
+                if self._stolen:  # for the other lanes, which cannot request one each while another is fetched
+                    self.request_task(idle=False)
         finally:
             for connection in self._victims.values():
                 connection.close()
@@ -184,6 +198,7 @@ class Thief:
         if isinstance(header, AbsentHeader):
             return header
         assert isinstance(header, TileHeader)
+        tracer.record(Part.FETCH, header.info.frame, begun, begun + took_s, header.tile)
         rate = payload.size / max(1e-6, took_s)
         pixels = work.decode_pixels(header, payload)
         if pixels is None or (header.reusing and take.again):

@@ -1,4 +1,4 @@
-"""The worker: computes stolen and own tiles one after the other, and sends results to the gateway."""
+"""The worker: computes stolen and own tiles, several side by side if that serves better, and sends results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy as np
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
+from shared.engine.lanes import MAX_LANES, ONE_LANE
 from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
+from shared.process.lifecycle import run_together
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from edge.frames.frame_tasks import FrameTasks
     from edge.thief import StolenTile, Thief
     from shared.detection.detections import Detections
+    from shared.engine.lanes import TileLanes
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Form
     from shared.model.arrays import Array, FeatureMap
@@ -43,6 +47,9 @@ BARRED_REASON = "this node is barred"
 
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
+
+_SHORT_WAIT_S = 0.001
+"""A tile that waits for the thread for a shorter time is not traced as waiting."""
 
 _WAKE_PERIOD_S = 1.0
 """An idle worker wakes this often, so that its thief repeats a request that was lost."""
@@ -62,24 +69,43 @@ class TileResult:
     fetch_bytes_per_s: float = 0.0
     strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
     objects: Detections | None = None
+    waited_ms: float = 0.0
+
+
+def _tile_threads(lanes: TileLanes) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(lanes.count, "tiles", initializer=lower_thread_priority)
 
 
 class Worker:
-    """Runs tiles in a separate thread, one at a time, while there are any."""
+    """Runs tiles in separate threads while there are any: one for each lane, as the engine of the plan says."""
 
     def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
-        self._awake, self._changed = asyncio.Event(), asyncio.Event()
+        self.lanes = ONE_LANE
+        self._threads = _tile_threads(self.lanes)
+        self._awake, self._changed, self._widened = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._running = 0
         self._failing = False
         self.own = 0
         self.stolen = 0
-        self.idle_lanes = 1
-        """Tiles that could begin now."""
         self.barred = False
         """True while the gateway has barred this node."""
+
+    @property
+    def idle_lanes(self) -> int:
+        """Return the number of tiles that could begin now."""
+        return 0 if self.barred else max(0, self.lanes.count - self._running)
+
+    def use_lanes(self, lanes: TileLanes) -> None:
+        """Compute so many tiles side by side from now on."""
+        if lanes.count != self.lanes.count:
+            self._threads.shutdown(wait=False)  # tiles that run are finished
+            self._threads = _tile_threads(lanes)
+        self.lanes = lanes
+        self._widened.set()
+        self.wake()
 
     def wake(self) -> None:
         """Check for tiles now: some may have become available."""
@@ -88,10 +114,17 @@ class Worker:
 
     async def run(self, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None] = lambda: None) -> None:
         """Compute tiles until cancelled: stolen ones, and those of `tasks`; call `on_idle` when there are none."""
+        await run_together(*(self._run_lane(lane, tasks, thief, on_idle) for lane in range(MAX_LANES)))
+
+    async def _run_lane(self, lane: int, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None]) -> None:
+        """Compute one tile after the other; wait while the plan has fewer lanes."""
         while True:
+            if lane >= self.lanes.count:
+                self._widened.clear()
+                await self._widened.wait()
+                continue
             self._awake.clear()
             if not await self._run_next(tasks, thief):
-                self.idle_lanes = 0 if self.barred else 1
                 if not self.barred:
                     thief.request_task()
                 on_idle()
@@ -113,9 +146,15 @@ class Worker:
                 await self._strips.prefetch_strips(work, task.frame, task.tile)
 
     async def compute_tile(
-        self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+        self,
+        engine: TileEngine,
+        form: Form,
+        parts: Sequence[Array],
+        strips: Sequence[Array] = (),
+        *,
+        task: Task,
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
+        """Run a task's tile in one of the worker's threads; return its maps, the strips it gives, and milliseconds.
 
         Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
@@ -126,22 +165,31 @@ class Worker:
                 raise ModelError(NOT_FINITE_REASON)
             return maps, given
 
-        (maps, given), compute_ms = await self._in_thread(run)
+        (maps, given), compute_ms = await self._in_thread(run, task)
         return maps, given, compute_ms
 
-    async def _in_thread(self, compute: Callable[[], T]) -> tuple[T, float]:
-        """Return what is computed in the worker's thread, and milliseconds. Raises ModelError if that fails."""
+    async def _in_thread(self, compute: Callable[[], T], task: Task) -> tuple[T, float]:
+        """Return what is computed in one of the worker's threads, and milliseconds. Raises ModelError on failure."""
+
+        queued = time.monotonic()
 
         def run() -> tuple[T, float]:
             begun = time.monotonic()
-            return compute(), (time.monotonic() - begun) * 1e3
+            if begun - queued > _SHORT_WAIT_S:
+                tracer.record(Part.WAIT, task.frame, queued, begun, task.tile)
+            with tracer.measure(Part.COMPUTE, task.frame, task.tile):
+                computed = compute()
+            return computed, (time.monotonic() - begun) * 1e3
 
+        self._running += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except ModelError:
             raise
         except Exception as error:
             raise ModelError(f"the engine failed: {error}") from error
+        finally:
+            self._running -= 1
 
     async def _wait_until_woken(self) -> None:
         """Wait until woken, at most _WAKE_PERIOD_S."""
@@ -156,7 +204,9 @@ class Worker:
         if assignment is None:
             return False
         if assignment.tile.taken:  # it is computed from strips
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(assignment.work, assignment.info.frame, assignment.tile.index)
+            tracer.since(Part.STRIPS, assignment.info.frame, begun, assignment.tile.index)
             found = tasks.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
             if found is None or not tasks.is_wanted(found):  # the frame was given up meanwhile
                 return True
@@ -176,8 +226,12 @@ class Worker:
             thief.request_task(idle=False)
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
+        waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3
+        tracer.since(Part.WAIT, stolen.header.info.frame, stolen.fetched_at, stolen.header.tile)
         if stolen.header.reusing:
+            begun = time.monotonic()
             strips = await self._strips.gather_strips(stolen.work, stolen.header.info.frame, stolen.header.tile)
+            tracer.since(Part.STRIPS, stolen.header.info.frame, begun, stolen.header.tile)
             if strips is None:
                 found = await thief.fetch_whole(stolen)
         if found is not None:
@@ -185,13 +239,12 @@ class Worker:
             tile = found.work.tile(header.tile, reusing=header.reusing)
             assignment = TileAssignment(
                 found.work, header.info, header.owner, tile, found.pixels, strips or (), header.wanted,
-                found.fetch_bytes_per_s,
+                found.fetch_bytes_per_s, waited_ms,
             )  # fmt: skip
             await self._run_assignment(assignment)
         return True
 
     async def _run_assignment(self, assigned: TileAssignment) -> bool:
-        self.idle_lanes = 0
         work, info, tile = assigned.work, assigned.info, assigned.tile
         try:
             result = await self._compute(assigned)
@@ -206,15 +259,18 @@ class Worker:
     async def _compute(self, assigned: TileAssignment) -> TileResult:
         """Compute a tile; in a plan of whole frames, also find the objects in the network's outputs."""
         work, info, tile = assigned.work, assigned.info, assigned.tile
+        task = Task(info.frame, tile.index)
         if work.finds_objects:
-            objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels))
-            return TileResult((), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects)
+            objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels), task)
+            return TileResult(
+                (), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects, waited_ms=assigned.waited_ms
+            )
         maps, given, compute_ms = await self.compute_tile(
-            work.engines[0], tile.form, [assigned.pixels], assigned.strips
+            work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=task
         )
         kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        return TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        return TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted, waited_ms=assigned.waited_ms)
 
     async def _return_stolen(self, thief: Thief) -> bool:
         """Report a stolen tile as failed, so that a node that may compute gets it; return whether there was one."""
@@ -253,6 +309,7 @@ class Worker:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
+            waited_ms=result.waited_ms,
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         found = (np.ascontiguousarray(result.objects.table),) if result.objects else ()  # an empty one is no buffer

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.bridge.event_queue import EventQueue
+from gateway.bridge.frame_durations import FrameDurations
 from gateway.bridge.health import GatewayHealth
 from gateway.bridge.health_publisher import HealthPublisher
 from gateway.bridge.problems import Problems
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
-    from shared.payloads.bridge import BridgeHealth, BridgeInfo
+    from shared.payloads.bridge import BridgeHealth, BridgeInfo, FrameTime
     from shared.payloads.cluster import FrameDetections
     from shared.payloads.frames import Outcome
     from shared.payloads.observations import ObjectEvent, Trigger
@@ -68,6 +69,7 @@ class Home:
         self._read = read
         self._info = info
         self._health = GatewayHealth(time.monotonic())
+        self._durations = FrameDurations()
         self.health_publisher = HealthPublisher(bus, self._health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -166,6 +168,10 @@ class Home:
         """Count a frame that was published or dropped."""
         self._health.on_frame_ended(camera, outcome, time.monotonic())
 
+    def on_frame_time(self, frame_time: FrameTime) -> None:
+        """Count where the time of a published frame went."""
+        self._durations.add(frame_time, time.monotonic())
+
     async def on_plan_changed(self) -> None:
         """Publish the gateway's information again, which contains the plan."""
         await self._publish_info()
@@ -218,7 +224,9 @@ class Home:
         return self._health.report(
             now, time.time(), len(self._members.present), (online, len(configured)), self.cameras.unavailable,
             self.problems.current(now),
-        ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
+        ).model_copy(
+            update={"public_frames_dropped": self._bus.frames_dropped, "frame_time": self._durations.report(now)}
+        )  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
         """Return problems of cameras, and settings that do not fit the present edges and pictures."""

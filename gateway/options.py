@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FRAMES_AT_ONCE = 32
-"""Frames that are assembled at once: two each of sixteen cameras. Their maps are allocated at the start."""
+"""Frames that are assembled at once: two each of sixteen cameras. Their maps are allocated when they are needed."""
 
 DEFAULT_GRID = Grid(3, 3)
 

@@ -14,11 +14,12 @@ from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
 from gateway.cluster.own_node import OwnNode
+from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
-from gateway.models.catalogue import open_model
+from gateway.models.model_process import open_model_apart
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
@@ -49,7 +50,7 @@ class Gateway:
     def __init__(self, options: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._options = options
-        model = open_model(options.model, options.weights)
+        model = open_model_apart(options.model, options.weights)
         self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
@@ -88,6 +89,7 @@ class Gateway:
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)
+        self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
         self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
@@ -170,7 +172,11 @@ class Gateway:
     def _info(self) -> BridgeInfo:
         reached_at = advertised_address(Address(self._options.host, self._options.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
-            update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
+            update={
+                "cluster_host": reached_at.host,
+                "cluster_port": reached_at.port,
+                "data_port": self._data.address.port,
+            }
         )
 
     def _state(self, state: State) -> BridgeState:

@@ -16,6 +16,7 @@ from gateway.planning.methods import Method
 from shared.settings.durations import parse_seconds
 from shared.settings.polygons import parse_polygon, parse_polygons
 from shared.settings.section import Section
+from shared.settings.threads import AUTO_THREADS, MAX_THREADS, parse_threads
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -43,20 +44,26 @@ def table(section: type[Section]) -> str:
     return "\n".join(rows) + "\n"
 
 
+CHECKED = {
+    parse_polygons: "polygon, or a list of them",
+    parse_polygon: "polygon",
+    parse_frame_limit: f"number, above 0 to {MAX_FPS:g}, or `{EVERY_FRAME}`",
+    parse_threads: f"integer, from 1 to {MAX_THREADS}, or `{AUTO_THREADS}`",
+}
+"""The possible values in words, by the function that checks them."""
+
+
 def _value(field: FieldInfo) -> str:
     """Return the possible values in words."""
     kind = unwrapped_type(field.annotation)
     checks = [getattr(check, "func", None) for check in field.metadata]
     if section_type(kind) is not None and get_origin(kind) is None:
         return "section"
-    if parse_polygons in checks:
-        return "polygon, or a list of them"
-    if parse_polygon in checks:
-        return "polygon"
     if parse_seconds in checks:
         return _with_limits("duration", field)
-    if parse_frame_limit in checks:
-        return f"number, above 0 to {MAX_FPS:g}, or `{EVERY_FRAME}`"
+    for check, words in CHECKED.items():
+        if check in checks:
+            return words
     return _with_limits(_words(kind), field)
 
 

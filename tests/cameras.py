@@ -19,6 +19,7 @@ from edge.cameras.supervisor import CameraSupervisor
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
+from shared.process.footprint import descendants
 from shared.wire.connection import WireTraffic
 from shared.wire.server import DataServer
 from tests.ports import free_port
@@ -212,12 +213,11 @@ def assigned(source, *, detect=True, rate=None, motion=None, **settings):
 def agents():
     """Return process IDs and command lines of our agents, by camera."""
     lines = {}
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (folder / "cmdline").read_text().split("\0")
-            if parent == os.getpid() and "--settings" in words:
-                lines[words[words.index("--name") + 1]] = int(folder.name), words
+    for process in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{process}/cmdline").read_text().split("\0")
+            if "--settings" in words:
+                lines[words[words.index("--name") + 1]] = process, words
     return lines
 
 

@@ -150,16 +150,27 @@ class Cluster:
         return self._gateway
 
     async def start_gateway(self, *options: str) -> ChildProcess:
+        """Frames are divided into tiles that idle edges steal, unless `options` say otherwise."""
         self._gateway = await self.processes.start(
-            "gateway", "gateway", *gateway_ports(self.broker), "-v", *options, host=self._surroundings
+            "gateway",
+            "gateway",
+            *gateway_ports(self.broker),
+            "-v",
+            "--method",
+            "ftp-wst",
+            *options,
+            host=self._surroundings,
         )
         return self._gateway
 
     async def start_edge(self, name: str, *options: str, code: Path | None = None) -> ChildProcess:
-        """`code` is a folder of Python modules that take the place of ours, for this edge."""
+        """`code` is a folder of Python modules that take the place of ours, for this edge.
+
+        Unless `options` say otherwise it computes on one core: the edges of a cluster share this machine.
+        """
         self.edges[name] = await self.processes.start(
-            name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v", *options,
-            host=self._surroundings if code is None else python_path(code),
+            name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v",
+            "--max-cores", "1", *options, host=self._surroundings if code is None else python_path(code),
         )  # fmt: skip
         return self.edges[name]
 

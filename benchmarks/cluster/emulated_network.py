@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.cluster.cleanup import list_namespaces, remove_leftover_namespaces, remove_namespace
 from benchmarks.cluster.commands import EmulationError, run_tool
 from benchmarks.cluster.owned_names import check_node_names, new_prefix
-from benchmarks.cluster.shaping import Link, shape_medium, shape_sender, shape_switch
+from benchmarks.cluster.shaping import Link, shape_medium, shape_port, shape_sender, shape_switch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +74,17 @@ class EmulatedNetwork:
         """Return the bytes counted at the interface of `node` so far. Raises EmulationError."""
         (link,) = json.loads(run_tool("ip", "-j", "-s", "-n", self._namespaces[node], "link", "show", "eth0"))
         return InterfaceCounters(link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
+
+    def set_rate(self, node: str, link: Link) -> None:
+        """Change the link of one node, in both directions, while the others keep theirs. Raises EmulationError."""
+        if self._link.shared:
+            raise EmulationError("one node on a shared medium has no link of its own, so its rate cannot be changed")
+        ports = {f"port{number}": address for number, address in enumerate(self._addresses.values(), 1)}
+        port = next(port for port, address in ports.items() if address == self._addresses[node])
+        others = {name: address for name, address in ports.items() if name != port}
+        run_tool("tc", "-n", self._namespaces[node], "-batch", "-", lines=shape_sender("eth0", link))
+        run_tool("tc", "-n", self._hub, "qdisc", "delete", "dev", port, "root")
+        run_tool("tc", "-n", self._hub, "-batch", "-", lines=shape_port(port, others.values(), link))
 
     def _build(self) -> None:
         hub = ("ip", "-n", self._hub, "link")

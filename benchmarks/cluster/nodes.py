@@ -54,6 +54,12 @@ class BenchNodes(Protocol):
     def set_cpu_limits(self) -> None:
         """Set the CPU limits again."""
 
+    def set_cpu(self, node: str, cores: float) -> None:
+        """Change the CPU limit of one node at once, until the limits of all are set again."""
+
+    def set_rate(self, node: str, link: Link) -> None:
+        """Change the link of one node at once, in both directions."""
+
 
 class EmulatedNodes:
     """Nodes with a network namespace and a control group each. Raises EmulationError, ConfigurationError."""
@@ -107,6 +113,12 @@ class EmulatedNodes:
         for node, group in self._groups.items():
             group.set_cpu(self._limits[node].cpu)
 
+    def set_cpu(self, node: str, cores: float) -> None:
+        self._groups[node].set_cpu(cores)
+
+    def set_rate(self, node: str, link: Link) -> None:
+        self._network.set_rate(node, link)
+
 
 class LoopbackNodes:
     """Nodes that are plain processes of this machine, without limits."""
@@ -144,6 +156,12 @@ class LoopbackNodes:
         pass
 
     def set_cpu_limits(self) -> None:
+        pass
+
+    def set_cpu(self, node: str, cores: float) -> None:
+        pass
+
+    def set_rate(self, node: str, link: Link) -> None:
         pass
 
 

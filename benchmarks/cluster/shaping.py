@@ -62,6 +62,11 @@ def shape_switch(ports: Mapping[str, str], link: Link) -> list[str]:
     ]
 
 
+def shape_port(port: str, senders: Iterable[str], link: Link) -> list[str]:
+    """Limit what leaves one port of the bridge, which has no shaping yet; `senders` are the others' addresses."""
+    return _take_turns(port, senders, link)
+
+
 def shape_medium(medium: str, ports: Mapping[str, str], link: Link) -> list[str]:
     """Redirect all that arrives at any port through `medium`, an ifb device, before the bridge gets it."""
     return [

@@ -28,6 +28,7 @@ from shared.wire.headers import (
     ReadyHeader,
     ReportHeader,
 )
+from shared.wire.shared_pictures import SharedPictureWriter
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -82,6 +83,8 @@ class CameraAgent:
         self._under_way: dict[int, str] = {}
         self._credit = 0
         self._connection: Connection | None = None
+        self._shared: SharedPictureWriter | None = None
+        self._edge_reads_shared = False
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
@@ -173,9 +176,12 @@ class CameraAgent:
         connection = await Connection.open(self._config.edge, WireTraffic())
         try:
             self._edge_wants_offers = False
+            with contextlib.suppress(OSError):  # without shared memory pictures are sent
+                self._shared = SharedPictureWriter()
             hello = CameraHeader(
-                camera=self._config.camera, token=self._config.token, under_way=self._under_way, offers=True
-            )
+                camera=self._config.camera, token=self._config.token, under_way=self._under_way, offers=True,
+                memory=self._shared.memory if self._shared else None,
+            )  # fmt: skip
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
@@ -210,8 +216,16 @@ class CameraAgent:
                     height=shot.picture.shape[0],
                     width=shot.picture.shape[1],
                 )
-                await connection.send(FrameHeader(info=info), [shot.picture.data])
+                offset = self._share_picture(shot)
+                payload = [shot.picture.data] if offset is None else []
+                await connection.send(_frame_header(info, shot, offset), payload)
                 offered = False
+
+    def _share_picture(self, shot: Shot) -> int | None:
+        """Put a picture into the shared memory and return its offset there; None when it must be sent."""
+        if self._shared is None or not self._edge_reads_shared:
+            return None
+        return self._shared.put_picture(shot.number, shot.picture)
 
     def _take_fresh_shot(self) -> Shot | None:
         """Take the waiting picture; drop one of a live camera that has waited too long."""
@@ -242,15 +256,23 @@ class CameraAgent:
             header, _ = await connection.expect(ReadyHeader, OutcomeHeader, ControlHeader)
             if isinstance(header, ReadyHeader):
                 self._credit += 1
+                self._edge_reads_shared = header.shared
                 self._backoff.reset()
                 self._outage.note_success()
-            elif isinstance(header, OutcomeHeader) and header.number in self._under_way:
-                del self._under_way[header.number]
-                self.counts.count(header.outcome)
-                self._settled.set()
+            elif isinstance(header, OutcomeHeader):
+                self._apply_outcome(header)
             elif isinstance(header, ControlHeader):
                 self._apply_control(header)
             self._changed.set()
+
+    def _apply_outcome(self, header: OutcomeHeader) -> None:
+        for number in header.released:
+            if self._shared is not None:
+                self._shared.release(number)
+        if header.number in self._under_way:
+            del self._under_way[header.number]
+            self.counts.count(header.outcome)
+            self._settled.set()
 
     def _apply_control(self, received: ControlHeader) -> None:
         self._edge_wants_offers |= received.offers
@@ -265,8 +287,14 @@ class CameraAgent:
             self._reader.selection.set_rate(detect=control.detect, fps=control.fps)
 
     def _on_disconnected(self) -> None:
-        """Keep the frames under way: after a reconnect the edge reports their outcomes."""
+        """Keep the frames under way: after a reconnect the edge reports their outcomes.
+
+        The shared memory is given up: the edge may still read pictures there, and will not say when it has.
+        """
         self._connection = None
+        if self._shared is not None:
+            self._shared.close()
+        self._shared, self._edge_reads_shared = None, False
         notification.current_manager.notify_status(f"not connected to edge {self._config.edge}; trying again")
         for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # only if edges never report outcomes
             del self._under_way[number]
@@ -310,6 +338,17 @@ class CameraAgent:
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
+
+
+def _frame_header(info: FrameInfo, shot: Shot, offset: int | None) -> FrameHeader:
+    """Return the header of a frame that is sent now; `offset`: the place of its picture in the shared memory."""
+    return FrameHeader(
+        info=info,
+        offset=offset,
+        capture_ms=max(0.0, shot.ready_at - shot.captured_at) * 1e3,
+        invite_ms=max(0.0, time.time() - shot.ready_at) * 1e3,
+        cpu_ms=shot.cpu_s * 1e3,
+    )
 
 
 def _describe_control(control: ControlHeader) -> str:

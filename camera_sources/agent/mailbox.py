@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,11 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture, uint8 BGR (H, W, 3), its number, and when it was taken (seconds since 1970)."""
+    """A picture, uint8 BGR (H, W, 3), its number, and when it was taken (seconds since 1970).
+
+    It was ready for the edge at `ready_at`; reading the camera took `cpu_s` of CPU time since the shot before.
+    """
 
     number: int
     captured_at: float
     picture: Pixels
+    ready_at: float = field(default_factory=time.time)
+    cpu_s: float = 0.0
 
 
 class Mailbox:

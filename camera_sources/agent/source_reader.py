@@ -96,6 +96,7 @@ class SourceReader:
         self._broken_log = RateLimit(BROKEN_LOG_PERIOD_S)
         self._stillness = Stillness()
         self._refused = False
+        self._cpu_s = 0.0
         self._late_until = math.inf
         self._hangs_from = math.inf
         self._stop = threading.Event()
@@ -235,7 +236,8 @@ class SourceReader:
         chosen = self.selection.choose(picture, now)
         if chosen is None:
             return True
-        shot = Shot(self.captured, captured_at, chosen)
+        cpu_before, self._cpu_s = self._cpu_s, time.thread_time()
+        shot = Shot(self.captured, captured_at, chosen, cpu_s=self._cpu_s - cpu_before)
         self.captured += 1
         self._on_shot(self.mailbox.put_shot(shot))
         return self.captured != self._frames

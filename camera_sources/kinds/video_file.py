@@ -49,7 +49,8 @@ class VideoFile(Source):
             capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        capture = open_with_ffmpeg(str(self._path))
+        one_thread = [cv2.CAP_PROP_N_THREADS, 1]  # each further one holds more decoded pictures in memory
+        capture = open_with_ffmpeg(str(self._path), limits=one_thread)
         if not capture.isOpened():
             raise SourceError(f"video {self._path} cannot be decoded: it is broken, or not a video")
         check_video_size(capture)

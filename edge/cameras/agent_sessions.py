@@ -15,6 +15,7 @@ from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
+from shared.tracing.spans import Part, tracer
 from shared.wire.headers import (
     CameraHeader,
     ControlHeader,
@@ -25,6 +26,7 @@ from shared.wire.headers import (
     ReadyHeader,
     ReportHeader,
 )
+from shared.wire.shared_pictures import SharedPictureReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,17 +54,21 @@ AGENT_GONE = "its agent is not connected"
 
 
 class CameraSession:
-    """One connection of an agent, which sends one frame for each Ready."""
+    """One connection of an agent, which sends one frame for each Ready. `shared`: the memory that the agent shares."""
 
-    def __init__(self, camera: str, connection: Connection, invitations: Invitations) -> None:
+    def __init__(
+        self, camera: str, connection: Connection, invitations: Invitations, shared: SharedPictureReader | None = None
+    ) -> None:
         self.camera = camera
+        self.shared = shared
         self._connection = connection
         self._invitations = invitations
+        self._unsent: list[Header] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def send_ready(self) -> None:
         """Invite the agent's newest frame."""
-        self._send_soon(ReadyHeader())
+        self._send_soon(ReadyHeader(shared=self.shared is not None))
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome."""
@@ -71,7 +77,8 @@ class CameraSession:
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, also of one that ended before the agent reconnected."""
-        self._send_soon(OutcomeHeader(number=number, outcome=outcome))
+        released = self.shared.take_released() if self.shared is not None else ()
+        self._send_soon(OutcomeHeader(number=number, outcome=outcome, released=released))
 
     def send_control(self, control: ControlHeader) -> None:
         """Send whether frames are wanted, and at which rate."""
@@ -80,14 +87,23 @@ class CameraSession:
     def close(self) -> None:
         self._connection.close()
 
-    def _send_soon(self, header: Header) -> None:
-        task = asyncio.create_task(self._send(header))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+    def close_memory(self) -> None:
+        """Accept no more pictures in the shared memory; those that are still read stay."""
+        if self.shared is not None:
+            self.shared.close()
 
-    async def _send(self, header: Header) -> None:
+    def _send_soon(self, header: Header) -> None:
+        """Send a message, together with others of the same turn of the loop."""
+        self._unsent.append(header)
+        if len(self._unsent) == 1:
+            task = asyncio.create_task(self._send_unsent())
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send_unsent(self) -> None:
+        headers, self._unsent = self._unsent, []
         with contextlib.suppress(DeepThingsError):
-            await self._connection.send(header)
+            await self._connection.send_together(headers)
 
     async def flush(self) -> None:
         """Wait until all messages are sent."""
@@ -182,7 +198,7 @@ class CameraSessions:
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:
             feed.begin_frame(number)
-        session = CameraSession(hello.camera, connection, self._invitations)
+        session = CameraSession(hello.camera, connection, self._invitations, self._open_memory(hello))
         self._invitations.on_connected(hello.camera, feed.under_way, offers=hello.offers)
         self._sessions[hello.camera] = feed.listener = session
         log.info("camera %s connected from %s", hello.camera, connection.peer)
@@ -205,12 +221,23 @@ class CameraSessions:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)
         finally:
+            session.close_memory()
             if self._sessions.get(hello.camera) is session:  # else a newer connection has taken its place
                 del self._sessions[hello.camera]
                 self._invitations.on_gone(hello.camera)
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
                 self._on_agent_gone(hello.camera, feed)
+
+    def _open_memory(self, hello: CameraHeader) -> SharedPictureReader | None:
+        """Return the memory that an agent shares; None if it shares none, or this edge has not started it."""
+        if hello.memory is None or hello.token != self._own_tokens.get(hello.camera):
+            return None
+        try:
+            return SharedPictureReader(hello.memory)
+        except OSError as error:
+            log.info("camera %s sends its pictures, as its memory cannot be read: %s", hello.camera, error)
+            return None
 
     def _admit_agent(self, agent: AgentIdentity, camera: str) -> AgentFeed:
         """Return the feed of an agent; disconnect the older connection of this camera.
@@ -250,10 +277,9 @@ class CameraSessions:
 
     async def _on_frame(self, session: CameraSession, feed: AgentFeed, header: FrameHeader, payload: Payload) -> None:
         info = header.info
-        if info.camera != session.camera or payload.size != info.height * info.width * 3:
-            raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
+        picture = _picture_of(session, header, payload)
         transfer_s = max(0.0, time.time() - info.captured_at)
-        picture: Pixels = payload.reshape(info.height, info.width, 3)
+        _record_arrival(header, time.monotonic(), transfer_s)
         feed.begin_frame(info.number)
         self._invitations.on_frame(session.camera)  # before it can end, and in step with the feed
         finished = self._end_callback(session.camera, feed, info.number)
@@ -306,6 +332,29 @@ class CameraSessions:
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
         self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+
+
+def _record_arrival(header: FrameHeader, now: float, age_s: float) -> None:
+    """Record how a frame came here, by this device's clock. `age_s`: its age by the wall clocks of camera and edge."""
+    captured = now - age_s
+    ready = min(now, captured + header.capture_ms / 1e3)
+    sent = min(now, ready + header.invite_ms / 1e3)
+    tracer.record(Part.CAPTURE, header.info.frame, captured, ready, cpu_s=header.cpu_ms / 1e3)
+    tracer.record(Part.INVITE, header.info.frame, ready, sent)
+    tracer.record(Part.TRANSFER, header.info.frame, sent, now)
+
+
+def _picture_of(session: CameraSession, header: FrameHeader, payload: Payload) -> Pixels:
+    """Return a frame's picture, uint8 BGR (H, W, 3), received or shared. Raises ProtocolError if it does not fit."""
+    info = header.info
+    size = info.height * info.width * 3 if header.offset is None else 0
+    if info.camera != session.camera or payload.size != size:
+        raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
+    if header.offset is None:
+        return payload.reshape(info.height, info.width, 3)
+    if session.shared is None:
+        raise ProtocolError(f"a frame of {info.camera} in a memory that is not shared")
+    return session.shared.picture(info, header.offset)
 
 
 def stats_differ(published: CameraStats | None, stats: CameraStats) -> bool:

@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from edge.cameras.agent_process import start_agent
+from edge.cameras.agent_process import AgentStarter
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process
@@ -49,6 +49,7 @@ class CameraSupervisor:
         """Prepare without starting; `edge_address`: where the agents reach this edge."""
         self._edge_address = edge_address
         self._sessions = sessions
+        self._starter = AgentStarter()
         self._wanted: dict[str, AssignedCamera] = {}
         self._runners: dict[str, AgentRunner] = {}
         self._changed = asyncio.Event()
@@ -84,12 +85,14 @@ class CameraSupervisor:
                 await self._start_and_stop()
         finally:
             await self._stop_agents(list(self._runners))
+            await self._starter.close()
 
     async def close(self) -> None:
         """Stop all agents for good; call while the edge can still receive their final reports."""
         self._closing = True
         self._wanted = {}
         await self._stop_agents(list(self._runners))
+        await self._starter.close()
 
     async def _start_and_stop(self) -> None:
         """Stop agents that are not wanted any more or have other settings, then start the missing ones."""
@@ -102,7 +105,9 @@ class CameraSupervisor:
             if name in self._runners:
                 self._runners[name].camera = camera  # for its next start
             else:
-                self._runners[name] = AgentRunner(name, camera, self._edge_address, self._sessions)
+                self._runners[name] = AgentRunner(name, camera, self._edge_address, self._sessions, self._starter)
+        if not wanted:
+            await self._starter.close()  # an edge without cameras should not pay for its memory
 
     async def _stop_agents(self, names: list[str]) -> None:
         """Request all these agents to stop, then wait for each."""
@@ -118,8 +123,11 @@ class CameraSupervisor:
 class AgentRunner:
     """Runs one agent, from its construction until `request_stop`."""
 
-    def __init__(self, name: str, camera: AssignedCamera, edge_address: Address, sessions: AgentSessions) -> None:
+    def __init__(
+        self, name: str, camera: AssignedCamera, edge_address: Address, sessions: AgentSessions, starter: AgentStarter
+    ) -> None:
         self.camera = camera
+        self._starter = starter
         self._sessions = sessions
         self._name = name
         self._edge_address = edge_address
@@ -162,7 +170,7 @@ class AgentRunner:
         token = secrets.token_hex(16)
         self._sessions.expect_agent(self._name, token)
         try:
-            process = await start_agent(self._name, self.camera, self._edge_address, token)
+            process = await self._starter.start(self._name, self.camera, self._edge_address, token)
         except OSError as error:
             log.error("camera %s: its agent cannot be started: %s", self._name, system_reason(error))  # noqa: TRY400
             return False

@@ -10,9 +10,12 @@ import numpy as np
 
 from edge.tasks.tile_order import TileOrder
 from shared.detection.detector import Detector
+from shared.engine.lanes import ONE_LANE, TileLanes
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
+from shared.ftp.region import Region
 from shared.model.letterbox import Letterbox
+from shared.wire.headers import TileHeader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
     from shared.payloads.frames import FrameInfo
     from shared.plan.plan import Plan, StagePlan
-    from shared.wire.headers import TileHeader
 
 
 class NoEngine:
@@ -32,6 +34,7 @@ class NoEngine:
 
     name = "none"
     reuses = False
+    lanes = ONE_LANE
 
     def run(
         self,
@@ -86,6 +89,11 @@ class PlanWork:
         return self.plan.tile_count
 
     @property
+    def lanes(self) -> TileLanes:
+        """Return how tiles are computed here; the engines of all stages are opened for the same lanes."""
+        return self.engines[0].lanes
+
+    @property
     def reuses(self) -> bool:
         """Return whether tiles can be computed from strips here."""
         return bool(self._reusing) and self.engines[0].reuses
@@ -136,15 +144,39 @@ class PlanWork:
         planned = header.epoch == self.epoch and header.tile < self.tile_count
         if not planned or (header.reusing and not (self.reuses and self._reusing[header.tile])):
             return None
-        tile = self.tile(header.tile, reusing=header.reusing)
-        dtype = np.dtype(self.plan.pixels)
-        if tile.form.sizes != (size,) or payload.size != size[0] * size[1] * 3 * dtype.itemsize:
+        if self.tile(header.tile, reusing=header.reusing).form.sizes != (size,):
             return None
-        return payload.view(dtype).reshape(*size, 3).astype(np.uint8, copy=False)
+        shown = Region(*header.content) if header.content is not None else Region.whole(*size)
+        dtype = np.dtype(self.plan.pixels)
+        within = 0 <= shown.top <= shown.bottom <= size[0] and 0 <= shown.left <= shown.right <= size[1]
+        if not within or payload.size != shown.area * 3 * dtype.itemsize:
+            return None
+        sent = payload.view(dtype).reshape(shown.height, shown.width, 3).astype(np.uint8, copy=False)
+        if (shown.height, shown.width) == size:
+            return sent
+        pixels = np.full((*size, 3), self.plan.preprocessing.fill, np.uint8)
+        pixels[shown.slices] = sent
+        return pixels
 
-    def encode_pixels(self, view: Pixels) -> Array:
-        """Return a tile's pixels, uint8 (h, w, 3), for the wire: contiguous, in the plan's element type."""
-        return np.ascontiguousarray(view, np.dtype(self.plan.pixels))
+    def content(self, info: FrameInfo, region: Region) -> Region:
+        """Return the part of a region of the input that shows the picture, relative to it; the rest are bars."""
+        box = Letterbox.for_picture((info.height, info.width), self.plan.input, self.plan.preprocessing)
+        (top, left), (height, width) = box.offset, box.size
+        shown = region.overlap(Region(top, left, top + height, left + width))
+        return shown.relative_to(region.top, region.left) if shown is not None else Region.whole(0, 0)
+
+    def encode_tile(self, owner: str, info: FrameInfo, tile: Tile, view: Pixels) -> tuple[TileHeader, Array]:
+        """Return the header and the payload of a tile, whose pixels are `view`, uint8 (h, w, 3).
+
+        The payload are the pixels of the picture without the bars, contiguous and of the plan's type.
+        """
+        height, width = view.shape[:2]
+        content = self.content(info, tile.inputs[0])
+        header = TileHeader(
+            info=info, epoch=self.epoch, owner=owner, tile=tile.index, height=height, width=width,
+            content=content.sides,
+        )  # fmt: skip
+        return header, np.ascontiguousarray(view[content.slices], np.dtype(self.plan.pixels))
 
     def givers(self, index: int) -> tuple[int, ...]:
         """Return the tiles that a tile takes strips from, sorted."""

@@ -7,6 +7,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
+from shared.engine.program_manifest import file_checksum
 from shared.errors import ModelError, ProtocolError
 from shared.files.unfinished import remove_tree
 from shared.files.whole_file import write_whole
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.network.addresses import Address
-    from shared.plan.plan import ProgramRef
+    from shared.plan.plan import PartRef, ProgramParts, ProgramRef
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,16 @@ MAX_KEPT_PROGRAMS = 64
 """The newest programs stay on disk: a cluster switches between a few plans, one of which may have a program for each
 layer."""
 
+_ANY_HASH = "[0-9a-f]" * 64
+"""Pattern of the names of own files: people keep Darknet's weights, which have the same ending, where they like."""
+
 
 class ProgramCache:
-    """A folder of programs named by their SHA-256."""
+    """A folder of programs named by their SHA-256.
+
+    Large weights are files of their own beside the graphs of programs. The list of those that a graph needs (`.list`)
+    is written first, so that they are not removed as unused.
+    """
 
     def __init__(self, folder: Path, traffic: WireTraffic) -> None:
         self._folder = folder
@@ -40,41 +48,50 @@ class ProgramCache:
 
         Raises PeerLostError, PeerTimeoutError, ProtocolError; ModelError when it cannot be written.
         """
-        path = self._folder / f"{program.sha256}.onnx"
-        if await asyncio.to_thread(self._holds, path, program):
-            log.info("program %s is in the cache", program.sha256[:12])
-            return path
-        data = await self._fetch(program, gateway)
         try:
-            await asyncio.to_thread(self._keep, path, data)
+            if program.parts is None:
+                path, fetched = await self._get(program, ".onnx", gateway)
+            else:
+                path, fetched = await self._get_parts(program.parts, gateway)
+            await asyncio.to_thread(self._remove_old, path)
         except OSError as error:
             raise ModelError(
                 f"program cache {self._folder} cannot be written: {system_reason(error)}; name another with --cache"
             ) from error
-        log.info("program %s fetched from %s, %.1f MB", program.sha256[:12], gateway, len(data) / 1e6)
+        if fetched:
+            log.info("program %s fetched from %s, %.1f MB", path.stem[:12], gateway, fetched / 1e6)
+        else:
+            log.info("program %s is in the cache", path.stem[:12])
         return path
 
-    @staticmethod
-    def _holds(path: Path, program: ProgramRef) -> bool:
-        try:
-            return hashlib.sha256(path.read_bytes()).hexdigest() == program.sha256
-        except OSError:
-            return False
+    async def _get_parts(self, parts: ProgramParts, gateway: Address) -> tuple[Path, int]:
+        names = "".join(f"{weights.sha256}\n" for weights in parts.weights)
+        needed = self._folder / f"{parts.graph.sha256}.list"
+        await asyncio.to_thread(write_whole, needed, names.encode(), durable=False, mode=None)
+        sizes = [(await self._get(weights, ".weights", gateway))[1] for weights in parts.weights]
+        path, size = await self._get(parts.graph, ".onnx", gateway)
+        return path, size + sum(sizes)
 
-    def _keep(self, path: Path, data: memoryview) -> None:
-        write_whole(path, data, durable=False, mode=None)  # its checksum is verified before each use
-        self._remove_old(path)
+    async def _get(self, part: PartRef, suffix: str, gateway: Address) -> tuple[Path, int]:
+        """Return the file with this hash, and the bytes that were fetched for it. Raises OSError, as get_program."""
+        path = self._folder / f"{part.sha256}{suffix}"
+        if await asyncio.to_thread(_holds, path, part.sha256):
+            return path, 0
+        data = await self._fetch(part, gateway)
+        # Not durable: its checksum is verified before each use.
+        await asyncio.to_thread(write_whole, path, data, durable=False, mode=None)
+        return path, len(data)
 
-    async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
+    async def _fetch(self, part: PartRef, gateway: Address) -> memoryview:
         connection = await Connection.open(gateway, self._traffic)
         try:
             header, payload = await connection.request(
-                ProgramRequestHeader(sha256=program.sha256), ProgramHeader, AbsentHeader
+                ProgramRequestHeader(sha256=part.sha256), ProgramHeader, AbsentHeader
             )
         finally:
             connection.close()
-        if isinstance(header, AbsentHeader) or hashlib.sha256(payload.data).hexdigest() != program.sha256:
-            raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
+        if isinstance(header, AbsentHeader) or hashlib.sha256(payload.data).hexdigest() != part.sha256:
+            raise ProtocolError(f"the gateway at {gateway} does not have program {part.sha256[:12]}")
         return payload.data
 
     def _remove_old(self, newest: Path) -> None:
@@ -82,9 +99,24 @@ class ProgramCache:
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
         for path in _oldest(others, MAX_KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
+            path.with_suffix(".list").unlink(missing_ok=True)
+        lists = [path for path in self._folder.glob(f"{_ANY_HASH}.list") if path.stem != newest.stem]
+        for path in _oldest(lists, MAX_KEPT_PROGRAMS - 1):
+            path.unlink(missing_ok=True)
+        needed = {name for path in self._folder.glob(f"{_ANY_HASH}.list") for name in path.read_text("ascii").split()}
+        for path in self._folder.glob(f"{_ANY_HASH}.weights"):
+            if path.stem not in needed:
+                path.unlink(missing_ok=True)
         prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]
         for path in _oldest(prepared, MAX_KEPT_PROGRAMS):
             remove_tree(path)
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        return file_checksum(path) == sha256
+    except OSError:
+        return False
 
 
 def _oldest(paths: Iterable[Path], kept: int) -> list[Path]:

@@ -20,6 +20,7 @@ class TileAssignment:
 
     `tile` gives the form in which it is computed: one that takes strips needs them in `strips`. `wanted`: the tiles for
     which the gateway must keep its strips. `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones.
+    `waited_ms`: from the opening of its frame, but for the fetching.
     """
 
     work: PlanWork
@@ -30,3 +31,4 @@ class TileAssignment:
     strips: Sequence[Array] = ()
     wanted: tuple[int, ...] = ()
     fetch_bytes_per_s: float = 0.0
+    waited_ms: float = 0.0

@@ -15,7 +15,8 @@ from edge.tasks.intake import Intake
 from edge.tasks.task import AvailableTasks, Taker, Task
 from shared.mqtt import topics
 from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
-from shared.wire.headers import AbsentHeader, TileHeader
+from shared.tracing.spans import Part, tracer
+from shared.wire.headers import AbsentHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
     from shared.payloads.frames import FrameInfo, Outcome
-    from shared.wire.headers import TakeHeader
+    from shared.wire.headers import TakeHeader, TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -251,20 +252,21 @@ class FrameTasks:
         found = self._pixels_of(plan, scheduled)
         if found is None:
             return None
-        info, pixels = found
+        info, pixels, waited_ms = found
         tile = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing)
-        return TileAssignment(plan.work, info, self._node, tile, pixels, wanted=scheduled.wanted)
+        return TileAssignment(plan.work, info, self._node, tile, pixels, wanted=scheduled.wanted, waited_ms=waited_ms)
 
-    def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
-        """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
+    def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels, float] | None:
+        """Return a task's frame, its view of the pixels, and its waiting time (ms); None when the frame is finished."""
         frame = self._frames.get(scheduled.task.frame)
         if frame is None:
             return None
+        tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
         region = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
-        return frame.info, frame.pixels[region.slices]
+        return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
 
     def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
-        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
+        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent."""
         plan, now = self._owned_plans.get(take.epoch), time.monotonic()
         if plan is None:
             return AbsentHeader(reason="this edge has no tasks of that plan")
@@ -279,7 +281,7 @@ class FrameTasks:
             if later:
                 self.announce(plan)  # the gateway has counted this task as granted, but it still waits
             return AbsentHeader(reason="no task is waiting for this node", later=later)
-        info, view = found
+        info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if self._frames[info.frame].held_until > now:
             plan.holding.on_taken(now - self._frames[info.frame].opened_at)
@@ -287,13 +289,10 @@ class FrameTasks:
             self.announce(plan)  # with this tile the thief will have all strips for others
         elif queue.empty:
             self._on_change(False)
-        header = self.tile_header(work, info, scheduled.task.tile, view)
+        tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        header, sent = work.encode_tile(self._node, info, tile, view)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update=lease), work.encode_pixels(view)
-
-    def tile_header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
-        height, width = view.shape[:2]
-        return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
+        return header.model_copy(update={**lease, "waited_ms": waited_ms}), sent
 
     def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
         """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""

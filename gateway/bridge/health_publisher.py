@@ -22,7 +22,7 @@ HEALTH_PERIOD_S = 60.0
 HEALTH_CHECK_PERIOD_S = 1.0
 """Health is compared with the last published one this often."""
 
-LASTING_FIELDS = {"nodes_online", "cameras_online", "cameras", "problems"}
+LASTING_FIELDS = {"nodes_online", "cameras_online", "cameras", "problems", "frame_time"}
 """Fields whose changes are published immediately; the others change all the time."""
 
 

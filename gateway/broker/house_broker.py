@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from gateway.broker.outbox import Outbox, OutboxMessage
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing, foreign_topic
+from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.own_state import OwnState
+from shared.mqtt.topics import foreign_topic
 from shared.payloads.cluster import BridgeState, State
 from shared.process.lifecycle import run_together
 

@@ -36,6 +36,7 @@ from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
 from shared.process.lifecycle import installed_version, run_together
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +105,7 @@ class Cluster:
             self._endings.has_ended,
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
+            listener.on_frame_time,
         )
         if not self._replanner.needed:
             model.forget_weights()
@@ -278,7 +280,8 @@ class Cluster:
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(running, result, result.error or "this node is barred")
             return
-        receipt = running.collector.add_result(result, payload, time.monotonic())
+        with tracer.measure(Part.MERGE, result.info.frame, result.tile):
+            receipt = running.collector.add_result(result, payload, time.monotonic())
         if receipt is Receipt.NOT_FINITE:
             self._tile_failed(running, result, "its result contains values that are not finite")
             return
@@ -286,7 +289,7 @@ class Cluster:
         if receipt is Receipt.FULL:
             self._open_frame(running, result.info, result.owner)
             return
-        self._speeds.add_result(result.worker, result.macs, result.compute_ms)
+        self._speeds.add_result(result.worker, result.macs, result.compute_ms, time.monotonic())
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:

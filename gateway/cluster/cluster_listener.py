@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from shared.model.arrays import Pixels
-    from shared.payloads.bridge import BridgeEventType
+    from shared.payloads.bridge import BridgeEventType, FrameTime
     from shared.payloads.cluster import FrameDetections, Nodes
     from shared.payloads.frames import Outcome
 
@@ -31,6 +31,9 @@ class ClusterListener(Protocol):
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
+
+    def on_frame_time(self, time: FrameTime) -> None:
+        """Count where the time of a published frame went."""
 
     async def on_plan_changed(self) -> None:
         """Publish the plan that new frames follow from now on."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_FRAMES = 1024
 """Finished frames that are remembered to recognise late results; a lease ends within far fewer frames."""
 
+MAX_KEPT_MAPS = 4
+"""Maps without a frame that are kept for the next ones: enough for steady cameras, and little memory after a rush."""
+
 
 class Receipt(Enum):
     """The effect of a result on its frame."""
@@ -48,7 +51,7 @@ class Assembly:
     """A frame whose results arrive.
 
     By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
-    ones and stolen ones.
+    ones and stolen ones. `last` is the header of the result that completed the frame.
     """
 
     info: FrameInfo
@@ -58,6 +61,7 @@ class Assembly:
     opened_at: float
     completed_at: float = 0.0
     duplicates: int = 0
+    last: ResultHeader | None = None
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -68,7 +72,7 @@ class Assembly:
 
 
 class Collector:
-    """Assembles up to `capacity` frames at the same time, each in maps that are allocated once and reused.
+    """Assembles up to `capacity` frames at the same time; some maps of finished frames are kept and reused.
 
     It also keeps the strips of tiles for neighbouring tiles that are computed from them. In a plan of `whole` frames
     there are no maps: a result is the objects in a frame.
@@ -88,7 +92,7 @@ class Collector:
         self._strips: StripCache[tuple[int, int]] = StripCache()
 
     def open_frame(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
-        """Return the frame's assembly, a new one if needed; None when the frame is finished or no maps are free."""
+        """Return the frame's assembly, a new one if needed; None when the frame is finished or too many are open."""
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
@@ -118,17 +122,25 @@ class Collector:
             found = read_objects(result, payload)
             if found is None:
                 return Receipt.NOT_FINITE
-            return self.merge_result(result.info, result.owner, result.worker, result.tile, [found.table], now)
+            receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, [found.table], now)
+            self._note_last(receipt, result)
+            return receipt
         arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
         receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
+        self._note_last(receipt, result)
         if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
             # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
             # kept, too: they are the same, and the first result may have come without them.
             for reader, strip in strips.items():
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
+
+    def _note_last(self, receipt: Receipt, result: ResultHeader) -> None:
+        """Keep the header of the result that completed its frame."""
+        if receipt is Receipt.COMPLETED:
+            self._open[result.info.frame].last = result
 
     def kept_readers(self, frame: str, giver: int) -> tuple[int, ...]:
         """Return the tiles for which a tile's strips are kept."""
@@ -177,7 +189,7 @@ class Collector:
         """Finish a frame that is published or given up: its maps are reused by another."""
         self._strips.drop_frame(frame)
         assembly = self._open.pop(frame, None)
-        if assembly is not None:
+        if assembly is not None and len(self._free) < MAX_KEPT_MAPS:
             self._free.append(assembly.merged)
         self._finished[frame] = None
         while len(self._finished) > MAX_REMEMBERED_FRAMES:

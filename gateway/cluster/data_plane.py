@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from camera_sources.camera_settings import AssignedCamera
+from gateway.cluster.program_store import ProgramStore
 from shared.errors import ProtocolError
-from shared.plan.plan import ProgramRef
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
@@ -22,8 +22,10 @@ from shared.wire.headers import (
     StripsHeader,
     StripsRequestHeader,
     TileHeader,
+    TraceRequestHeader,
 )
 from shared.wire.server import DataServer
+from shared.wire.trace_exchange import send_spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.arrays import Array
     from shared.network.addresses import Address
+    from shared.plan.plan import ProgramRef
     from shared.wire.connection import Connection, Payload, WireTraffic
 
 log = logging.getLogger(__name__)
@@ -46,8 +49,9 @@ class DataPlane:
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
+        self._answer_trace: Callable[[Connection, TraceRequestHeader], Awaitable[None]] = send_spans
         self._on_link: Callable[[Connection, str], Awaitable[None]] | None = None
-        self._programs: dict[str, bytes] = {}
+        self._programs = ProgramStore()
         self._strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]] = lambda _: {}
 
     def serve_cluster(
@@ -65,6 +69,10 @@ class DataPlane:
         """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
         self._settings_of = settings_of
 
+    def serve_traces(self, answer: Callable[[Connection, TraceRequestHeader], Awaitable[None]]) -> None:
+        """Let `answer` send what is requested of the trace of frames."""
+        self._answer_trace = answer
+
     @property
     def address(self) -> Address:
         """Return the address that the server listens on."""
@@ -76,14 +84,11 @@ class DataPlane:
 
     def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
         """Serve these programs, too; return their hashes and sizes, in order."""
-        offered = {hashlib.sha256(program).hexdigest(): program for program in programs}
-        self._programs |= offered
-        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in offered.items()]
+        return self._programs.offer(programs)
 
     def keep_programs(self, needed: Iterable[str]) -> None:
         """Serve only the programs with these hashes from now on."""
-        kept = set(needed)
-        self._programs = {sha256: program for sha256, program in self._programs.items() if sha256 in kept}
+        self._programs.keep(needed)
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
@@ -100,12 +105,14 @@ class DataPlane:
                 await self._send_program(connection, header)
             elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
+            elif isinstance(header, TraceRequestHeader):
+                await self._answer_trace(connection, header)
             else:
                 raise ProtocolError(f"{header.kind.name} is not a message for a gateway")
             header, payload = await connection.receive()
 
     async def _send_program(self, connection: Connection, request: ProgramRequestHeader) -> None:
-        program = self._programs.get(request.sha256)
+        program = await asyncio.to_thread(self._programs.find, request.sha256)
         if program is not None:
             await connection.send(ProgramHeader(sha256=request.sha256), [memoryview(program)])
         else:

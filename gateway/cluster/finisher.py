@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gateway.cluster.frame_latency import divide_latency
 from gateway.cluster.trust.attribution import find_faults
 from gateway.cluster.trust.verification import VerificationFolder, fetch_picture
 from gateway.cluster.whole_frame import WholeFrame
@@ -15,8 +16,10 @@ from shared.detection.detector import DetectionResult
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
+from shared.network.hosts import is_loopback
 from shared.payloads.cluster import FrameDetections, Latency, Verification
 from shared.payloads.frames import Outcome
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.attribution import NodeFault
     from gateway.cluster.trust.verification import VerificationResult
     from gateway.options import GatewayOptions
+    from shared.detection.detector import Detector
     from shared.model.arrays import Pixels
     from shared.network.addresses import Address
+    from shared.payloads.bridge import FrameTime
     from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
@@ -48,14 +53,16 @@ class Finisher:
         has_outcome: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
+        on_frame_time: Callable[[FrameTime], None] = lambda _: None,
     ) -> None:
         """Begin with no frames.
 
         `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
         outcome. If frames are verified, a frame that is `suspected` is verified out of turn; `on_wrong_tiles` is called
-        for a frame with wrong tiles.
+        for a frame with wrong tiles, `on_frame_time` with the times of each published frame.
         """
+        self._on_frame_time = on_frame_time
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles
         self._bus = bus
@@ -99,13 +106,14 @@ class Finisher:
         if isinstance(assembly.merged, WholeFrame):
             assert assembly.merged.objects is not None, "only complete frames are finished"
             objects = assembly.merged.objects.describe((info.height, info.width), partitioned.spec.labels)
+            tracer.since(Part.FINISH, info.frame, assembly.completed_at)
             return DetectionResult(objects, 0.0)
         letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
         assert running.detector is not None, "a plan of tiles has a detector at the gateway"
         return await asyncio.get_running_loop().run_in_executor(
-            self._thread, running.detector.detect, assembly.merged.maps, letterbox
+            self._thread, _run_tail, running.detector, assembly, letterbox
         )
 
     async def _finish(
@@ -117,14 +125,16 @@ class Finisher:
             return  # its owner gave it up meanwhile, and has been sent that outcome
         if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: the broker is not connected")
-        detections = self._detections(running, assembly, result)
+        begun, detections = time.monotonic(), self._detections(running, assembly, result)
         # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
         # seen a frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
+        tracer.since(Part.PUBLISH, info.frame, begun)
+        self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
+            await self._observe(detections, lambda: self._fetch_picture(assembly, for_people=True), assembly.opened_at)
             await self._examine(running, assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not examined further: %s", info.frame, error)
@@ -164,7 +174,7 @@ class Finisher:
         write_picture = self._pictures.is_due(info.camera)
         if not (verify or write_picture):
             return
-        picture = await self._fetch_picture(assembly)
+        picture = await self._fetch_picture(assembly, for_people=False)
         if verify:
             result = await asyncio.get_running_loop().run_in_executor(
                 self._thread, running.verifier.verify, picture, assembly.merged
@@ -186,8 +196,23 @@ class Finisher:
         )
         await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
-    async def _fetch_picture(self, assembly: Assembly) -> Pixels:
+    async def _fetch_picture(self, assembly: Assembly, *, for_people: bool) -> Pixels:
+        """Fetch a frame's picture: exact, or, if people are to look at it and a network is in between, as JPEG."""
         address = self._address_of(assembly.owner)
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
-        return await fetch_picture(address, assembly.info.frame, self._traffic)
+        jpeg = for_people and not is_loopback(address.host)
+        return await fetch_picture(address, assembly.info.frame, self._traffic, jpeg=jpeg)
+
+
+def _run_tail(detector: Detector, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:
+    """Run the tail and the decoding, in the thread, and record them."""
+    assert not isinstance(assembly.merged, WholeFrame), "the objects of a whole frame are found by its worker"
+    frame, begin, cpu_begin = assembly.info.frame, time.monotonic(), time.thread_time()
+    result = detector.detect(assembly.merged.maps, letterbox)
+    end, cpu_s, decode_cpu_s = time.monotonic(), time.thread_time() - cpu_begin, result.decode_cpu_ms / 1e3
+    decoding = end - result.decode_ms / 1e3
+    tracer.record(Part.FINISH, frame, assembly.completed_at, begin)
+    tracer.record(Part.TAIL, frame, begin, decoding, cpu_s=max(0.0, cpu_s - decode_cpu_s))
+    tracer.record(Part.DECODE, frame, decoding, end, cpu_s=decode_cpu_s)
+    return result

@@ -13,7 +13,7 @@ from gateway.planning.planner import write_plan
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.network.addresses import advertised_address
-from shared.plan.plan import PlanPreference
+from shared.plan.plan import PlanOffer, PlanPreference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +92,7 @@ class RunningPlans:
                 partitioned.model.network,
                 partitioned.spec.preprocessing,
                 partitioned.stages,
-                self._data.offer_programs(partitioned.programs),
+                self._data.offer_programs(partitioned.build_programs()),
                 epoch=epoch + number,
                 gateway=advertised_address(self._data.address, self._members.broker),
                 terms=options.terms,
@@ -122,9 +122,8 @@ class RunningPlans:
         """Publish the offered plans, and the one that is preferred. Raises BrokerError."""
         await self._bus.publish(topics.PREFERRED_PLAN, PlanPreference(epoch=self._preferred))
         first, *others = self.offered
-        await self._bus.publish(
-            topics.PLAN, first.plan.model_copy(update={"also": tuple(running.plan for running in others)})
-        )
+        also = tuple(running.plan for running in others)
+        await self._bus.publish(topics.PLAN, PlanOffer(**dict(first.plan), also=also))
 
     async def republish(self) -> None:
         """Publish everything after a change; a broker that is not connected gets it at the next connect."""

@@ -13,30 +13,37 @@ if TYPE_CHECKING:
 MAX_SPEED_RESULTS = 48
 """The latest results, whose median is a node's speed."""
 
+SPEED_MEMORY_S = 30.0
+"""Older results do not count, as a device may slow down by heat within a minute; but at least MIN_SPEED_RESULTS do."""
+
 MIN_SPEED_RESULTS = 8
 """With fewer results a node counts as fast as the others, because the first tiles of a process are slow."""
 
 MIN_SHARE_CHANGE = 0.3
-"""Relative change of a share that justifies another plan; less is within the noise of measurements."""
+"""Decrease of a node's speed, relative to that of the others, that justifies another plan, and the increase that makes
+up for it. A device that is too hot loses 40 %; less than 15 % more or less is within the noise of measurements."""
 
 
 @dataclass(slots=True)
 class NodeSpeeds:
     """Multiply-accumulate operations per second, by node."""
 
-    _recent: dict[str, deque[float]] = field(
+    _recent: dict[str, deque[tuple[float, float]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_SPEED_RESULTS))
     )
 
-    def add_result(self, node: str, macs: int, compute_ms: float) -> None:
-        """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored."""
+    def add_result(self, node: str, macs: int, compute_ms: float, now: float) -> None:
+        """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored. `now`: monotonic seconds."""
         if macs and compute_ms > 0:
-            self._recent[node].append(macs * 1e3 / compute_ms)
+            recent = self._recent[node]
+            recent.append((now, macs * 1e3 / compute_ms))
+            while len(recent) > MIN_SPEED_RESULTS and recent[0][0] < now - SPEED_MEMORY_S:
+                recent.popleft()
 
     def speed_of(self, node: str) -> float | None:
         """Return operations per second; None before MIN_SPEED_RESULTS results."""
         recent = self._recent.get(node, ())
-        return median(recent) if len(recent) >= MIN_SPEED_RESULTS else None
+        return median(speed for _, speed in recent) if len(recent) >= MIN_SPEED_RESULTS else None
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
         """Return each node's share of the work; the sum is 1."""
@@ -47,7 +54,11 @@ class NodeSpeeds:
 
 
 def shares_differ(after: Sequence[float], before: Sequence[float]) -> bool:
-    """Return whether a share has changed by more than MIN_SHARE_CHANGE."""
-    return len(after) != len(before) or any(
-        abs(new - old) > MIN_SHARE_CHANGE * old for new, old in zip(after, before, strict=True)
-    )
+    """Return whether a node's speed relative to the others has changed by more than MIN_SHARE_CHANGE.
+
+    Compared with its own part of the sum, a node among two that loses 40 % would lose only 25 %.
+    """
+    if len(after) != len(before):
+        return True
+    ratios = [new * (1 - old) / (old * (1 - new)) for new, old in zip(after, before, strict=True) if max(new, old) < 1]
+    return any(not 1 - MIN_SHARE_CHANGE <= ratio <= 1 / (1 - MIN_SHARE_CHANGE) for ratio in ratios)

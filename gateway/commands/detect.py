@@ -23,6 +23,7 @@ from shared.cli.common_options import json_option, threads_option
 from shared.errors import ConfigurationError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
+from shared.process.usable_cores import computing_cores
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
@@ -45,15 +46,16 @@ def command(
     grid: Grid | None,
     cut: str | None,
     out: Path | None,
-    threads: int,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Detect objects in IMAGE..., with the network as a whole, or tile by tile as a cluster would."""
     opened = open_model(model, weights)
     tiled = grid is not None or cut is not None
     partitioned = PartitionedModel.of(opened, grid or DEFAULT_GRID, cut) if tiled else PartitionedModel.whole(opened)
-    head = TiledHead(partitioned, threads)
-    detector = partitioned.detector(threads)
+    cores = computing_cores(threads).count
+    head = TiledHead(partitioned, cores)
+    detector = partitioned.detector(cores)
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
     if out is not None:

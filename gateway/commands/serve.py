@@ -20,6 +20,7 @@ from shared.cli.common_options import (
     BROKER_TYPE,
     GRID_TYPE,
     listen_option,
+    max_cores_option,
     threads_option,
     verbose_option,
     warn_of_open_port,
@@ -29,6 +30,8 @@ from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
+from shared.process.malloc import share_malloc_arena
+from shared.process.usable_cores import computing_cores
 
 
 @click.command()
@@ -84,6 +87,7 @@ from shared.process.lifecycle import run_service
     help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
 )  # fmt: skip
 @threads_option
+@max_cores_option
 @click.option(
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
@@ -93,6 +97,7 @@ from shared.process.lifecycle import run_service
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
     """Run the gateway: it has the model, matches idle edges with busy ones, merges tiles, and publishes objects."""
     configure_logging(verbose)
+    share_malloc_arena()
     configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -100,6 +105,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     warn_of_open_port(options["host"])
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
+    options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
     gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
@@ -123,4 +129,5 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "deadline": cluster.deadline,
         "compute": cluster.compute,
         "threads": cluster.threads,
+        "max_cores": cluster.max_cores,
     }

@@ -19,6 +19,7 @@ from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.cli.common_options import json_option, threads_option
 from shared.errors import DeepThingsError
 from shared.model.letterbox import Letterbox
+from shared.process.usable_cores import computing_cores
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
@@ -40,7 +41,7 @@ def command(
     grid: Grid,
     cut: str | None,
     image: Path | None,
-    threads: int,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
@@ -52,7 +53,7 @@ def command(
         picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
     )
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
-    difference, engine = verify_tiles(partitioned, pixels, threads)
+    difference, engine = verify_tiles(partitioned, pixels, computing_cores(threads).count)
     stage = partitioned.stage
     layers = sum(len(stage.layers) for stage in partitioned.stages)
     report = {

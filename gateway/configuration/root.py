@@ -22,6 +22,7 @@ from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.ports import CLUSTER_PORT, DATA_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
+from shared.settings.threads import AUTO_THREADS, ThreadCount
 
 MAX_TILES_PER_SIDE = 99
 """Rows or columns of a grid; the largest maps at a cut have a hundred cells."""
@@ -88,8 +89,10 @@ class ClusterSection(Section):
     """Seconds after which a frame is dropped."""
     compute: bool = True
     """With method auto, the gateway's own cores compute frames, unless an edge runs on its machine."""
-    threads: int = Field(default=1, ge=1, le=64)
-    """Threads of the gateway's computing."""
+    threads: ThreadCount = Field(default=AUTO_THREADS, validate_default=True)
+    """Threads of the gateway's computing; auto: one for each core that it may use."""
+    max_cores: int | None = Field(default=None, ge=1)
+    """Cores that the gateway computes on at most; leaves the others to other programs."""
 
 
 class Configuration(Section):

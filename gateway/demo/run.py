@@ -22,6 +22,7 @@ from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.lifecycle import cancel_in_order
 from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.usable_cores import usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,9 +126,11 @@ class Demo:
 
     async def _start_edges(self, gateway: ChildProcess) -> list[ChildProcess]:
         broker, edges = str(self._cluster.broker), []
+        cores = max(1, usable_cores().whole // len(self._edges))  # all edges share this machine
         for name in self._edges:
             cache = str(self._caches / name)
-            edges.append(await self._cluster.start(name, "edge", "--gateway", broker, "--name", name, "--cache", cache))
+            options = ("--gateway", broker, "--name", name, "--cache", cache, "--max-cores", str(cores))
+            edges.append(await self._cluster.start(name, "edge", *options))
         await self._cluster.until(self.statistics.edges_ready, [gateway, *edges], "the edges' start", _START_TIMEOUT_S)
         return edges
 

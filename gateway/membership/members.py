@@ -192,6 +192,8 @@ class Membership:
             load=stats.load if stats and online else None,
             cores=stats.cores if stats and online else 0,
             threads=stats.threads if stats and online else 0,
+            lanes=stats.lanes if stats and online else 1,
+            usable_cores=stats.usable_cores if stats and online else 0.0,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
             problem=stats.problem if stats and online else "",

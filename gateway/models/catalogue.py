@@ -4,26 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import onnx
-
-from gateway.models.identification import identify
 from gateway.models.metadata import read_metadata
 from gateway.models.untileable import why_untileable
 from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.cuts import best_cut, possible_cuts
-from shared.model.darknet import load_darknet
-from shared.model.loading import describe_network, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, read_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+
     from shared.detection.decoding.family import Shapes
     from shared.ftp.grid import Grid
+    from shared.ftp.stage import Stage
     from shared.model.network import Network
+    from shared.model.picture_input import PictureForm
+    from shared.model.spec import Preprocessing
 
 MODELS = Path(__file__).parent
 DEFAULT_MODEL = "nanodet-g"
+
+
+class GraphMaker(Protocol):
+    """Makes graphs of a model, see LocalGraphs."""
+
+    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[bytes, ...]: ...
+
+    def tail(self, cut: Sequence[str]) -> bytes: ...
+
+    def whole_head(self, cut: Sequence[str]) -> tuple[bytes, PictureForm]: ...
+
+
+class GraphSource(GraphMaker, Protocol):
+    """Makes graphs elsewhere, where the weights are."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -31,7 +49,8 @@ class Model:
     """A loaded model: its description, the file as it was (`original`), and the same in plain form (`proto`).
 
     `outputs` are the shapes of its outputs by name; `unreadable` is the reason why no decoder reads them, else "".
-    `untileable` is the reason why it has no convolution that can be tiled, and runs whole only, else "".
+    `untileable` is the reason why it has no convolution that can be tiled, and runs whole only, else "". With
+    a `source`, file and weights are there only.
     """
 
     spec: CompleteSpec
@@ -41,10 +60,21 @@ class Model:
     outputs: Shapes = field(default_factory=dict)
     unreadable: str = ""
     untileable: str = ""
+    source: GraphSource | None = None
+
+    @property
+    def graphs(self) -> GraphMaker:
+        """Return what makes graphs of this model."""
+        if self.source is not None:
+            return self.source
+        from gateway.models.graphs import LocalGraphs  # noqa: PLC0415  (it imports onnx, for which a gateway is no place)
+
+        return LocalGraphs(self.original, self.proto, self.network)
 
     def forget_weights(self) -> None:
-        """Free the weights, which are large. Programs and sessions must have been made before."""
-        self.original = self.proto = onnx.ModelProto()
+        """Free the weights, which are large, if they are elsewhere; graphs can be made all the same, but slowly."""
+        if self.source is not None:
+            self.source.close()
 
 
 def built_in_models() -> list[str]:
@@ -70,6 +100,8 @@ def open_model(name: str, weights: Path | None = None) -> Model:
         raise ConfigurationError(
             f"unknown model {name!r}: it is neither built in ({', '.join(built_in_models())}) nor an .onnx or .cfg file"
         )
+    from shared.model.loading import describe_network, load_onnx, plain_model  # noqa: PLC0415  (it imports onnx)
+
     spec = _description(path)
     original = load_onnx(path.parent / spec.file)
     metadata = read_metadata({entry.key: entry.value for entry in original.metadata_props})
@@ -79,6 +111,8 @@ def open_model(name: str, weights: Path | None = None) -> Model:
 
 
 def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
+    from gateway.models.identification import identify  # noqa: PLC0415  (it imports onnx)
+
     found = identify(spec, proto, network)
     untileable = why_untileable(network, {node.domain for node in proto.graph.node})
     return Model(found.spec, original, proto, network, found.outputs, found.unreadable, untileable)
@@ -91,6 +125,9 @@ def _description(path: Path) -> ModelSpec:
 
 
 def _open_darknet(cfg: Path, weights: Path) -> Model:
+    from shared.model.darknet import load_darknet  # noqa: PLC0415  (it imports onnx)
+    from shared.model.loading import describe_network  # noqa: PLC0415
+
     darknet = load_darknet(cfg, weights)
     spec = _description(cfg)
     known = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}

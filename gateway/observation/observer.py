@@ -16,8 +16,9 @@ from gateway.observation.snapshots import render_object_snapshot, render_snapsho
 from gateway.observation.state_publisher import StatePublisher
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.payloads.observations import EndReason
+from shared.payloads.observations import EndReason, EventType
 from shared.settings.slugs import slug
+from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,7 @@ class Observer:
         self._listeners = listeners
         self._store = SceneStore(state)
         self._store_waits = False
+        self._unstored: set[str] = set()
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
@@ -158,10 +160,13 @@ class Observer:
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
             degraded = self._health.is_degraded(name, time.monotonic())
-            update = scene.update(
-                detections, degraded=degraded, latency_ms=detections.latency_ms.total, received_at=received_at
-            )
+            with tracer.measure(Part.TRACK, detections.frame):
+                update = scene.update(
+                    detections, degraded=degraded, latency_ms=detections.latency_ms.total, received_at=received_at
+                )
+            begun = time.monotonic()
             await self._publish(name, update)
+            tracer.since(Part.STATES, detections.frame, begun)
             if scene.settled:
                 await self._cameras.mark_settled(name)
         await self._publish_due_snapshots(name, update, fetch)
@@ -209,6 +214,7 @@ class Observer:
     async def _forget(self, name: str) -> None:
         """Remove the scene of a removed camera."""
         del self._scenes[name]
+        self._unstored.discard(name)
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
         self._publisher.forget_camera(name)
@@ -219,8 +225,10 @@ class Observer:
         """Publish a change of a scene; its state only if it is `known`, after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # stored first: after a restart, every published `new` must get its `end`
+            if _is_kept(update):  # stored first: after a restart, every published `new` must get its `end`
                 await self._remember(name)
+            elif update.events:
+                self._unstored.add(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
         finally:  # also if the gateway stops meanwhile: the scene has changed already
@@ -241,12 +249,14 @@ class Observer:
         """Store a camera's events; not while no broker is connected, because nothing is published then."""
         self._store_waits |= not self._bus.public_connected.is_set()
         if not self._store_waits:
+            self._unstored.discard(name)
             self._store.remember_scene(name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._store.write)
 
     async def _remember_all(self) -> bool:
         """Store all events; return whether that succeeded."""
         self._store.keep_only(self._scenes)
+        self._unstored.clear()
         for name, scene in self._scenes.items():
             self._store.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
         kept = await asyncio.to_thread(self._store.write)
@@ -259,9 +269,10 @@ class Observer:
             if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
             return
-        moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
+        moving = [name for name, scene in self._scenes.items() if name in self._unstored or scene.state().all.active]
         outdated = [name for name, scene in self._scenes.items() if self._store.is_outdated(name, away=scene.away)]
         if outdated or self._store.is_due(moving=bool(moving)):
+            self._unstored.clear()
             for name in (*outdated, *moving):
                 self._store.remember_scene(
                     name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
@@ -303,3 +314,11 @@ class Observer:
             await self._bus.publish_plain(topics.LABEL_SNAPSHOT, snapshot.jpeg, name, slug(label))
             for listener in self._listeners:
                 await listener.on_snapshot(name, label, snapshot.jpeg)
+
+
+def _is_kept(update: SceneUpdate) -> bool:
+    """Return whether a restarted gateway must know of this update: else it would end an event twice, or never.
+
+    Updates of objects are published again when they change; they are stored with the positions.
+    """
+    return bool(update.triggers) or any(event.type is not EventType.UPDATE for event in update.events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ class SceneStore:
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[_Entries] = folder.register_file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
         self._entries: _Entries = {}
+        self._encoded: dict[str, bytes] = {}
         self._written_at = -_TOUCH_PERIOD_S
         self._is_written = True
         self._inherited = self._read()
@@ -57,17 +59,23 @@ class SceneStore:
     def remember_scene(self, camera: str, kept: KeptScene, *, away: bool) -> None:
         """Remember a scene for the next `write`; `away`: no frames come from the camera."""
         if kept.objects or kept.places:
-            self._entries[camera] = KeptEntry(away_since=time.time() - kept.away_s if away else None, scene=kept)
+            entry = KeptEntry(away_since=time.time() - kept.away_s if away else None, scene=kept)
+            self._entries[camera] = entry
+            self._encoded[camera] = entry.model_dump_json(exclude_none=True).encode()
         else:
             self._entries.pop(camera, None)
+            self._encoded.pop(camera, None)
 
     def keep_only(self, cameras: Iterable[str]) -> None:
         """Forget the scenes of all cameras but these."""
         self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
+        self._encoded = {name: self._encoded[name] for name in self._entries}
 
     def write(self) -> bool:
         """Write all remembered scenes. Return whether it succeeded. Takes some milliseconds: call it in a thread."""
-        self._is_written = self._file.write(dict(self._entries))
+        # One scene changes at a time, so each is encoded when it does.
+        members = [b"%s:%s" % (json.dumps(name).encode(), entry) for name, entry in list(self._encoded.items())]
+        self._is_written = self._file.write_json(b"{%s}" % b",".join(members))
         self._written_at = time.monotonic()
         return self._is_written
 

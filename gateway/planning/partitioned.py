@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -12,10 +12,9 @@ from gateway.models.catalogue import Model, choose_cut, why_whole_only
 from gateway.planning.methods import Method, stages_of
 from shared.detection.decoding.recognition import output_shapes
 from shared.detection.detector import Detector
-from shared.engine.building import build_program
+from shared.engine.lanes import TileLanes
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine
-from shared.engine.whole_program import build_whole_program
 from shared.errors import CutError, ModelError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
@@ -23,10 +22,7 @@ from shared.ftp.cuts import deepest_cut, tileable_layers
 from shared.ftp.merge import MergedMaps
 from shared.ftp.operators import check_tileable
 from shared.ftp.tiles import whole_stage
-from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.normalising import PixelTable
-from shared.model.picture_input import picture_form
-from shared.model.precision import in_single_precision
 from shared.plan.plan import DetectorPlan
 from shared.process.signals import run_coroutine
 
@@ -116,22 +112,14 @@ class PartitionedModel:
 
     @property
     def map_shapes(self) -> list[tuple[int, ...]]:
-        """Return the shapes (1, C, H, W) of the maps at the cut."""
+        """Return the shapes (1, C, H, W) of the maps at the cut; a whole network has none to merge."""
+        if self.stage.whole:
+            return []
         return [self.model.network.shapes[tensor] for tensor in self.cut]
 
-    @cached_property
-    def programs(self) -> tuple[bytes, ...]:
+    def build_programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
-        model, network = self.model.proto, self.model.network
-        if self.stage.whole:
-            return (build_whole_program(self.model.original, model, network, self.spec.preprocessing),)
-        starts = [(), *(stage.cut for stage in self.stages)]
-        return tuple(
-            build_program(
-                head_model(model, network, stage.cut, after), stage, None if after else self.spec.preprocessing
-            )
-            for after, stage in zip(starts, self.stages, strict=False)
-        )
+        return self.model.graphs.programs(self.stages, self.spec.preprocessing)
 
     @property
     def kinds(self) -> tuple[TileKinds, ...]:
@@ -143,8 +131,7 @@ class PartitionedModel:
         """Return a session of the layers behind the cut; None when there are none."""
         if set(self.cut) == set(self.model.network.outputs):
             return None
-        tail = tail_model(self.model.proto, self.model.network, self.cut)
-        return NetworkSession(tail.SerializeToString(), threads)
+        return NetworkSession(self.model.graphs.tail(self.cut), threads)
 
     def detector(self, threads: int) -> Detector:
         """Return the detector for the maps at the cut. Raises ModelError when no decoder reads the outputs."""
@@ -183,7 +170,7 @@ class TiledHead:
     def __init__(self, partitioned: PartitionedModel, threads: int, engines: Sequence[TileEngine] = ()) -> None:
         self._stages = partitioned.stages
         self._shapes = partitioned.model.network.shapes
-        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
+        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.build_programs()]
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3).
@@ -227,15 +214,10 @@ class WholeHead:
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
-        model = partitioned.model
         self._cut = partitioned.cut
         self._table = PixelTable(partitioned.spec.preprocessing)
-        made = {name for node in model.original.graph.node for name in node.output}
-        source = in_single_precision(model.original) if made.issuperset(self._cut) else model.proto
-        form = picture_form(source, model.network.input_size)
-        assert form is not None, "opening the model has checked it"
-        self._form = form
-        self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
+        head, self._form = partitioned.model.graphs.whole_head(self._cut)
+        self._session = NetworkSession(head, threads)
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
@@ -286,10 +268,10 @@ def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) ->
     """
     with temporary_folder("verify") as folder:
         engines = []
-        for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
+        for number, (program, kinds) in enumerate(zip(partitioned.build_programs(), partitioned.kinds, strict=True)):
             path = folder / f"program_{number}.onnx"
             path.write_bytes(program)
-            engines.append(run_coroutine(partial(open_engine, path, kinds, folder, threads)))
+            engines.append(run_coroutine(partial(open_engine, path, kinds, folder, lanes=TileLanes(1, threads))))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
     return compare_maps(tiled, WholeHead(partitioned, threads).run(pixels)), names

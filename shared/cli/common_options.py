@@ -14,6 +14,7 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
 from shared.payloads.fields import NAME_PATTERN
+from shared.settings.threads import AUTO_THREADS, MAX_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,13 @@ class ParsedType(click.ParamType[Value]):
             return self._parse(value)
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
+
+
+class ThreadsType(click.IntRange):
+    """A number of threads; AUTO_THREADS becomes None."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        return None if value == AUTO_THREADS else super().convert(value, param, ctx)
 
 
 def parse_name(text: str) -> str:
@@ -79,7 +87,13 @@ listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
     help="Address to listen on. Beyond loopback everyone can connect: this release has no credentials.",
 )  # fmt: skip
-threads_option = click.option("--threads", type=click.IntRange(1, 64), default=1, help="Number of computing threads.")
+threads_option = click.option(
+    "--threads", type=ThreadsType(1, MAX_THREADS), default=AUTO_THREADS,
+    help="Number of computing threads; auto: one for each core that this process may use.",
+)  # fmt: skip
+max_cores_option = click.option(
+    "--max-cores", type=click.IntRange(1), help="Cores to compute on at most; leaves the others to other programs."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option(
     "-v", "--verbose", count=True, help="Log every tile; twice: also the libraries and all repeated lines."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import threading
 
@@ -40,6 +41,10 @@ def share_arena(working_bytes: int) -> None:
 
 
 def release_freed_memory() -> None:
-    """Return freed memory to the system, such as models once their sessions exist (glibc only, else a no-op)."""
+    """Return unused memory to the system, such as that of models once their sessions exist (the latter glibc only).
+
+    Models are in reference cycles of protobuf: without a collection they would stay for long.
+    """
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

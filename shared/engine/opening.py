@@ -11,26 +11,32 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import onnxruntime
 
 from shared.engine.arena import share_arena
+from shared.engine.lane_choice import choose_lanes
 from shared.engine.program_manifest import EXIT_NOT_EXACT, MANIFEST_FILE, PROGRAM_FORMAT, ProgramManifest, form_to_json
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
 from shared.files.unfinished import remove_atomically, remove_tree, unfinished_path
-from shared.process.children import parent_death_prefix
+from shared.process.children import lower_thread_priority, parent_death_prefix
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from shared.engine.lanes import TileLanes
     from shared.ftp.stage import Form, FormKind
 
 log = logging.getLogger(__name__)
+
+Engine = TypeVar("Engine")
 
 PREPARING_TIMEOUT_S = 900.0
 """For all kinds of tile of one program; a Raspberry Pi needs seconds for each."""
@@ -38,7 +44,7 @@ PREPARING_TIMEOUT_S = 900.0
 MAX_OPENING_ATTEMPTS = 2
 """First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
 
-_SLOWER = "the slower plain engine is used"
+_PLAIN = "the plain engine is used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +66,31 @@ class TileKinds:
         return json.dumps([form_to_json(form) for form in self.forms])
 
     @property
+    def largest(self) -> Form:
+        """Return the form of the largest tile."""
+        return max(self.forms, key=lambda form: form.cells)
+
+    @property
     def kinds(self) -> tuple[FormKind, ...]:
         """Return all kinds, sorted: independent of the sizes and the order of the tiles."""
         return tuple(sorted(form.kind for form in self.forms))
 
 
 async def open_engine(
-    program: Path, kinds: TileKinds, cache: Path, threads: int = 1, *, afresh: bool = False
+    program: Path,
+    kinds: TileKinds,
+    cache: Path,
+    cores: int = 1,
+    *,
+    lanes: TileLanes | None = None,
+    afresh: bool = False,
 ) -> TileEngine:
-    """Return the engine for the program in this file; prepared files are kept in `cache`.
+    """Return the engine for the program in this file, for so many cores; prepared files are kept in `cache`.
 
-    Cached files are checked, and prepared again when they are damaged, or with `afresh`. Preparing may take minutes;
-    cancelling stops it. Raises ModelError when onnxruntime cannot load the program, WrongResultError when this machine
-    computes other results than when it prepared the program, even after preparing it again.
+    Whether these compute several tiles side by side is measured once, unless `lanes` are given. Cached files are
+    checked, and prepared again when they are damaged, or with `afresh`. Preparing may take minutes; cancelling stops
+    it. Raises ModelError when onnxruntime cannot load the program, WrongResultError when this machine computes other
+    results than when it prepared the program, even after preparing it again.
     """
     share_arena(kinds.working_bytes)
     folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
@@ -85,7 +103,8 @@ async def open_engine(
             if not await _prepare(program, kinds, folder):
                 break
         try:
-            engine = await asyncio.to_thread(_open_prepared, folder, kinds, threads)
+            chosen = lanes or await choose_lanes(folder, kinds.largest, kinds.working_bytes, cores)
+            engine = await _in_patient_thread(partial(_open_prepared, folder, kinds, chosen))
         except (DamageError, WrongResultError) as error:
             wrong = error if isinstance(error, WrongResultError) else None
             log.warning("%s; it is removed, and prepared again if needed", error)
@@ -99,21 +118,27 @@ async def open_engine(
             "this machine computed another result than when it prepared the program, twice: its memory or processor "
             "may be faulty"
         ) from wrong
-    return await asyncio.to_thread(PaddingEngine, program, threads)
+    return await _in_patient_thread(partial(PaddingEngine, program, lanes.threads if lanes else cores))
 
 
-def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngine | None:
+async def _in_patient_thread(make: Callable[[], Engine]) -> Engine:
+    """Call `make` in a thread of low priority: the threads that onnxruntime starts there inherit it."""
+    with ThreadPoolExecutor(1, "opening", initializer=lower_thread_priority) as pool:
+        return await asyncio.get_running_loop().run_in_executor(pool, make)
+
+
+def _open_prepared(folder: Path, kinds: TileKinds, lanes: TileLanes) -> PreparedEngine | None:
     """Return the engine of a cached program; None when the cache has noted that it cannot be prepared.
 
     Raises DamageError, WrongResultError.
     """
     manifest = read_manifest(folder)
     if manifest.refused:
-        log.info("%s: %s", _SLOWER, manifest.refused)
+        log.info("%s: %s", _PLAIN, manifest.refused)
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
-    return PreparedEngine.open_checked(folder, manifest, threads, max(form.cells for form in kinds.forms))
+    return PreparedEngine.open_checked(folder, manifest, lanes, kinds.largest.cells)
 
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:
@@ -144,7 +169,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     try:
         code, message = await _run_preparing(program, kinds, part)
         if code:
-            log.warning("%s, as the program could not be prepared: %s", _SLOWER, message)
+            log.warning("%s, as the program could not be prepared: %s", _PLAIN, message)
             remove_tree(part)
         if code == EXIT_NOT_EXACT:
             part.mkdir(parents=True)
@@ -154,7 +179,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
                 part.rename(folder)
             return True
     except OSError as error:
-        log.warning("%s: %s cannot be written: %s", _SLOWER, folder.parent, system_reason(error))
+        log.warning("%s: %s cannot be written: %s", _PLAIN, folder.parent, system_reason(error))
     finally:
         remove_tree(part)
     return False

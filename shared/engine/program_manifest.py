@@ -7,6 +7,7 @@ import json
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shared.engine.lanes import MeasuredLanes, TileLanes
 from shared.ftp.stage import Form
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "manifest.json"
 WEIGHTS_FILE = "weights.bin"
+"""The file of small arrays; large ones have files of their own, named by their SHA-256."""
 
 PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
@@ -28,7 +30,7 @@ Its input is float32 (1, 3, H, W), its outputs are those of the network, of any 
 EMPTY_FILE = "empty.bin"
 """The file that models name for their weights: it must exist, but the weights are passed as initializers."""
 
-PROGRAM_FORMAT = 2
+PROGRAM_FORMAT = 4
 """Version of the format of these folders; folders of other versions are ignored."""
 
 EXIT_NOT_EXACT = 3
@@ -40,11 +42,12 @@ ALIGNMENT_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class StoredWeight:
-    """One constant: its name in a model, numpy's name of its type, its shape, its offset in the file of weights."""
+    """One constant: its name in a model, numpy's name of its type, its shape, its file, and its offset there."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
+    file: str
     offset: int
 
 
@@ -63,11 +66,15 @@ class PreparedKind:
 
 @dataclass(frozen=True, slots=True)
 class ProgramManifest:
-    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`."""
+    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`.
+
+    `lanes` are the measured ones, each for a number of cores.
+    """
 
     kinds: tuple[PreparedKind, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
+    lanes: tuple[MeasuredLanes, ...] = ()
 
     def encode(self) -> bytes:
         """Return the manifest in JSON, with its own checksum."""
@@ -79,6 +86,7 @@ class ProgramManifest:
                 ],
                 "files": dict(self.files),
                 "refused": self.refused,
+                "lanes": [[each.cores, each.cells, each.lanes.count, each.lanes.threads] for each in self.lanes],
             }
         )
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": text}).encode()
@@ -96,12 +104,15 @@ class ProgramManifest:
                 PreparedKind(
                     file,
                     form_from_json(form),
-                    tuple(StoredWeight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
+                    tuple(StoredWeight(name, dtype, tuple(shape), *place) for name, dtype, shape, *place in weights),
                     tuple(answers),
                 )
                 for file, form, weights, answers in rows["kinds"]
             )
-            return cls(kinds, rows["files"], rows["refused"])
+            lanes = tuple(
+                MeasuredLanes(cores, cells, TileLanes(count, threads)) for cores, cells, count, threads in rows["lanes"]
+            )
+            return cls(kinds, rows["files"], rows["refused"], lanes)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("it is not a manifest") from error
 

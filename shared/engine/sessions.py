@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnxruntime
 
+from shared.engine.lanes import ONE_LANE, TileLanes
 from shared.engine.program_manifest import (
     MANIFEST_FILE,
-    WEIGHTS_FILE,
     WHOLE_METADATA,
     PreparedKind,
     ProgramManifest,
@@ -81,11 +81,13 @@ def picture_table(session: Any) -> PixelTable | None:  # noqa: ANN401  (onnxrunt
 class TileEngine(Protocol):
     """Runs the program of a stage for tiles of every kind with one copy of the weights.
 
-    With `reuses` False it supports no strips: tiles take none and give none.
+    With `reuses` False it supports no strips: tiles take none and give none. It may `run` in as many threads at the
+    same time as its `lanes` say.
     """
 
     name: str
     reuses: bool
+    lanes: TileLanes
 
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
@@ -108,6 +110,7 @@ class PaddingEngine:
     reuses = False
 
     def __init__(self, program: bytes | Path, threads: int = 1) -> None:
+        self.lanes = TileLanes(1, threads)
         self._session = open_session(program, threads, entries={"session.use_env_allocators": "1"})
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._table = picture_table(self._session)
@@ -131,6 +134,7 @@ class SpecialEngine:
     reuses = True
 
     def __init__(self, program: bytes, threads: int = 1) -> None:
+        self.lanes = TileLanes(1, threads)
         self._session = open_session(program, threads)
         self._table = picture_table(self._session)
 
@@ -147,22 +151,24 @@ class SpecialEngine:
 class PreparedEngine:
     """The fast engine: a small session for each kind of tile, prepared by shared.engine.preparing.
 
-    All sessions map the same file of weights, and share the arena of shared.engine.arena if there is one.
+    All sessions map the same files of weights, and share the arena of shared.engine.arena if there is one. Sessions of
+    onnxruntime run in several threads at the same time.
     """
 
     name = "prepared"
     reuses = True
 
-    def __init__(self, folder: Path, manifest: ProgramManifest, threads: int = 1) -> None:
+    def __init__(self, folder: Path, manifest: ProgramManifest, lanes: TileLanes = ONE_LANE) -> None:
         """Open all sessions. Raises ModelError when onnxruntime cannot load a model, OSError for missing files."""
-        self._weights = np.memmap(folder / WEIGHTS_FILE, np.uint8, "r")
-        self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
-        self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
+        self.lanes = lanes
+        self._files: dict[str, Array] = {}
+        self._values: dict[tuple[str, int, tuple[int, ...]], Any] = {}
+        self._sessions = {kind.form.kind: self._open(folder, kind, lanes.threads) for kind in manifest.kinds}
         self._table = next((picture_table(session) for session in self._sessions.values()), None)
 
     @classmethod
     def open_checked(
-        cls, folder: Path, manifest: ProgramManifest, threads: int = 1, largest_cells: float = math.inf
+        cls, folder: Path, manifest: ProgramManifest, lanes: TileLanes = ONE_LANE, largest_cells: float = math.inf
     ) -> PreparedEngine:
         """Open the engine after checking its files, and its results for the trial tiles.
 
@@ -177,7 +183,7 @@ class PreparedEngine:
             except OSError as error:
                 raise DamageError(f"{folder / name} cannot be read: {system_reason(error)}") from error
         try:
-            engine = cls(folder, manifest, threads)
+            engine = cls(folder, manifest, lanes)
         except (ModelError, OSError, ValueError, TypeError) as error:
             raise DamageError(f"{folder} cannot be used: {error}") from error
         for kind in manifest.kinds:
@@ -187,17 +193,23 @@ class PreparedEngine:
 
     def run_trial(self, form: Form) -> tuple[float, ...]:
         """Return a sample of the results for the trial tile of a form."""
-        maps, given = self.run(form, *trial_input(self._sessions[form.kind], form))
+        maps, given = self.run(form, *self.trial_input(form))
         return sample_outputs([*maps, *given])
+
+    def trial_input(self, form: Form) -> tuple[list[Array], list[Array]]:
+        """Return the parts and the strips of the trial tile."""
+        return trial_input(self._sessions[form.kind], form)
 
     def _open(self, folder: Path, kind: PreparedKind, threads: int) -> Any:  # noqa: ANN401
         shared = {}
         for weight in kind.weights:
-            key = weight.offset, weight.shape
+            key = weight.file, weight.offset, weight.shape
+            if weight.file not in self._files:
+                self._files[weight.file] = np.memmap(folder / weight.file, np.uint8, "r")
             if key not in self._values:
                 dtype = np.dtype(weight.dtype)
                 size = int(np.prod(weight.shape)) * dtype.itemsize
-                array = self._weights[weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
+                array = self._files[weight.file][weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
                 self._values[key] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             shared[weight.name] = self._values[key]
         level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the model is optimised already

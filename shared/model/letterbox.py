@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray, Pixels
     from shared.model.spec import Preprocessing
 
+cv2.setNumThreads(1)  # for the whole process: OpenCV's own threads spin after each call, while tiles need the cores
+
+_ROWS_AT_ONCE = 32
+"""Rows whose channels are swapped together: the copy fits into the cache, and its memory is used again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
@@ -53,10 +58,18 @@ class Letterbox:
         """Scale `image`, uint8 BGR (H, W, 3), into an input-sized uint8 array (height, width, 3)."""
         top, left = self.offset
         height, width = self.size
-        boxed = np.full((self.height, self.width, 3), preprocessing.fill, np.uint8)
+        boxed = np.empty((self.height, self.width, 3), np.uint8)
+        for bar in (boxed[:top], boxed[top + height :], boxed[:, :left], boxed[:, left + width :]):
+            bar[...] = preprocessing.fill
         inner = boxed[top : top + height, left : left + width]
-        inner[:] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-        return boxed if preprocessing.channels == "bgr" else np.ascontiguousarray(boxed[:, :, ::-1])
+        scaled = cv2.resize(image, (width, height), dst=inner, interpolation=cv2.INTER_LINEAR)
+        if scaled is not inner:  # OpenCV makes another array where it cannot use this one
+            inner[...] = scaled
+        if preprocessing.channels == "rgb":
+            for start in range(0, height, _ROWS_AT_ONCE):
+                rows = inner[start : start + _ROWS_AT_ONCE]
+                rows[...] = cv2.cvtColor(rows, cv2.COLOR_BGR2RGB)
+        return boxed
 
     def to_image(self, boxes: FloatArray) -> FloatArray:
         """Convert boxes (N, 4), as left, top, right, bottom, from input to picture pixels, clipped to the picture."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 import logging
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 import aiomqtt
 from paho.mqtt import client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from shared.errors import BrokerError
+from shared.mqtt.arrivals import Arrivals
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.reasons.network_reasons import network_reason
+from shared.reasons.system_reasons import CONNECTION_LOST, NO_ANSWER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import asyncio
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from shared.network.addresses import Address
@@ -33,6 +38,9 @@ MAX_QUEUED_MESSAGES = 2000
 MAX_PENDING_CALLS = 500
 """Messages that wait for the broker's acknowledgement. It normally takes a millisecond; more would not help."""
 
+MAX_PACKETS_AT_ONCE = 20
+"""Packets that are read before other tasks get their turn, such as those that work off a backlog of requests."""
+
 ENDED_UNANSWERED = "it closed the connection without an answer (is it a broker's port, and does it require TLS?)"
 ENDED_UNANSWERED_TLS = "it closed the connection without an answer (does it require a client certificate, or another?)"
 ENDED_TLS = "it closed the connection instead of encrypting it (does it speak TLS on that port?)"
@@ -42,13 +50,23 @@ _silent.setLevel(logging.CRITICAL)  # its errors are raised as well, with a read
 
 
 class BrokerClient(aiomqtt.Client):
-    """aiomqtt's client, but raises MqttCodeError for a message or a subscription that the broker refuses."""
+    """aiomqtt's client, but raises MqttCodeError for a message or a subscription that the broker refuses.
+
+    Messages that are published in one turn of the event loop leave together, and who waits for the broker hears at
+    once that the connection was lost: aiomqtt needs some tasks and system calls more for each message.
+    """
 
     def __init__(
         self, broker: Address, client_id: str, *, login: Login = ANONYMOUS, will: aiomqtt.Will | None = None
     ) -> None:
         """Prepare the client; `connection` connects it. Raises BrokerError for unusable certificates."""
         self._tls = None if login.tls is None else login.tls.context()
+        self._answers: dict[int, asyncio.Future[ReasonCode | None]] = {}
+        self._posted: set[int] = set()
+        self._unsent = 0
+        self._given_up = False
+        self._awaits_socket = False
+        self._loop_thread = threading.get_ident()
         super().__init__(
             broker.host,
             broker.port,
@@ -60,17 +78,20 @@ class BrokerClient(aiomqtt.Client):
             protocol=aiomqtt.ProtocolVersion.V5,
             keepalive=BROKER_KEEPALIVE_S,
             will=will,
+            queue_type=cast("Any", Arrivals),
             max_queued_incoming_messages=MAX_QUEUED_MESSAGES,
             max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
+        self._client.disable_logger()  # it would be asked three times for each message whether it logs anything
         self.pending_calls_threshold = MAX_PENDING_CALLS
-        self._refused: dict[int, ReasonCode] = {}
-        self._given_up = False
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[None]:
-        """Connect, and disconnect at the end. Raises MqttError, and BrokerError for an invalid host or failed TLS."""
+    async def connection(self, on_lost: Callable[[], None] | None = None) -> AsyncIterator[None]:
+        """Connect, and disconnect at the end. Raises MqttError, and BrokerError for an invalid host or failed TLS.
+
+        `on_lost` is called when the connection is lost or closed.
+        """
         try:
             await self.__aenter__()
         except BaseException as error:
@@ -83,12 +104,15 @@ class BrokerClient(aiomqtt.Client):
             if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionResetError):
                 raise BrokerError(ENDED_TLS) from error
             raise
+        self._disconnected.add_done_callback(lambda ended: self._on_lost(ended, on_lost))
         try:
             yield
         finally:
             await self.__aexit__(None, None, None)
-            if self._disconnected.done() and not self._disconnected.cancelled():
-                self._disconnected.exception()  # retrieved, or asyncio logs that it never was
+
+    async def next_message(self) -> aiomqtt.Message:
+        """Return the next received message. Raises MqttError when the connection is lost and no message is left."""
+        return await self._queue.get()
 
     async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
@@ -103,19 +127,36 @@ class BrokerClient(aiomqtt.Client):
 
         aiomqtt's own `publish` ignores the reason code of the acknowledgement.
         """
+        info = self._send(topic, payload, qos, retain=retain, properties=properties)
+        if info.is_published():
+            return
+        answer = self._answers[info.mid] = self._loop.create_future()
+        patience = self._loop.call_later(self.timeout, _give_up, answer)
+        try:
+            refused = await answer
+        finally:
+            patience.cancel()
+            del self._answers[info.mid]
+        if refused is not None:
+            raise aiomqtt.MqttCodeError(refused)
+
+    @property
+    def posted(self) -> int:
+        """Return the number of messages of `post` that the socket has not taken yet."""
+        return len(self._posted)
+
+    def post(self, topic: str, payload: bytes, *, properties: Properties | None = None) -> None:
+        """Publish with QoS 0, without waiting; the caller limits `posted`. Raises MqttError."""
+        self._posted.add(self._send(topic, payload, 0, retain=False, properties=properties).mid)
+
+    def _send(
+        self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None
+    ) -> paho.MQTTMessageInfo:
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise aiomqtt.MqttCodeError(info.rc)
-        if info.is_published():
-            return
-        confirmation = asyncio.Event()
-        try:
-            with self._pending_call(info.mid, confirmation, self._pending_publishes):
-                await self._wait_for(confirmation.wait(), timeout=None)
-        finally:
-            refused = self._refused.pop(info.mid, None)
-        if refused is not None:
-            raise aiomqtt.MqttCodeError(refused)
+        self._unsent += 1
+        return info
 
     def _on_disconnect(
         self,
@@ -134,12 +175,109 @@ class BrokerClient(aiomqtt.Client):
 
     def _on_publish(
         self,
-        client: paho.Client,
-        userdata: Any,  # noqa: ANN401  (paho's)
+        client: paho.Client,  # noqa: ARG002
+        userdata: Any,  # noqa: ANN401, ARG002  (paho's)
         mid: int,
         reason_code: ReasonCode,
-        properties: Properties,
+        properties: Properties,  # noqa: ARG002
     ) -> None:
-        if reason_code.is_failure and mid in self._pending_publishes:
-            self._refused[mid] = reason_code
-        super()._on_publish(client, userdata, mid, reason_code, properties)
+        self._posted.discard(mid)
+        answer = self._answers.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(reason_code if reason_code.is_failure else None)
+
+    def _on_lost(self, ended: asyncio.Future[None], on_lost: Callable[[], None] | None) -> None:
+        lost = aiomqtt.MqttError(CONNECTION_LOST)
+        lost.__cause__ = None if ended.cancelled() else ended.exception()
+        cast("Arrivals[aiomqtt.Message]", self._queue).close(lost)
+        unanswered: tuple[asyncio.Future[Any], ...] = (*self._answers.values(), *self._pending_subscribes.values())
+        for waiting in unanswered:
+            if not waiting.done():  # its answer cannot come on another connection
+                waiting.set_exception(aiomqtt.MqttError(CONNECTION_LOST))
+        if on_lost is not None:
+            on_lost()
+
+    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401  (paho's)
+        super()._on_socket_open(client, userdata, sock)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read, sock)  # instead of aiomqtt's
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        if threading.get_ident() == self._loop_thread:
+            self._loop.call_soon(self._write, sock)
+        else:  # while it connects
+            self._awaits_socket = True
+            super()._on_socket_register_write(client, userdata, sock)
+
+    def _on_socket_unregister_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        if self._awaits_socket:
+            self._awaits_socket = False
+            super()._on_socket_unregister_write(client, userdata, sock)
+
+    def _read(self, sock: socket.socket) -> None:
+        """Read the packets that have come."""
+        with self._ending_when_broken():
+            for _ in range(MAX_PACKETS_AT_ONCE):
+                self._client.loop_read()
+                if not _has_more(sock):
+                    return
+            self._loop.call_soon(self._read, sock)  # TLS may have read more from the socket than it has passed on
+
+    def _write(self, sock: socket.socket) -> None:
+        """Write all packets that wait; what the socket does not take now follows when it is writable again."""
+        joined, self._unsent = self._unsent > 1, 0
+        with self._ending_when_broken(), _joined(sock) if joined else contextlib.nullcontext():
+            self._client.loop_write()
+        if self._client.want_write() and self._client.socket() is not None:
+            self._awaits_socket = True
+            super()._on_socket_register_write(self._client, None, sock)
+
+    @contextlib.contextmanager
+    def _ending_when_broken(self) -> Iterator[None]:
+        """End the connection with any error, as aiomqtt does."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (passed on to all who wait)
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
+
+@functools.cache  # a handful of values, and paho-mqtt's class is slow
+def expiry_properties(expiry_s: int | None) -> Properties | None:
+    """Return the properties of a message that the broker drops after these seconds; None if it never does."""
+    if expiry_s is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = expiry_s
+    return properties
+
+
+def _give_up(answer: asyncio.Future[ReasonCode | None]) -> None:
+    if not answer.done():
+        answer.set_exception(aiomqtt.MqttError(NO_ANSWER))
+
+
+def _has_more(sock: socket.socket) -> bool:
+    """Return whether something can be read without waiting; also at the end of the connection."""
+    try:
+        if isinstance(sock, ssl.SSLSocket):
+            return sock.pending() > 0
+        sock.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):  # nothing there, or closed meanwhile
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _joined(sock: socket.socket) -> Iterator[None]:
+    """Send what is written in this context as few segments: each one would wake the broker. Only Linux can do it."""
+    cork = getattr(socket, "TCP_CORK", None)
+    if cork is None:
+        yield
+        return
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, cork, 1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the connection may be closed now
+            sock.setsockopt(socket.IPPROTO_TCP, cork, 0)

@@ -16,17 +16,17 @@ from paho.mqtt.properties import Properties
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
 from shared.logs.printable import printable
-from shared.mqtt.broker_client import MAX_PENDING_CALLS, MAX_QUEUED_MESSAGES, BrokerClient
+from shared.mqtt.broker_client import MAX_PENDING_CALLS, BrokerClient, expiry_properties
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
-from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, foreign_topic
 from shared.network.backoff import Backoff
 from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
 from shared.reasons.broker_reasons import broker_reason, is_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.name_claim import NameOwner
@@ -44,10 +44,16 @@ MAX_BACKLOG = 100
 MAX_PATIENT_PAUSE_S = 4.0
 """The longest pause between two attempts to reach a broker that may refuse us."""
 
+MAX_ROUTES = 4096
+"""Topics whose handlers are remembered: more than a gateway of 256 cameras receives at."""
+
 SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
 """If more connections in a row end at once, another client probably has our client id: each connection ends the other.
 (The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
+
+_Handler = tuple[AnyTopic, str, "Callable[..., Awaitable[None] | None]", bool]
+"""A topic, its path, the function to call, and whether that takes raw payloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,12 @@ class Bus:
         self._note_retained: Callable[..., None] = lambda *_, **__: None
         self._owner = owner
         self._connected_level = logging.DEBUG if temporary else logging.INFO
-        self._handlers: list[tuple[AnyTopic, str, Callable[..., Awaitable[None] | None], bool]] = []
+        self._handlers: list[_Handler] = []
+        self._routes: dict[str, list[_Handler]] = {}
         self._client: BrokerClient | None = None
         self._reached_at: float | None = None
         self._backlogs: list[tuple[str, asyncio.Queue[Received], Callable[[Received], Awaitable[None] | None]]] = []
         self._outbox: set[asyncio.Task[None]] = set()
-        self._unanswered: set[asyncio.Timeout] = set()
         self._boundary = FaultBoundary()
         self._outage = Outage()
         if owner is not None:
@@ -166,16 +172,20 @@ class Bus:
                 properties.CorrelationData = request.correlation
             payload = message.model_dump_json().encode()
             _check_size(request.response_topic, payload)
-            async with self._broker_answer(request.response_topic):
+            with self._broker_answer(request.response_topic):
                 await self._client.publish_checked(
                     request.response_topic, payload, 1, retain=False, properties=properties
                 )
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
-        if len(self._outbox) >= MAX_PENDING_CALLS:
+        client = self._client if topic.qos == 0 else None  # there is nothing to wait for, so no task either
+        if (len(self._outbox) if client is None else client.posted) >= MAX_PENDING_CALLS:
             path = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)
+            return
+        if client is not None:
+            self._post(client, topic, message, names)
             return
         task = asyncio.create_task(self._publish_quietly(topic, message, names))
         self._outbox.add(task)
@@ -210,12 +220,12 @@ class Bus:
         while True:
             began = self._reached_at = None
             try:
-                async with self._claimed_name(), self._session() as inbox:
+                async with self._claimed_name(), self._session() as client:
                     began = time.monotonic()
                     if self._owner is not None:
                         await self._owner.hand_over()
                     while True:
-                        await self._dispatch(await inbox.get())
+                        await self._dispatch(await client.next_message())
             except (aiomqtt.MqttError, BrokerError) as error:
                 if self._reached_at is not None:  # a session that ends before it was set up counts as short
                     short = began is None or time.monotonic() - began < SHORT_SESSION_S
@@ -259,24 +269,22 @@ class Bus:
             await self._owner.release()
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
-        """Connect and subscribe; yield the queue of received messages. The error of a lost connection is its last."""
+    async def _session(self) -> AsyncIterator[BrokerClient]:
+        """Connect and subscribe; yield the client, whose last message is followed by the error of a lost connection."""
         client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
-        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(MAX_QUEUED_MESSAGES)
-        async with client.connection():
+        async with client.connection(self._on_session_lost):
             self._client, self._reached_at = client, time.monotonic()
             if self._health is not None:
                 self._health.note_connected()
-            reading = asyncio.create_task(self._read(client, inbox))
             try:
                 for topic, path, *_ in self._handlers:
-                    async with self._broker_answer(path):
+                    with self._broker_answer(path):
                         await client.subscribe_checked(path, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
                 self.connected.set()
                 log.log(self._connected_level, "connected to broker %s as %s", self.broker, self._client_id)
-                yield inbox
+                yield client
             except asyncio.CancelledError:
                 with contextlib.suppress(BrokerError):
                     if self._will is not None:
@@ -287,56 +295,39 @@ class Bus:
             finally:
                 self._client = None
                 self.connected.clear()
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
 
-    async def _read(self, client: BrokerClient, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
-        """Move messages into the inbox, so that a lost connection is noticed even while a handler waits."""
-        try:
-            async for message in client.messages:
-                await inbox.put(message)
-        except aiomqtt.MqttError as error:
-            self._client = None
-            for waiting in self._unanswered:
-                waiting.reschedule(0)  # the acknowledgement cannot come on another connection
-            await inbox.put(error)
+    def _on_session_lost(self) -> None:
+        """Publish nothing more, even while a handler still works on a message of this connection."""
+        self._client = None
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         path = topic.full_path(*names, prefix=self.prefix)
         _check_size(path, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        if topic.expiry_s is not None:
-            properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
             self._note_retained(path, retained=True)
-        async with self._broker_answer(path):
-            await self._client.publish_checked(path, payload, topic.qos, retain=topic.retain, properties=properties)
+        with self._broker_answer(path):
+            await self._client.publish_checked(
+                path, payload, topic.qos, retain=topic.retain, properties=expiry_properties(topic.expiry_s)
+            )
             if self._health is not None and topic.qos:
                 self._health.note_accepted(path)
         if topic.retain and not payload:
             self._note_retained(path, retained=False)
         self.sent_bytes += len(path) + len(payload)
 
-    @contextlib.asynccontextmanager
-    async def _broker_answer(self, path: str) -> AsyncIterator[None]:
-        """Guard a wait for the broker's answer: raise BrokerError for refusals and at once when the connection is lost.
+    @contextlib.contextmanager
+    def _broker_answer(self, path: str) -> Iterator[None]:
+        """Guard a wait for the broker's answer: raise BrokerError for refusals and for a lost connection.
 
-        aiomqtt itself waits 10 s after a loss. And its asyncio.wait_for, before Python 3.12, drops a cancellation that
-        comes at the same moment as the answer: a task that awaits ours would hang, so it is raised again here.
+        asyncio.wait_for, before Python 3.12, drops a cancellation that comes at the same moment as the answer: a task
+        that awaits ours would hang, so it is raised again here.
         """
         task = asyncio.current_task()
         cancelled_before = task.cancelling() if task else 0
         try:
-            async with asyncio.timeout(None) as waiting:
-                self._unanswered.add(waiting)
-                try:
-                    yield
-                finally:
-                    self._unanswered.discard(waiting)
-        except TimeoutError as error:
-            raise BrokerError(f"broker {self.broker} did not accept {path}: the connection was lost") from error
+            yield
         except aiomqtt.MqttError as error:
             if self._health is not None and is_refusal(error):
                 self._health.note_denied(path, broker_reason(error))
@@ -347,24 +338,32 @@ class Bus:
         if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
+    def _post(self, client: BrokerClient, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+        path, payload = topic.full_path(*names, prefix=self.prefix), message.model_dump_json().encode()
+        try:
+            _check_size(path, payload)
+            with self._broker_answer(path):
+                client.post(path, payload, properties=expiry_properties(topic.expiry_s))
+        except BrokerError as error:
+            log.debug("%s", error)
+        else:
+            self.sent_bytes += len(path) + len(payload)
+
     async def _publish_quietly(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         try:
             await self.publish(topic, message, *names)
         except BrokerError as error:
             log.debug("%s", error)
 
-    async def _dispatch(self, message: aiomqtt.Message | aiomqtt.MqttError) -> None:
-        """Call the handlers of a message, each in its own fault boundary. Raises the error of a lost connection."""
-        if isinstance(message, aiomqtt.MqttError):
-            raise message
+    async def _dispatch(self, message: aiomqtt.Message) -> None:
+        """Call the handlers of a message, each in its own fault boundary."""
         if not isinstance(message.payload, bytes):
             return
-        self.received_bytes += len(str(message.topic)) + len(message.payload)
-        for topic, path, handler, plain in self._handlers:
-            if not message.topic.matches(path):
-                continue
-            with self._boundary.guard(path, str(message.topic)):
-                names = topic.names_in(str(message.topic), self.prefix)
+        full_topic = str(message.topic)
+        self.received_bytes += len(full_topic) + len(message.payload)
+        for topic, path, handler, plain in self._handlers_of(message.topic, full_topic):
+            with self._boundary.guard(path, full_topic):
+                names = topic.names_in(full_topic, self.prefix)
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
                 elif message.payload:  # an empty payload clears a retained message
@@ -374,11 +373,14 @@ class Bus:
                 if result is not None:
                     await result
 
-
-def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
-    """Return the topic of another program from its full path."""
-    root, _, path = topic.partition("/")
-    return PlainTopic(path, "", qos=qos, retain=retain, root=root)
+    def _handlers_of(self, topic: aiomqtt.Topic, full_topic: str) -> list[_Handler]:
+        """Return the handlers of a topic. They are remembered: messages come again and again at few topics."""
+        found = self._routes.get(full_topic)
+        if found is None:
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            found = self._routes[full_topic] = [handler for handler in self._handlers if topic.matches(handler[1])]
+        return found
 
 
 def _check_size(path: str, payload: bytes) -> None:
@@ -394,7 +396,5 @@ def _check_size(path: str, payload: bytes) -> None:
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     if will is None:
         return None
-    topic = will.topic
-    return aiomqtt.Will(
-        topic.full_path(will.name, prefix=prefix), will.message.model_dump_json(), topic.qos, topic.retain
-    )
+    path, payload = will.topic.full_path(will.name, prefix=prefix), will.message.model_dump_json()
+    return aiomqtt.Will(path, payload, will.topic.qos, will.topic.retain)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
-from shared.plan.plan import Plan, PlanPreference
+from shared.plan.plan import PlanOffer, PlanPreference
 
 M = TypeVar("M", bound=Message)
 
@@ -103,6 +103,13 @@ class PlainTopic(_Route):
 
 
 AnyTopic = Topic[Any] | PlainTopic
+
+
+def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
+    """Return the topic of another program from its full path."""
+    root, _, path = topic.partition("/")
+    return PlainTopic(path, "", qos=qos, retain=retain, root=root)
+
 
 # public: detections
 DETECTIONS = Topic(
@@ -278,7 +285,7 @@ GATEWAY_CLAIM = Topic(
 # cluster: gateway to edges
 PLAN = Topic(
     "cluster/plan",
-    Plan,
+    PlanOffer,
     "Tiles and pads of the network, and the program's hash.",
     retain=True,
     plane=Plane.CLUSTER,

@@ -33,6 +33,22 @@ class BridgeInfo(Message):
     home_assistant: bool = False
     cluster_host: str = Field(default="", description="the host that edges connect to; empty: the host of this broker")
     cluster_port: int = Field(default=0, description="the port there; 0: unknown")
+    data_port: int = Field(default=0, description="the port of its data plane, at the same host; 0: unknown")
+
+
+class FrameTime(Message):
+    """Medians over the last frames of where their time goes; the parts are those of each frame's last tile.
+
+    Each is a median of its own, so that they need not add up to the total.
+    """
+
+    total_ms: float = Field(description="from capture to publication")
+    camera_ms: float = Field(description="from capture until the picture is at the camera's edge")
+    preparing_ms: float = Field(description="fitting the picture to the network")
+    waiting_ms: float = Field(description="until a device has time for the tile")
+    computing_ms: float = Field(description="the tile")
+    transfers_ms: float = Field(description="tile, result and messages between the devices")
+    finishing_ms: float = Field(description="at the gateway: waiting for and running the remaining layers, decoding")
 
 
 class BridgeHealth(Message):
@@ -49,6 +65,9 @@ class BridgeHealth(Message):
     problems: tuple[str, ...] = ()
     public_frames_dropped: int = Field(
         default=0, description="frames published in the cluster that the home's broker did not accept in time"
+    )
+    frame_time: FrameTime | None = Field(
+        default=None, description="where the time of a frame goes; published when it changes much; null: no frames"
     )
 
 

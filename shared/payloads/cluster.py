@@ -142,6 +142,8 @@ class NodeReport(Message):
     load: float | None = Field(default=None, description="share of all cores that were busy recently, 0 to 1")
     cores: int = Field(default=0, ge=0, description="of its processor; 0: not known")
     threads: int = Field(default=0, ge=0, description="that compute tiles; 0: not known")
+    lanes: int = Field(default=1, ge=0, description="tiles that it computes at the same time")
+    usable_cores: float = Field(default=0.0, ge=0, description="cores that it may use; 0: not known")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
     failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or that are not numbers")
@@ -235,6 +237,8 @@ class NodeStats(Message):
     load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that were busy, 0 to 1")
     cores: Count = Field(default=0, description="of its processor; 0: not known")
     threads: Count = Field(default=0, description="that compute tiles; 0: not known")
+    lanes: Count = Field(default=1, description="tiles that it computes at the same time")
+    usable_cores: float = Field(default=0.0, ge=0, le=1e6, description="cores that it may use; 0: not known")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )

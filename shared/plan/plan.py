@@ -32,6 +32,9 @@ MAX_WORKING_BYTES = 2**30
 MAX_PLAN_TIME_S = 24 * 3600.0
 """Maximum of leases and deadlines: results for a frame of yesterday are useless."""
 
+MAX_PROGRAM_WEIGHTS = 4096
+"""Arrays of 64 KiB or more of one program; the largest detectors in use have some hundreds."""
+
 MAX_EPOCH = 2**53
 """Large enough for milliseconds since 1970, and exact in the JSON of all languages."""
 
@@ -51,11 +54,24 @@ class Distribution(StrEnum):
     SHARING = "sharing"
 
 
-class ProgramRef(Message):
-    """A reference to a program by its hash."""
+class PartRef(Message):
+    """A reference to a file by its hash: a program, its graph, or weights."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
     bytes: int = Field(ge=0, le=MAX_PAYLOAD_BYTES[MessageKind.PROGRAM])
+
+
+class ProgramParts(Message):
+    """A program whose large weights are apart from its graph, which names them: programs of a network share them."""
+
+    graph: PartRef
+    weights: tuple[PartRef, ...] = Field(max_length=MAX_PROGRAM_WEIGHTS)
+
+
+class ProgramRef(PartRef):
+    """A reference to a program by its hash; where it has large weights, also to its parts, to be fetched instead."""
+
+    parts: ProgramParts | None = None
 
 
 class JointPlan(Message):
@@ -162,9 +178,6 @@ class Plan(Message):
     gateway_port: int = Field(gt=0, le=65535)
     lease_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
     deadline_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
-    also: tuple[Plan, ...] = Field(
-        default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"
-    )
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -175,6 +188,14 @@ class Plan(Message):
     def tile_count(self) -> int:
         """Return the number of tasks of a frame."""
         return len(self.stages[0].tiles)
+
+
+class PlanOffer(Plan):
+    """The plans that edges prepare: this one and further ones. Edges of the release before know only this one."""
+
+    also: tuple[Plan, ...] = Field(
+        default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"
+    )
 
 
 class PlanPreference(Message):

@@ -58,8 +58,6 @@ def check_plan(plan: Plan) -> None:
     counts = sorted({len(stage.tiles) for stage in plan.stages})
     if len(counts) > 1:
         raise ValueError(f"all stages must have the same number of tiles; they have {counts}")
-    if len(plan.stages) > 1 and not all(stage.channels for stage in plan.stages):
-        raise ValueError("a whole network is a single stage")
     if len(plan.stages) > 1 and any(stage.reusing for stage in plan.stages):
         raise ValueError("strips can be reused within a single stage only")
     pixel_bytes = 3 * np.dtype(plan.pixels).itemsize

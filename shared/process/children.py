@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Protocol
 
 from shared.process.signals import exit_now
 
@@ -71,7 +72,20 @@ def deepthings_command() -> list[str]:
     return [sys.executable, "-P", "-c", "from shared.cli import main; main()"]
 
 
-async def stop_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:
+class StoppableProcess(Protocol):
+    """The part of asyncio.subprocess.Process that stopping needs."""
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> int: ...
+
+
+async def stop_process(process: StoppableProcess, timeout_s: float) -> None:
     """Send SIGTERM, and SIGKILL if the process has not ended in time."""
     if process.returncode is not None:
         return

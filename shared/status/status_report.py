@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from shared.payloads.base import Message
+from shared.payloads.bridge import FrameTime
 from shared.payloads.cluster import NodeReport, State, TileCounts
 from shared.status.cures import find_cure
+from shared.status.frame_explanation import explain_frame_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,8 @@ class GatewayStatus(Message):
     frames_per_s: float | None = Field(default=None, description="published, over the last minute")
     published: int | None = None
     dropped: int | None = None
+    frame_time: FrameTime | None = Field(default=None, description="medians of where the time of a frame goes")
+    frame_time_in_words: str = Field(default="", description="why a frame takes as long as it does; empty: not known")
 
 
 class EdgeStatus(Message):
@@ -46,6 +50,8 @@ class EdgeStatus(Message):
     cores: int | None = Field(default=None, description="of its processor")
     cores_busy: float | None = Field(default=None, description="of these, busy recently with any program")
     threads: int | None = Field(default=None, description="that compute tiles")
+    lanes: int | None = Field(default=None, description="tiles that it computes at the same time")
+    usable_cores: float | None = Field(default=None, description="cores that it may use: its share of the processor")
     tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
     tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
     temperature: float | None = Field(default=None, description="of its processor, in degrees Celsius")
@@ -117,6 +123,8 @@ def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayS
         frames_per_s=health.frames_per_s if health else None,
         published=health.published if health else None,
         dropped=health.dropped if health else None,
+        frame_time=health.frame_time if health else None,
+        frame_time_in_words=explain_frame_time(health.frame_time) if health and health.frame_time else "",
     )
 
 
@@ -130,6 +138,8 @@ def _edge(node: NodeReport, release: str) -> EdgeStatus:
         cores=node.cores or None,
         cores_busy=busy,
         threads=node.threads or None,
+        lanes=node.lanes if node.threads else None,
+        usable_cores=round(node.usable_cores, 2) if node.usable_cores else None,
         tiles=node.tiles,
         tiles_per_s=node.tiles_per_s,
         temperature=node.temperature,

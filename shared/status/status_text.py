@@ -25,7 +25,7 @@ MAX_REMARK_LENGTH = 40
 
 def status_lines(status: Status, width: int) -> Iterator[str]:
     """Yield the lines of the report; sentences are wrapped at `width` characters, tables are not."""
-    yield from _gateway(status.gateway)
+    yield from _gateway(status.gateway, width)
     yield ""
     yield from _edges(status)
     yield ""
@@ -41,7 +41,7 @@ def status_lines(status: Status, width: int) -> Iterator[str]:
             yield from _sentence(problem.cure, "  -> ", width)
 
 
-def _gateway(gateway: GatewayStatus) -> Iterator[str]:
+def _gateway(gateway: GatewayStatus, width: int) -> Iterator[str]:
     method = " ".join(filter(None, (gateway.method, gateway.grid)))
     model = ", ".join(filter(None, (gateway.model, method)))
     since = f" for {format_duration(gateway.up_s)}" if gateway.up_s is not None else ""
@@ -53,6 +53,8 @@ def _gateway(gateway: GatewayStatus) -> Iterator[str]:
             f"frames   {gateway.frames_per_s:.1f} a second over the last minute; since it started "
             f"{gateway.published} published, {gateway.dropped} dropped"
         )
+    if gateway.frame_time_in_words:
+        yield from _sentence(gateway.frame_time_in_words, "time     ", width)
 
 
 def _edges(status: Status) -> Iterator[str]:
@@ -70,8 +72,12 @@ def _edge(name: str, edge: EdgeStatus) -> tuple[str, ...]:
     if edge.state is not State.ONLINE:
         return (name, edge.state, release, edge.address or UNKNOWN, *[UNKNOWN] * 6)
     busy = f"{edge.cores_busy:.1f} of {edge.cores}" if edge.cores_busy is not None else UNKNOWN
+    if edge.usable_cores is not None and edge.cores is not None and edge.usable_cores < edge.cores:
+        busy += f" ({edge.usable_cores:.2g} usable)"
+    lanes = edge.lanes or 1
+    threads = f"{lanes}x{edge.threads // lanes}" if edge.threads else UNKNOWN
     return (
-        name, edge.state, release, edge.address or UNKNOWN, _number(edge.threads), busy, f"{edge.tiles_per_s:.1f}",
+        name, edge.state, release, edge.address or UNKNOWN, threads, busy, f"{edge.tiles_per_s:.1f}",
         str(edge.tiles.own), str(edge.tiles.stolen), _number(edge.temperature),
     )  # fmt: skip
 

@@ -53,6 +53,8 @@ class MessageKind(IntEnum):
     FRAME_DONE = 28
     ABSENT = 30
     REFUSED = 31
+    TRACE_REQUEST = 40
+    TRACE = 41
 
 
 MAX_PAYLOAD_BYTES = {
@@ -63,6 +65,7 @@ MAX_PAYLOAD_BYTES = {
     MessageKind.STRIPS: 64 * _MIB,  # a few rows and columns of each map
     MessageKind.BORDER: 64 * _MIB,  # at most half of a map
     MessageKind.SETTINGS: _MIB,  # polygons are the longest part, of at most 200 corners each
+    MessageKind.TRACE: 64 * _MIB,  # the compressed spans of 60 nodes are 30 MiB at most
     MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Other kinds have no payload."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.logs.outage import Outage
 from shared.logs.setup import SUBJECT
+from shared.tracing.spans import Part, tracer
 from shared.wire.connection import Connection, WireTraffic
 
 if TYPE_CHECKING:
@@ -43,12 +45,13 @@ class Courier:
 
     async def send(self, address: Address, parcel: Parcel) -> None:
         """Queue a message; wait while the queue of that address is full."""
-        await self._route(address).queue.put(parcel)
+        queued = time.monotonic()
+        await self._route(address).queue.put((parcel, queued))
 
     def post(self, address: Address, parcel: Parcel) -> bool:
         """Queue a message without waiting; return False when the queue of that address is full."""
         try:
-            self._route(address).queue.put_nowait(parcel)
+            self._route(address).queue.put_nowait((parcel, time.monotonic()))
         except asyncio.QueueFull:
             return False
         return True
@@ -89,15 +92,15 @@ class _Route:
         on_lost: Callable[[Address], None],
         on_closed: Callable[[Address], None],
     ) -> None:
-        self.queue: asyncio.Queue[Parcel] = asyncio.Queue(max_waiting)
+        self.queue: asyncio.Queue[tuple[Parcel, float]] = asyncio.Queue(max_waiting)
         self._address = address
         self._traffic = traffic
         self._on_lost = on_lost
         self._on_closed = on_closed
         self.task = asyncio.create_task(self._run())
 
-    async def _next(self) -> Parcel | None:
-        """Return the next message; None after the idle timeout."""
+    async def _next(self) -> tuple[Parcel, float] | None:
+        """Return the next message and when it was queued; None after the idle timeout."""
         try:
             async with asyncio.timeout(IDLE_TIMEOUT_S):
                 return await self.queue.get()
@@ -109,12 +112,13 @@ class _Route:
         connection: Connection | None = None
         outage = Outage()
         try:
-            while (parcel := await self._next()) is not None:
-                header, payload = parcel
+            while (queued := await self._next()) is not None:
+                (header, payload), queued_at = queued
                 try:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
                     await connection.send(header, payload)
+                    _record_sent(header, queued_at)
                     if outage.note_success():
                         log.info("%s accepts messages again", self._address, extra={SUBJECT: self._address})
                 except DeepThingsError as error:
@@ -130,3 +134,11 @@ class _Route:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _record_sent(header: Header, queued_at: float) -> None:
+    """Record the sending of what belongs to a frame: all its messages have its `info`, or its name in `frame`."""
+    info = getattr(header, "info", None)
+    frame = getattr(header, "frame", None) if info is None else info.frame
+    if frame is not None:
+        tracer.since(Part.SEND, frame, queued_at, getattr(header, "tile", None))

@@ -17,8 +17,14 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 MAX_WORKERS = 256
 """One device for each row of most maps; with the longest names and addresses they fill half of a header."""
 
+MAX_TRACED_NODES = 128
+"""Nodes in one trace; with the longest reasons why some are missing they fill two thirds of a header."""
+
 MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites at most 16, including those of earlier connections."""
+
+MAX_SHARED_PICTURES = 18
+"""Pictures in an agent's shared memory: as many as an edge invites at once, and two that it keeps for a while."""
 
 ByteCount = Count
 TileIndex = Count
@@ -66,12 +72,21 @@ class WorkerRef(BaseModel):
     port: Port
 
 
+class SharedMemory(BaseModel):
+    """Memory that a process shares: its id, and its descriptor of the memory (shared.wire.shared_pictures)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    process: int = Field(ge=1, le=2**31 - 1)
+    file: int = Field(ge=0, le=2**31 - 1)
+
+
 class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
     whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
-    send OFFER.
+    send OFFER. `memory`: the agent can put its pictures there, for an edge on the same machine.
     """
 
     kind = MessageKind.CAMERA
@@ -79,13 +94,23 @@ class CameraHeader(Header):
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
     offers: bool = False
+    memory: SharedMemory | None = None
 
 
 class FrameHeader(Header):
-    """Camera agent to edge: a picture, uint8 BGR (height, width, 3)."""
+    """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
+
+    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte. For the trace:
+    `capture_ms` after `captured_at` it was decoded and selected, `invite_ms` later the edge had room for it; reading
+    the camera took `cpu_ms` of CPU time since the frame before.
+    """
 
     kind = MessageKind.FRAME
     info: FrameInfo
+    offset: ByteCount | None = None
+    capture_ms: Milliseconds = 0.0
+    invite_ms: Milliseconds = 0.0
+    cpu_ms: Milliseconds = 0.0
 
 
 class OfferHeader(Header):
@@ -95,17 +120,22 @@ class OfferHeader(Header):
 
 
 class ReadyHeader(Header):
-    """Edge to camera agent: request for the newest frame."""
+    """Edge to camera agent: request for the newest frame. `shared`: its picture may be put into the shared memory."""
 
     kind = MessageKind.READY
+    shared: bool = False
 
 
 class OutcomeHeader(Header):
-    """Edge to camera agent: the outcome of a frame."""
+    """Edge to camera agent: the outcome of a frame.
+
+    `released` are frames whose pictures in the shared memory are not read any more.
+    """
 
     kind = MessageKind.OUTCOME
     number: Count
     outcome: Outcome
+    released: tuple[FrameNumber, ...] = Field(default=(), max_length=MAX_SHARED_PICTURES)
 
 
 class ReportHeader(Header):
@@ -157,9 +187,12 @@ class TakeHeader(Header):
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type. `reusing`: the halo that strips replace is missing. `wanted` are the tiles for which
-    the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the distributions
-    of this frame, and `workers` are, by tile, those that compute the frame.
+    Pixels are of the plan's type. `content`: only this part of the tile is sent, (top, left, bottom, right) within it;
+    the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
+    strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
+    gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
+    compute the frame. It was lent `waited_ms` after its frame was
+    opened.
     """
 
     kind = MessageKind.TILE
@@ -169,11 +202,13 @@ class TileHeader(Header):
     tile: TileIndex
     height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
+    content: tuple[Count, Count, Count, Count] | None = None
     lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
     attempt: Count = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
+    waited_ms: Milliseconds = 0.0
 
 
 class StripsRequestHeader(Header):
@@ -216,8 +251,8 @@ class ResultHeader(Header):
 
     For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
     that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
-    took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's own. With an `error` there is
-    no payload: the worker could not compute the tile.
+    took `compute_ms`; the tile had waited `waited_ms` for a device, and was received with `fetch_bytes_per_s`, 0 for
+    the worker's own. With an `error` there is no payload: the worker could not compute the tile.
     """
 
     kind = MessageKind.RESULT
@@ -232,6 +267,7 @@ class ResultHeader(Header):
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
+    waited_ms: Milliseconds = 0.0
     error: str = Field(default="", max_length=MAX_REASON_LENGTH)
 
 
@@ -250,17 +286,19 @@ class ProgramHeader(Header):
 
 
 class PictureRequestHeader(Header):
-    """Gateway to owner: request for the picture of this frame. Answered by PICTURE or ABSENT."""
+    """Gateway to owner: request for the picture of this frame, exact or as JPEG. Answered by PICTURE or ABSENT."""
 
     kind = MessageKind.PICTURE_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
+    jpeg: bool = False
 
 
 class PictureHeader(Header):
-    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3)."""
+    """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3), or a `jpeg` of it."""
 
     kind = MessageKind.PICTURE
     info: FrameInfo
+    jpeg: bool = False
 
 
 class SettingsRequestHeader(Header):
@@ -278,6 +316,43 @@ class SettingsHeader(Header):
     """
 
     kind = MessageKind.SETTINGS
+
+
+class TraceRequestHeader(Header):
+    """Request for the spans of the last `seconds`; 0: only for the clock. Answered by TRACE.
+
+    `cluster`: the gateway must send those of all its edges, too.
+    """
+
+    kind = MessageKind.TRACE_REQUEST
+    seconds: float = Field(ge=0, le=3600)
+    cluster: bool = False
+
+
+class RecordingRef(BaseModel):
+    """The recorded spans of one node in a payload, of `bytes` bytes, or the reason in words why they are `missing`.
+
+    Its clock is ahead of the gateway's by `offset_s`, exact to half of `round_trip_s`.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    node: str = Field(max_length=63)
+    bytes: ByteCount = 0
+    offset_s: float = 0.0
+    round_trip_s: float = Field(default=0.0, ge=0)
+    missing: str = Field(default="", max_length=MAX_REASON_LENGTH)
+
+
+class TraceHeader(Header):
+    """A node's recorded spans (shared.tracing.recording), and its monotonic clock in seconds.
+
+    A gateway that was asked for the cluster's sends `recordings`, one after the other in the payload.
+    """
+
+    kind = MessageKind.TRACE
+    clock: float
+    recordings: tuple[RecordingRef, ...] = Field(default=(), max_length=MAX_TRACED_NODES)
 
 
 class LinkHeader(Header):
@@ -322,6 +397,7 @@ HEADERS: dict[MessageKind, type[Header]] = {
         CameraHeader, OfferHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
-        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, AbsentHeader, RefusedHeader,
+        SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, TraceRequestHeader,
+        TraceHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

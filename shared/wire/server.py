@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
@@ -13,6 +12,7 @@ from shared.network.addresses import Address
 from shared.reasons.network_reasons import listen_reason
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import Header, RefusedHeader
+from shared.wire.pipe import TcpListener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,14 +47,9 @@ class DataServer:
         self._serve = serve
         self._traffic = traffic
         self._sessions: set[asyncio.Task[None]] = set()
-        self._socket = socket.socket(listen.family, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind((listen.host, listen.port))
-            self._socket.listen(64)
+            self._listener = TcpListener(listen)
         except (OSError, OverflowError, ValueError) as error:
-            self._socket.close()
             raise ListenError(
                 f"cannot listen on {listen}: {listen_reason(error, listen.port)}; choose another address or port, or "
                 "stop what uses it"
@@ -62,24 +57,23 @@ class DataServer:
 
     @property
     def address(self) -> Address:
-        return Address(*self._socket.getsockname()[:2])
+        return Address(*self._listener.host_and_port)
 
     async def run(self) -> None:
         """Accept until cancelled; then close every connection."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
-                sock, name = await loop.sock_accept(self._socket)
+                pipe, peer = await self._listener.accept()
                 if len(self._sessions) >= MAX_CONNECTIONS:
-                    log.warning("connection from %s:%s closed: %s are open already", *name[:2], MAX_CONNECTIONS)
-                    sock.close()
+                    log.warning("connection from %s closed: %s are open already", peer, MAX_CONNECTIONS)
+                    pipe.close()
                     continue
-                connection = Connection(sock, f"{name[0]}:{name[1]}", self._traffic)
+                connection = Connection(pipe, peer, self._traffic)
                 session = asyncio.create_task(self._guard(connection))
                 self._sessions.add(session)
                 session.add_done_callback(self._sessions.discard)
         finally:
-            self._socket.close()
+            self._listener.close()
             for session in self._sessions:
                 session.cancel()
             await asyncio.gather(*self._sessions, return_exceptions=True)

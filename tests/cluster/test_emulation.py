@@ -164,6 +164,26 @@ def test_at_a_switch_two_transfers_have_a_rate_each():
     assert max(each) <= 1.05 * SWITCH.rate_mbit
 
 
+@pytest.mark.slow
+@pytest.mark.alone
+def test_the_link_of_one_node_can_be_changed_in_both_directions_and_the_others_keep_theirs():
+    slow = Link(2, shared=False)
+    with EmulatedNetwork(NAMES, SWITCH) as network:
+        network.set_rate("a", slow)
+        ((there,), _), ((back,), _) = (transfer(network, MEGABYTE // 2, pair) for pair in (("a", "b"), ("b", "a")))
+        (others,), _ = transfer(network, 4 * MEGABYTE, ("c", "d"))
+        network.set_rate("a", SWITCH)
+        (again,), _ = transfer(network, 4 * MEGABYTE, ("b", "a"))
+    assert 0.7 * slow.rate_mbit <= there <= 1.1 * slow.rate_mbit
+    assert 0.7 * slow.rate_mbit <= back <= 1.1 * slow.rate_mbit
+    assert min(others, again) >= 0.7 * SWITCH.rate_mbit
+
+
+def test_one_node_on_a_shared_medium_has_no_link_of_its_own():
+    with EmulatedNetwork(NAMES[:2], WIFI) as network, pytest.raises(EmulationError, match="no link of its own"):
+        network.set_rate("a", Link(2, shared=False))
+
+
 def test_nodes_see_each_other_and_nothing_else():
     with EmulatedNetwork(NAMES[:2], SWITCH) as network:
         routes = subprocess.run([*network.command("a"), "ip", "route"], check=True, capture_output=True, text=True)

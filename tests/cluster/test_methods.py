@@ -166,8 +166,7 @@ async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
         counts = witness.stats["front"].counts
         grids = [grid for grid, _ in itertools.groupby(frame.grid for frame in witness.detections)]
     assert grids == ["2x1", "3x1", "2x1", "1x1"]
-    assert set(counts.dropped) <= {Outcome.DEADLINE, Outcome.REPLANNED, Outcome.STOPPED}
-    assert counts.dropped[Outcome.REPLANNED] > 0
+    assert set(counts.dropped) <= {Outcome.DEADLINE, Outcome.STOPPED}  # no frame is dropped for another plan
 
 
 @pytest.mark.slow

@@ -317,6 +317,16 @@ async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_i
     assert caplog.text.count("message ignored: too many are waiting already") == 1
 
 
+async def test_what_the_connection_does_not_take_at_once_follows(broker):
+    """Messages of one turn of the loop leave together; these are more than a socket takes."""
+    listener, speaker = Bus(broker, "listener"), Bus(broker, "speaker")
+    heard = hearing_plain(listener, topics.SNAPSHOT)
+    async with connected(listener), connected(speaker):
+        pictures = [b"%02d" % number + bytes(MAX_MESSAGE_BYTES // 2) for number in range(30)]
+        await asyncio.gather(*(speaker.publish_plain(topics.SNAPSHOT, picture, "door") for picture in pictures))
+        assert [(await next_of(heard)).payload for _ in pictures] == pictures
+
+
 async def test_who_waits_for_a_broker_that_has_gone_hears_of_it_at_once(broker):
     """aiomqtt alone would have it wait for 10 s, and every message that comes meanwhile."""
     listener, speaker = Bus(broker, "listener"), Bus(broker, "speaker")

@@ -278,11 +278,12 @@ async def hand_started(edge, source=PATTERN, *options):
 KEEPER = """
 import asyncio, sys
 from camera_sources.camera_settings import AssignedCamera
-from edge.cameras.agent_process import start_agent
+from edge.cameras.agent_process import AgentStarter
 from shared.network.addresses import Address
 
 async def main():
-    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9), "mine")
+    camera, edge = AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9)
+    process = await AgentStarter().start("front", camera, edge, "mine")
     print(process.pid, flush=True)
     await process.wait()
 

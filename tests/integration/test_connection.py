@@ -91,6 +91,15 @@ async def test_messages_in_both_directions_at_once_do_not_mix():
     assert all((payload == payload[0]).all() for payload in received)
 
 
+async def test_messages_that_are_sent_together_arrive_one_by_one():
+    async with serving(echo) as (address, _):
+        peer = await Connection.open(address, WireTraffic())
+        sent = [ReadyHeader(), TakeHeader(thief="edge-1", epoch=1), ReadyHeader(shared=True)]
+        await peer.send_together(sent)
+        assert [(await peer.receive())[0] for _ in sent] == sent
+        peer.close()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -138,9 +147,7 @@ async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypa
     monkeypatch.setattr(connection_module, "SLOWEST_LINK_BYTES_PER_S", 2**40)
 
     async def half(connection, _header, _payload):
-        await asyncio.get_running_loop().sock_sendall(
-            connection._socket, encode_prefix(MessageKind.ABSENT, 100, 0) + b"{"
-        )
+        await connection._pipe.write([memoryview(encode_prefix(MessageKind.ABSENT, 100, 0) + b"{")])
         await connection.receive()
 
     async with serving(half) as (address, _):

@@ -174,7 +174,10 @@ async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_pat
     async with running_cluster(tmp_path, 1, cache=tmp_path / "cache") as cluster:
         assert "fetched from" in cluster.log("edge-1")
         (kept,) = (tmp_path / "cache").glob("*.onnx")
-        assert kept.name == f"{cluster.witness.plan.stages[0].program.sha256}.onnx"
+        parts = cluster.witness.plan.stages[0].program.parts
+        assert kept.name == f"{parts.graph.sha256}.onnx"
+        weights = {f"{part.sha256}.weights" for part in parts.weights}
+        assert weights == {path.name for path in (tmp_path / "cache").glob("*.weights")} != set()
         await cluster.start_edge("edge-2")
         await cluster.edges_ready("edge-2")
         assert "is in the cache" in cluster.log("edge-2")

@@ -121,11 +121,13 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    others = {"init", "watch", "status", "service", "update", "backup", "restore"}
+    others = {"init", "watch", "status", "trace", "service", "update", "backup", "restore"}
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
+    if (first, second, third) == ("deepthings", "bench", "scale"):
+        return "bench scale"
     known = {
         "scripts/build",
         "scripts/deepthings",
@@ -139,7 +141,7 @@ def kind_of(line):
     return first if first in known else None
 
 
-async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
+async def test_the_walk_through_works_from_the_first_command_to_the_last(ports, tmp_path):
     """Gateway, edges and camera as the README starts them, both ways to watch, and how they are."""
     other = ("0.0.0.0", "--config")  # noqa: S104
     lines = [line for line in commands(ROOT / "README.md") if not any(word in line for word in other)]
@@ -152,6 +154,9 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
                 assert "campus #" in await first_line([*words_of(line, ports), "--frames", "1"])
             if kind_of(line) == "status":
                 assert "gateway  online" in await first_line(words_of(line, ports))
+            if kind_of(line) == "trace":
+                said = await first_line([*words_of(line, ports), "--out", str(tmp_path / "trace.json")])
+                assert "frames of campus" in said
             if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
                 said = await first_line([*words_of(line, ports), "-C", "1"])
                 assert FrameDetections.model_validate_json(said).camera == "campus"
@@ -196,6 +201,21 @@ async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
                 await process.communicate()
             assert process.returncode == 0
             assert json.loads(said)["gateway"] if "--json" in words else said.startswith("gateway  online")
+
+
+@pytest.mark.slow
+async def test_where_the_time_goes_can_be_asked_as_the_documents_say(ports, tmp_path):
+    lines = [line for line in commands(ROOT / "docs" / "trace.md") if kind_of(line) == "trace"]
+    assert len(lines) == 3
+    async with running(words_of("deepthings gateway --port 1883", ports), SERVICES["gateway"]):
+        for line in lines:
+            words = words_of(line, ports)
+            process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, cwd=tmp_path)
+            out, _ = await asyncio.wait_for(process.communicate(), 30)
+            assert process.returncode == 0
+            said = out.decode()
+            assert json.loads(said)["frames"] == 0 if "--json" in words else said.startswith("no frame was published")
+    assert {path.name for path in tmp_path.iterdir()} == {"deepthings-trace.json", "minute.json"}
 
 
 async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
@@ -296,6 +316,19 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "detections of all settings: the same, bit for bit" in done.stdout
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
+
+
+@pytest.mark.slow  # tests/cluster/test_bench_scale.py runs the same command
+def test_the_comparisons_of_the_documents_write_their_page(tmp_path):
+    """As they stand there, but for one row only."""
+    lines = [line for line in ALL if kind_of(line) == "bench scale"]
+    assert len(lines) == 2
+    for number, line in enumerate(lines):
+        out = tmp_path / str(number)
+        words = [DEEPTHINGS, *shlex.split(line)[1:], "--rows", "cold-start", "--out", str(out)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert (out / "README.md").read_text().startswith("# What a cluster gains over its devices")
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from unittest import mock
 import click
 
 from benchmarks.findings import PaperFinding
+from benchmarks.scale.scale_rows import ScaleResult
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import ConnectionTrial
 from gateway.demo.statistics import ClusterStatistics
@@ -39,6 +40,7 @@ from shared.errors import (
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, FrameDetections, Nodes
 from shared.status.status_report import Status
+from shared.tracing.trace_summary import TraceSummary
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
@@ -171,6 +173,7 @@ def json_output(folder: Path) -> dict[str, Any]:
     street = ("--config", str(EXAMPLES / "street.yaml"), "--output", str(folder / "shot.jpg"))
     return {
         "deepthings bench paper": [schema_of(PaperFinding)],
+        "deepthings bench scale": [schema_of(ScaleResult)],
         "deepthings camera shot": _printed("camera", "shot", "street", *street, folder=ROOT),
         "deepthings check-config": {
             "right": _printed("check-config", str(home), folder=folder),
@@ -182,6 +185,7 @@ def json_output(folder: Path) -> dict[str, Any]:
         "deepthings plan": schema_of(PlanReport),
         "deepthings quantize": _quantised(),
         "deepthings status": schema_of(Status),
+        "deepthings trace": schema_of(TraceSummary),
         "deepthings verify": _printed("verify", "--grid", "1x2", folder=folder),
         "deepthings watch": schema_of(FrameDetections),
     }

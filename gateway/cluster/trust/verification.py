@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from camera_sources.pictures.image_decoding import decode_picture
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
 from gateway.cluster.trust.object_difference import object_difference
 from gateway.cluster.whole_frame import WholeFrame
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare_maps
-from shared.errors import PeerLostError, ProtocolError
+from shared.errors import PeerLostError, ProtocolError, SourceError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
 from shared.wire.connection import Connection, WireTraffic
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
+    from shared.wire.connection import Payload
 
 log = logging.getLogger(__name__)
 
@@ -108,17 +111,30 @@ class VerificationFolder:
         write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
 
 
-async def fetch_picture(owner: Address, frame: str, traffic: WireTraffic) -> Pixels:
-    """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
+async def fetch_picture(owner: Address, frame: str, traffic: WireTraffic, *, jpeg: bool = False) -> Pixels:
+    """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner: exact, or sent as JPEG.
+
+    Raises PeerLostError, ProtocolError.
+    """
     connection = await Connection.open(owner, traffic)
     try:
-        header, payload = await connection.request(PictureRequestHeader(frame=frame), PictureHeader, AbsentHeader)
+        request = PictureRequestHeader(frame=frame, jpeg=jpeg)
+        header, payload = await connection.request(request, PictureHeader, AbsentHeader)
     finally:
         connection.close()
     if isinstance(header, AbsentHeader):
         raise PeerLostError(f"{owner} has no picture of {frame}: {header.reason}")
     assert isinstance(header, PictureHeader)
-    info = header.info
-    if payload.size != info.height * info.width * 3:
-        raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {info.width}x{info.height} pixels")
-    return payload.reshape(info.height, info.width, 3)
+    height, width = header.info.height, header.info.width
+    if header.jpeg:
+        payload = await asyncio.to_thread(_decoded, owner, payload)
+    if payload.size != height * width * 3:
+        raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {width}x{height} pixels")
+    return payload.reshape(height, width, 3)
+
+
+def _decoded(owner: Address, jpeg: Payload) -> Pixels:
+    try:
+        return decode_picture(jpeg.tobytes())
+    except SourceError as error:
+        raise ProtocolError(f"{owner} sent a picture that cannot be decoded: {error}") from error

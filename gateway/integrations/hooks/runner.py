@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from gateway.integrations.hooks.command import CommandSender
 from gateway.integrations.hooks.queue import HookCounts, HookDispatcher
-from gateway.integrations.hooks.webhook import WebhookSender, trusted_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gateway.configuration import automation
     from gateway.integrations.hooks.matching import Event
@@ -25,12 +24,7 @@ class HookSet:
 
     def __init__(self, hooks: automation.HooksSection) -> None:
         """Raise ConfigurationError if a webhook's address is invalid."""
-        certificates = trusted_certificates() if hooks.webhooks else None
-        self._dispatchers = []
-        for number, webhook in enumerate(hooks.webhooks, 1):
-            assert certificates is not None
-            poster = WebhookSender(webhook, certificates)
-            self._dispatchers.append(HookDispatcher(f"webhook {number} ({poster.name})", webhook, poster))
+        self._dispatchers = [*_webhooks(hooks)] if hooks.webhooks else []
         for number, command in enumerate(hooks.commands, 1):
             runner = CommandSender(command)
             self._dispatchers.append(HookDispatcher(f"command {number} ({runner.name})", command, runner))
@@ -64,6 +58,19 @@ class HookSet:
                         await asyncio.gather(*(dispatcher.drain() for dispatcher in self._dispatchers))
             finally:
                 await asyncio.gather(*(dispatcher.stop() for dispatcher in self._dispatchers))
+
+
+def _webhooks(hooks: automation.HooksSection) -> Iterator[HookDispatcher]:
+    """Yield the webhooks of a configuration. Raises ConfigurationError if an address is invalid."""
+    from gateway.integrations.hooks.webhook import (  # noqa: PLC0415  (httpx takes 5 MB, and most homes have none)
+        WebhookSender,
+        trusted_certificates,
+    )
+
+    certificates = trusted_certificates()
+    for number, webhook in enumerate(hooks.webhooks, 1):
+        poster = WebhookSender(webhook, certificates)
+        yield HookDispatcher(f"webhook {number} ({poster.name})", webhook, poster)
 
 
 class HookRunner:

@@ -139,6 +139,8 @@ class Scene:
         if self._absence is not None:
             return self._result(0.0, self._camera_time(now), self._give_up_overdue(now))
         at = (self._clock.at or 0.0) + self._clock.since_received(now)
+        if not (self._presumed or self._tracker.is_overdue(at)):
+            return SceneUpdate(self._state)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
         return self._result(at, self._camera_time(now), ended)
 
@@ -254,7 +256,9 @@ class Scene:
         captured_at = self._moment.captured_at
         slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
-            followed = self._followed.setdefault(track.id, SceneObject(track, captured_at, captured_at))
+            followed = self._followed.get(track.id)
+            if followed is None:
+                followed = self._followed[track.id] = SceneObject(track, captured_at, captured_at)
             followed.follow_track(track, captured_at)
             if track.visible:
                 self._zones.see(track, followed.presences, slow=slow)

@@ -87,4 +87,4 @@ class SceneZones:
 
 def zones_with_object(presences: Mapping[str, ZonePresence]) -> tuple[str, ...]:
     """Return the zones that an object is in."""
-    return tuple(name for name, presence in presences.items() if presence.counts)
+    return tuple([name for name, presence in presences.items() if presence.counts])

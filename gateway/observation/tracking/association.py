@@ -61,7 +61,8 @@ def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) ->
     overlap = _overlap(predictions, boxes)
     pairs: dict[int, int] = {}
     _pair(pairs, np.where(high, overlap - _MIN_OVERLAP_HIGH, 0))
-    _pair(pairs, np.where(high, 0, overlap - _MIN_OVERLAP_LOW))
+    if len(pairs) < len(expected) and not high.all():
+        _pair(pairs, np.where(high, 0, overlap - _MIN_OVERLAP_LOW))
     if len(pairs) < len(expected) and np.delete(high, list(pairs.values())).any():
         _pair(pairs, np.where(high, _nearness(expected, predictions, boxes), 0))
     return pairs

@@ -92,9 +92,9 @@ class Motion:
         seconds, acceleration = min(seconds, HORIZON_S), _ACCELERATION_NOISE * self.height
         return Motion(self.x.after(seconds, acceleration), self.y.after(seconds, acceleration), self.width, self.height)
 
-    def with_measured(self, box: PictureBox, seconds: float) -> Motion:
-        """Return the state after a detection that came `seconds` after the last one."""
-        predicted = self.after(seconds)
+    def with_measured(self, box: PictureBox, seconds: float, predicted: Motion | None = None) -> Motion:
+        """Return the state after a detection `seconds` after the last one; `predicted` is what `after` returned."""
+        predicted = predicted or self.after(seconds)
         x, y, width, height = _centre_and_size(box)
         follow = seconds / (seconds + _SIZE_LAG_S)
         variance = (_MEASUREMENT_NOISE * self.height) ** 2

@@ -74,9 +74,9 @@ class _Followed:
         self.missed += 1
         self.visible = False
 
-    def see(self, found: DetectedObject, at: float) -> None:
-        """Process a frame that shows it."""
-        self.motion = self.motion.with_measured(found.box, at - self.last_seen)
+    def see(self, found: DetectedObject, at: float, predicted: Motion) -> None:
+        """Process a frame that shows it; its motion was predicted for the time of the frame."""
+        self.motion = self.motion.with_measured(found.box, at - self.last_seen, predicted)
         self.rest.see(found.box, at)
         self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
         self.scores.append(found.score)
@@ -141,6 +141,10 @@ class Tracker:
         self._begin(at, new)
         return self._tracks(ended)
 
+    def is_overdue(self, at: float) -> bool:
+        """Return whether `expire` would end an object."""
+        return any(followed.missed and self._overdue(followed, at) for followed in self._followed)
+
     def expire(self, at: float) -> Tracks:
         """End objects that enough frames have missed for long enough by `at`, although no frame has come.
 
@@ -180,7 +184,7 @@ class Tracker:
         pairs = associate(expected, [SeenObject(found.box, found.score >= high) for found in seen])
         for index, track in enumerate(tracks):
             if index in pairs:
-                track.see(seen[pairs[index]], at)
+                track.see(seen[pairs[index]], at, expected[index].motion)
             else:
                 track.miss(at)
         taken = set(pairs.values())

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import campaign as campaigning
 from benchmarks.campaign import Campaign
-from benchmarks.running import UnfinishedError
 from benchmarks.setting import BenchSetting
+from benchmarks.witnessing import UnfinishedError
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import measurement

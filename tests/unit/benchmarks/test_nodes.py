@@ -23,6 +23,8 @@ def test_without_root_nodes_are_on_loopback_and_say_why(monkeypatch):
         assert (nodes.shaped, nodes.reason) == (False, "emulating a network needs root")
         nodes.lift_cpu_limits()
         nodes.set_cpu_limits()
+        nodes.set_cpu(NAMES[0], 0.1)
+        nodes.set_rate(NAMES[0], WIFI)
         for name in NAMES:
             assert nodes.address(name) == "127.0.0.1"
             assert nodes.command(name) == nodes.bare_command(name) == []

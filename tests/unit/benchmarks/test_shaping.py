@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cluster.shaping import ETHERNET_FRAME_BYTES, Link, shape_medium, shape_sender, shape_switch
+from benchmarks.cluster.shaping import ETHERNET_FRAME_BYTES, Link, shape_medium, shape_port, shape_sender, shape_switch
 from shared.errors import ConfigurationError
 
 PORTS = {"port1": "10.0.0.1", "port2": "10.0.0.2", "port3": "10.0.0.3"}
@@ -70,3 +70,9 @@ def test_every_queue_belongs_to_a_class_and_what_is_not_ip_has_one():
     assert len(set(classes)) == 251
     assert [f"1:{name}" for name in words_after("default", commands)] == classes[-1:]
     assert words_after("flowid", commands) == classes[:-1]
+
+
+def test_one_port_can_be_shaped_like_that_of_a_switch():
+    senders = [address for port, address in PORTS.items() if port != "port2"]
+    whole = shape_switch(PORTS, Link(20, shared=False))
+    assert shape_port("port2", senders, Link(20, shared=False)) == [line for line in whole if "dev port2 " in line]

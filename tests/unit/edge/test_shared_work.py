@@ -47,7 +47,7 @@ class Worker:
     def busy(self):
         self.idle.clear()
 
-    async def compute_tile(self, engine, form, parts, strips=()):
+    async def compute_tile(self, engine, form, parts, strips=(), **_):
         assert not strips
         await self.idle.wait()
         if self.failing:

@@ -8,6 +8,7 @@ import pytest
 
 from edge import thief as thief_module
 from edge.thief import Thief
+from shared.engine.lanes import TileLanes
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
@@ -16,7 +17,7 @@ from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 from tests.settling import settled
-from tests.unit.edge.works import BROKER, frame_info, plans_of, remove_plan, renumbered, reusing_work
+from tests.unit.edge.works import BROKER, FakeEngine, frame_info, plans_of, remove_plan, renumbered, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 VICTIM = Address("victim", 5000)
@@ -164,6 +165,30 @@ async def test_a_thief_with_a_tile_ahead_requests_no_other(bench):
     bench.thief.take_stolen()
     bench.thief.request_task(idle=False)
     assert len(bench.bus.requests) == 2
+
+
+async def test_a_thief_keeps_a_tile_ahead_for_each_lane(bench, monkeypatch):
+    monkeypatch.setattr(FakeEngine, "lanes", TileLanes(2, 1))
+    bench.thief.adopt_plan(WORK)
+    bench.victim.tiles = [(4,), (5,)]
+    bench.thief.request_task()
+    await bench.grant()
+    assert bench.bus.requests == [(None, True), (None, False)]  # at once, also if nobody asks for the second lane
+    await bench.grant()
+    bench.thief.request_task(idle=False)
+    assert len(bench.bus.requests) == 2
+    assert [bench.thief.take_stolen().header.tile for _ in range(2)] == [4, 5]
+
+
+async def test_other_engines_of_the_same_plan_change_the_lanes_and_keep_the_tiles(bench, monkeypatch):
+    bench.victim.tiles = [(4,)]
+    bench.thief.request_task()
+    await bench.grant()
+    monkeypatch.setattr(FakeEngine, "lanes", TileLanes(2, 1))
+    bench.thief.renew_engines(WORK)
+    bench.thief.request_task(idle=False)
+    assert len(bench.bus.requests) == 2
+    assert bench.thief.take_stolen().header.tile == 4
 
 
 async def test_where_nothing_was_left_the_next_request_names_the_victim_and_is_as_idle_as_before(bench):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
 from edge.worker import TileResult, Worker
 from gateway.cluster.collector import split_result
+from shared.engine.lanes import TileLanes
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import WireTraffic
@@ -136,7 +138,7 @@ async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypat
     monkeypatch.setattr(worker_module, "lower_thread_priority", lambda: stepped_back.append(threading.get_ident()))
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     for _ in range(2):
-        await worker.compute_tile(engine, None, [])
+        await worker.compute_tile(engine, None, [], task=Task("door-1-000000", 0))
         assert stepped_back == [engine.thread]
     assert engine.thread != threading.get_ident()
 
@@ -194,7 +196,7 @@ async def test_a_result_that_is_not_finite_is_a_failure(value, where):
     (made if where == "map" else given)[-1][0, 1, 2, 3] = value
     engine.run = lambda *_: (made, given)
     with pytest.raises(ModelError, match="its result contains values that are not finite"):
-        await worker.compute_tile(engine, None, [])
+        await worker.compute_tile(engine, None, [], task=Task("door-1-000000", 0))
 
 
 class Broken:
@@ -225,3 +227,136 @@ async def test_a_tile_that_fails_is_reported_to_the_gateway_and_logged_once(capl
     assert await worker._run_assignment(assigned)
     assert (worker.own, worker.stolen) == (0, 1)
     assert [record.levelname for record in caplog.records if "cannot be computed here" in record.message] == ["WARNING"]
+
+
+class SlowEngine:
+    """Computes until it is told to end; counts the tiles that run at the same time."""
+
+    name, reuses = "slow", False
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        self.running, self.most = 0, 0
+        self.lock, self.end = threading.Lock(), threading.Event()
+
+    def run(self, *_):
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        assert self.end.wait(10)
+        with self.lock:
+            self.running -= 1
+        return maps(), []
+
+
+def work_with(engine):
+    return PlanWork(WORK.plan, [engine], WORK.gateway)
+
+
+class ManyTasks:
+    """An owner that has so many own tiles, and counts what was taken."""
+
+    def __init__(self, tiles):
+        self.waiting = list(range(tiles))
+        self.done = []
+
+    @property
+    def has_waiting_tasks(self):
+        return bool(self.waiting)
+
+    def upcoming_task(self):
+        return None
+
+    def take_assignment(self, work):
+        if not self.waiting:
+            return None
+        tile = work.tile(self.waiting.pop(0))
+        return TileAssignment(frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+
+    def on_result_sent(self, assignment):
+        self.done.append(assignment.tile.index)
+
+
+class NoTasks:
+    """A thief that finds nothing."""
+
+    def __init__(self):
+        self.requests = 0
+
+    def take_stolen(self):
+        return None
+
+    def request_task(self, *, idle=True):
+        assert idle
+        self.requests += 1
+
+
+async def until(condition):
+    """Wait for what other threads do."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  (threads set no event)
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def computing(engine, owner, thief):
+    worker = Worker("me", Courier(), StripStore(WireTraffic()))
+    worker.adopt_plan(work_with(engine))
+    running = asyncio.create_task(worker.run(owner, thief))
+    try:
+        yield worker
+    finally:
+        engine.end.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
+    engine, owner, thief = SlowEngine(TileLanes(lanes, 1)), ManyTasks(9), NoTasks()
+    async with computing(engine, owner, thief):
+        await until(lambda: engine.running == lanes)
+        await settled()
+        assert (engine.most, len(owner.waiting), thief.requests) == (lanes, 9 - lanes, 0)
+        engine.end.set()
+        await until(lambda: len(owner.done) == 9)
+    assert sorted(owner.done) == list(range(9))
+    assert engine.most <= lanes
+
+
+async def test_lanes_without_tiles_request_some_while_others_compute():
+    engine, owner, thief = SlowEngine(TileLanes(3, 1)), ManyTasks(1), NoTasks()
+    async with computing(engine, owner, thief):
+        await until(lambda: engine.running == 1)
+        await settled()
+        assert thief.requests == 2
+
+
+async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
+    narrow, wide, again = (SlowEngine(TileLanes(count, 1)) for count in (1, 3, 1))
+    owner, thief = ManyTasks(9), NoTasks()
+    async with computing(narrow, owner, thief) as worker:
+        await until(lambda: narrow.running == 1)
+        worker.adopt_plan(work_with(wide))
+        await until(lambda: wide.running == 2)  # the first lane still computes its tile of before
+        narrow.end.set()
+        await until(lambda: wide.running == 3)
+        worker.adopt_plan(work_with(again))
+        wide.end.set()
+        await until(lambda: again.running == 1)
+        await settled()
+        again.end.set()
+        await until(lambda: len(owner.done) == 9)
+    assert (narrow.most, wide.most, again.most) == (1, 3, 1)
+
+
+async def test_shared_tiles_run_in_as_many_threads_as_there_are_lanes():
+    engine = SlowEngine(TileLanes(2, 1))
+    worker = Worker("me", Courier(), Strips())
+    worker.adopt_plan(work_with(engine))
+    tiles = [asyncio.create_task(worker.compute_tile(engine, None, [])) for _ in range(5)]
+    await until(lambda: engine.running == 2)
+    engine.end.set()
+    for _, _, compute_ms in await asyncio.gather(*tiles):
+        assert compute_ms > 0
+    assert engine.most == 2

@@ -11,6 +11,7 @@ from edge.computing.prepared_plans import PreparedPlans
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms, write_plan
 from shared.detection.decoding.finished_tables import END2END
+from shared.engine.lanes import ONE_LANE
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition, whole_stage
 from shared.model.spec import CompleteSpec, Preprocessing
@@ -31,16 +32,17 @@ class FakeEngine:
     """Only says whether it reuses."""
 
     name = "fake"
+    lanes = ONE_LANE
 
     def __init__(self, *, reuses):
         self.reuses = reuses
 
 
-def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True):
+def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True, preprocessing=None):
     """Work whose plan is these stages; its engines compute nothing."""
     programs = [ProgramRef(sha256=f"{number:064x}", bytes=1) for number in range(len(stages))]
     terms = PlanTerms(deadline_s=deadline_s, pixels=pixels)
-    plan = write_plan(method, network, Preprocessing(), stages, programs, 7, GATEWAY, terms)
+    plan = write_plan(method, network, preprocessing or Preprocessing(), stages, programs, 7, GATEWAY, terms)
     return PlanWork(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
 
 

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.computing.plan_work import PlanWork
 from edge.tasks.tile_order import TileOrder
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
+from shared.model.letterbox import Letterbox
+from shared.model.spec import Preprocessing
 from shared.wire.headers import TileHeader
 from tests.unit.edge.tile_orders import CROSS
-from tests.unit.edge.works import GATEWAY, frame_info, reusing_work, work_of
+from tests.unit.edge.works import GATEWAY, as_received, frame_info, reusing_work, work_of
 
 NETWORK, REUSING = reusing_work(Grid(3, 3))
 STAGES = stages_of(Method.BODP, NETWORK, ["conv_2"], Grid(2, 1))
@@ -93,18 +97,64 @@ def test_the_givers_of_a_tile_are_unique():
     assert [REUSING.givers(index) for index in (1, 3, 5, 7)] == [(0, 2, 4), (0, 4, 6), (2, 4, 8), (4, 6, 8)]
 
 
-@pytest.mark.parametrize("pixels", ["uint8", "float32"])
-def test_pixels_survive_the_wire(pixels):
-    (stage,) = stages_of(Method.WST, NETWORK, ["conv_2"], Grid(2, 2))
-    work = work_of(NETWORK, [stage], pixels=pixels)
-    tile = header(work, 3)
-    frame = np.random.default_rng(1).integers(0, 256, (36, 48, 3), np.uint8)
-    view = frame[work.tile(3).inputs[0].slices]
-    sent = work.encode_pixels(view)
-    assert (sent.dtype, sent.flags.c_contiguous) == (np.dtype(pixels), True)
-    received = work.decode_pixels(tile, np.frombuffer(sent.tobytes(), np.uint8))
-    assert received.dtype == np.uint8
-    assert np.array_equal(received, view)
+@st.composite
+def letterboxed_frames(draw):
+    """Work of any grid, pixels and preprocessing, with a frame of any size in its input."""
+    grid = Grid(draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    (stage,) = stages_of(Method.WST, NETWORK, ["conv_2"], grid)
+    preprocessing = Preprocessing(
+        channels=draw(st.sampled_from(["bgr", "rgb"])), fill=draw(st.sampled_from([0, 114, 255])),
+        align=draw(st.sampled_from(["centre", "top-left"])),
+    )  # fmt: skip
+    work = work_of(NETWORK, [stage], pixels=draw(st.sampled_from(["uint8", "float32"])), preprocessing=preprocessing)
+    height, width = draw(st.integers(1, 200)), draw(st.integers(1, 200))
+    picture = np.random.default_rng(draw(st.integers(0, 9))).integers(0, 256, (height, width, 3), np.uint8)
+    info = frame_info().model_copy(update={"height": height, "width": width})
+    return (
+        work,
+        info,
+        Letterbox.for_picture(picture.shape, work.plan.input, preprocessing).apply(picture, preprocessing),
+    )
+
+
+@given(letterboxed_frames())
+def test_a_tile_arrives_as_it_was_cut_and_no_bars_are_sent(frame):
+    work, info, pixels = frame
+    sent_bytes = 0
+    for tile in work.stages[0]:
+        view = pixels[tile.inputs[0].slices]
+        said, sent = work.encode_tile("owner", info, tile, view)
+        assert sent.flags.c_contiguous
+        received = work.decode_pixels(TileHeader.decode(said.encode()), as_received([sent]))
+        assert received.dtype == np.uint8
+        assert np.array_equal(received, view)
+        sent_bytes += sent.nbytes
+    box = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
+    if work.tile_count == 1:
+        assert sent_bytes == 3 * np.dtype(work.plan.pixels).itemsize * box.size[0] * box.size[1]
+
+
+def test_a_tile_of_bars_alone_sends_nothing():
+    (stage,) = stages_of(Method.WST, NETWORK, ["conv_2"], Grid(3, 1))
+    work = work_of(NETWORK, [stage], preprocessing=Preprocessing(fill=114))
+    info = frame_info().model_copy(update={"height": 4, "width": 48})
+    view = np.full((*work.tile(0).form.sizes[0], 3), 114, np.uint8)
+    said, sent = work.encode_tile("owner", info, work.tile(0), view)
+    assert sent.nbytes == 0
+    assert np.array_equal(work.decode_pixels(said, np.empty(0, np.uint8)), view)
+
+
+def test_a_tile_with_its_bars_is_understood():
+    tile = header(REUSING, 0)
+    assert tile.content is None
+    assert np.array_equal(REUSING.decode_pixels(tile, pixels_for(tile).ravel()), pixels_for(tile))
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1000, 1), (0, 0, 1, 1000), (2, 0, 1, 1), (0, 2, 1, 1), (5, 5, 3, 3)])
+def test_content_that_is_not_within_the_tile_is_refused(box):
+    tile = header(REUSING, 0, content=box)
+    size = max(0, (box[2] - box[0]) * (box[3] - box[1]) * 3)
+    assert REUSING.decode_pixels(tile, np.zeros(size, np.uint8)) is None
 
 
 @pytest.mark.parametrize("reusing", [False, True])

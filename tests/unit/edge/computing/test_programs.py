@@ -9,7 +9,7 @@ import pytest
 from edge.computing.programs import MAX_KEPT_PROGRAMS, ProgramCache
 from shared.errors import ModelError
 from shared.network.addresses import Address
-from shared.plan.plan import ProgramRef
+from shared.plan.plan import PartRef, ProgramParts, ProgramRef
 from shared.wire.connection import WireTraffic
 
 GATEWAY = Address("127.0.0.1", 4000)
@@ -89,11 +89,12 @@ async def test_a_program_fetched_while_the_clock_is_behind_is_kept(tmp_path):
 
 async def test_other_files_in_the_folder_are_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "yolo.weights").write_text("mine")
     programs = [bytes([number]) for number in range(MAX_KEPT_PROGRAMS + 2)]
     cache = Cache(tmp_path, programs)
     for program in programs:
         await cache.get_program(reference_to(program), GATEWAY)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "notes.txt").read_text() == (tmp_path / "yolo.weights").read_text() == "mine"
 
 
 async def test_a_folder_that_cannot_be_written_is_refused_with_what_to_do(tmp_path):
@@ -101,3 +102,47 @@ async def test_a_folder_that_cannot_be_written_is_refused_with_what_to_do(tmp_pa
     blocked.write_text("in the way")
     with pytest.raises(ModelError, match=r"file cannot be written: .*; name another with --cache"):
         await Cache(blocked, [b"program"]).get_program(reference_to(b"program"), GATEWAY)
+
+
+def in_parts(graph, *weights):
+    whole = graph + b"".join(weights)
+    parts = ProgramParts(graph=part_of(graph), weights=tuple(map(part_of, weights)))
+    return reference_to(whole).model_copy(update={"parts": parts})
+
+
+def part_of(data):
+    return PartRef(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+async def test_large_weights_are_fetched_once_for_all_programs_that_have_them(tmp_path):
+    cache = Cache(tmp_path, [b"tiles", b"whole", b"first", b"second"])
+    tiles = await cache.get_program(in_parts(b"tiles", b"first"), GATEWAY)
+    whole = await cache.get_program(in_parts(b"whole", b"first", b"second"), GATEWAY)
+    assert (tiles.read_bytes(), whole.read_bytes()) == (b"tiles", b"whole")
+    assert sorted(path.read_bytes() for path in tmp_path.glob("*.weights")) == [b"first", b"second"]
+    assert len(cache.fetched) == 4
+
+
+@pytest.mark.parametrize("damaged", [b"", b"FIRST"])
+async def test_damaged_weights_are_fetched_again_and_nothing_else(tmp_path, damaged):
+    cache = Cache(tmp_path, [b"graph", b"first", b"second"])
+    await cache.get_program(in_parts(b"graph", b"first", b"second"), GATEWAY)
+    path = tmp_path / f"{part_of(b'first').sha256}.weights"
+    path.write_bytes(damaged)
+    await cache.get_program(in_parts(b"graph", b"first", b"second"), GATEWAY)
+    assert path.read_bytes() == b"first"
+    assert cache.fetched.count(part_of(b"first").sha256) == 2
+    assert len(cache.fetched) == 4
+
+
+async def test_weights_that_no_kept_program_needs_are_removed(tmp_path):
+    graphs = [b"graph %d" % number for number in range(MAX_KEPT_PROGRAMS + 1)]
+    own = [b"weights %d" % number for number in range(MAX_KEPT_PROGRAMS + 1)]
+    cache = Cache(tmp_path, [*graphs, *own, b"shared"])
+    for age, (graph, weights) in enumerate(zip(graphs, own, strict=True)):
+        path = await cache.get_program(in_parts(graph, weights, b"shared"), GATEWAY)
+        for file in (path, path.with_suffix(".list")):
+            os.utime(file, (time.time() - (1000 - age) * 60,) * 2)
+    kept = {path.read_bytes() for path in tmp_path.glob("*.weights")}
+    assert kept == {*own[1:], b"shared"}
+    assert len(list(tmp_path.glob("*.list"))) == MAX_KEPT_PROGRAMS

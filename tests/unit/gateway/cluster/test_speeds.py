@@ -12,7 +12,7 @@ def seen(**macs_per_ms):
     speeds = NodeSpeeds()
     for node, macs in macs_per_ms.items():
         for _ in range(MIN_SPEED_RESULTS):
-            speeds.add_result(node, macs * 10, 10.0)
+            speeds.add_result(node, macs * 10, 10.0, 0.0)
     return speeds
 
 
@@ -27,22 +27,22 @@ def test_a_node_that_nobody_heard_of_has_no_speed():
 def test_a_few_results_are_no_speed_yet():
     speeds = NodeSpeeds()
     for _ in range(MIN_SPEED_RESULTS - 1):
-        speeds.add_result("a", 100, 1.0)
+        speeds.add_result("a", 100, 1.0, 0.0)
     assert speeds.speed_of("a") is None
-    speeds.add_result("a", 100, 1.0)
+    speeds.add_result("a", 100, 1.0, 0.0)
     assert speeds.speed_of("a") == 100_000.0
 
 
 def test_one_slow_tile_does_not_make_a_slow_node():
     speeds = seen(a=7)
-    speeds.add_result("a", 70, 1e6)
+    speeds.add_result("a", 70, 1e6, 0.0)
     assert speeds.speed_of("a") == 7000.0
 
 
 def test_a_node_that_became_slower_is_slower_in_time():
     speeds = seen(a=7)
     for _ in range(MAX_SPEED_RESULTS):
-        speeds.add_result("a", 10, 10.0)
+        speeds.add_result("a", 10, 10.0, 0.0)
     assert speeds.speed_of("a") == 1000.0
 
 
@@ -50,7 +50,7 @@ def test_a_node_that_became_slower_is_slower_in_time():
 def test_results_that_say_nothing_of_speed_are_left_out(macs, compute_ms):
     speeds = seen(a=7)
     for _ in range(MAX_SPEED_RESULTS):
-        speeds.add_result("a", macs, compute_ms)
+        speeds.add_result("a", macs, compute_ms, 0.0)
     assert speeds.speed_of("a") == 7000.0
 
 
@@ -91,9 +91,57 @@ def test_shares_that_changed_little_do_not_differ():
 
 
 def test_a_share_that_changed_noticeably_makes_a_difference():
-    assert shares_differ((0.5 * (1 - MIN_SHARE_CHANGE) - 0.01, 0.61), (0.5, 0.5))
+    slower = (1 - MIN_SHARE_CHANGE) - 0.01
+    assert shares_differ((slower / (1 + slower), 1 / (1 + slower)), (0.5, 0.5))
     assert shares_differ((0.9, 0.02, 0.08), (0.9, 0.05, 0.05))
 
 
 def test_shares_of_another_number_of_nodes_differ():
     assert shares_differ((1.0,), (0.5, 0.5))
+
+
+def shares_of_one_that_changes(nodes, factor):
+    """Return the shares when the first of equal nodes has changed its speed by a factor."""
+    return tuple(speed / (factor + nodes - 1) for speed in (factor, *[1.0] * (nodes - 1)))
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 6, 16])
+def test_a_device_that_loses_two_fifths_by_heat_makes_a_difference_among_any_number(nodes):
+    equal = (1 / nodes,) * nodes
+    assert shares_differ(shares_of_one_that_changes(nodes, 0.6), equal)
+    assert shares_differ(equal, shares_of_one_that_changes(nodes, 0.6))  # and when it has cooled down
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 6, 16])
+@pytest.mark.parametrize(("before", "after"), [(1.0, 0.85), (0.85, 1.0), (1.0, 1.15), (1.15, 0.85), (0.85, 1.15)])
+def test_a_device_that_flutters_changes_no_plan(nodes, before, after):
+    assert not shares_differ(shares_of_one_that_changes(nodes, after), shares_of_one_that_changes(nodes, before))
+
+
+def test_one_device_alone_has_all_of_the_work_however_fast_it_is():
+    assert not shares_differ((1.0,), (1.0,))
+
+
+@pytest.mark.parametrize("results_per_s", [0.5, 1.0, 5.0, 50.0])
+def test_a_device_that_became_slower_is_followed_within_a_minute(results_per_s):
+    speeds, step_s = NodeSpeeds(), 1 / results_per_s
+    for number in range(200):
+        speeds.add_result("a", 100, 10.0, number * step_s)
+    hot_at = 200 * step_s
+    for number in range(round(60 * results_per_s)):
+        speeds.add_result("a", 100, 10.0 / 0.6, hot_at + number * step_s)
+    assert speeds.speed_of("a") == pytest.approx(6_000.0)
+
+
+@given(st.lists(st.floats(0.85, 1.15), min_size=MIN_SPEED_RESULTS, max_size=100))
+def test_a_speed_that_flutters_is_never_beyond_its_flutter(factors):
+    speeds = NodeSpeeds()
+    for number, factor in enumerate(factors):
+        speeds.add_result("a", 100, 10.0 / factor, float(number))
+    assert 8_500 * (1 - 1e-9) <= speeds.speed_of("a") <= 11_500 * (1 + 1e-9)
+
+
+def test_results_of_long_ago_count_while_there_are_few():
+    speeds = seen(a=7)
+    speeds.add_result("a", 10, 10.0, 1e4)
+    assert speeds.speed_of("a") == 7000.0

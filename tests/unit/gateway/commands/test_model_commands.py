@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,3 +53,12 @@ def test_what_they_say_is_what_detect_refuses(case):
     done = CliRunner().invoke(detect.command, ["--model", str(path), str(path)])
     if not readable:
         assert f"It cannot detect anything yet: {done.exception}" == run(verify.command, path).splitlines()[-1]
+
+
+def test_detect_finds_as_a_whole_what_it_finds_in_tiles():
+    photo = str(Path(__file__).parents[3] / "photos" / "astronaut.jpg")
+    whole, tiled = (
+        CliRunner().invoke(detect.command, [photo, "--json", *words]).output for words in ([], ["--grid", "3x3"])
+    )
+    assert json.loads(whole)["objects"]
+    assert whole == tiled

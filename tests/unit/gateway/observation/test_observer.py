@@ -161,6 +161,26 @@ async def test_a_gateway_that_was_killed_knows_what_was_open(without_snapshots):
     assert kinds(again) == triggers(again) == []
 
 
+async def test_a_scene_is_written_when_an_event_begins_or_ends_and_not_at_each_frame(without_snapshots, monkeypatch):
+    house, written = without_snapshots, []
+    write = SceneStore.write
+    monkeypatch.setattr(SceneStore, "write", lambda store: written.append(1) or write(store))
+    await there(house)
+    written.clear()
+    await show(house, 1, 2, 3)
+    assert kinds(house) == ["new"]
+    assert len(written) == 1
+    await show(house, *range(4, 20))
+    told = [event.type for topic, event, _ in house.home.events._waiting._queue if topic is topics.EVENTS]
+    assert "update" in told
+    assert len(written) == 1, "that it is at rest is stored with the positions"
+    monkeypatch.setattr("gateway.observation.scene_store._MOVING_WRITE_PERIOD_S", 0.0)
+    async with running(house.home.observer.run()):
+        await until("the rest written", lambda: len(written) > 1)
+    kept = json.loads((house.folder / "scenes.json").read_text())["content"]["door"]["scene"]["objects"]
+    assert [one["event"]["stationary"] for one in kept] == [True]
+
+
 async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapshots, monkeypatch):
     house = without_snapshots
     await there(house)

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.observation.scene.states import SceneState
-from gateway.observation.state_publisher import BOXES_PERIOD_S, StatePublisher
+from gateway.observation.state_publisher import (
+    BOXES_PERIOD_S,
+    CHANGE_PERIOD_S,
+    MAX_CHANGES_AT_ONCE,
+    StatePublisher,
+)
 from shared.payloads.observations import FollowedObject, LabelState
 from tests.unit.gateway.buses import StandInBus
 
@@ -98,6 +103,53 @@ async def test_boxes_alone_are_published_now_and_then_and_the_last_one_in_the_en
     assert len(bus.payloads(PERSON)) == 1
     await publisher.publish_state("door", scene(found(left=9)), 10 + BOXES_PERIOD_S)
     assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 9]
+
+
+async def test_a_box_at_rest_that_trembles_is_not_published_again_until_it_has_moved(publisher, bus):
+    await publisher.publish_state("door", scene(found(stationary=True)), 10)
+    for step in range(1, 20):
+        trembling = scene(found(stationary=True, left=0.3 * (step % 2)))
+        await publisher.publish_state("door", trembling, 10 + step * BOXES_PERIOD_S)
+    assert len(bus.payloads(PERSON)) == 1
+    await publisher.publish_state("door", scene(found(stationary=True, left=0.6)), 1000)
+    assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 0.6]
+
+
+async def change_again_and_again(publisher, changes, now=10.0, *, period_s=0.01):
+    """Publish a state of one person, then so many states that differ from those before; return the last time."""
+    await publisher.publish_state("door", scene(found()), now)
+    for step in range(changes):
+        now += period_s
+        await publisher.publish_state("door", scene(found(stationary=step % 2 == 0)), now)
+    return now
+
+
+async def test_changes_without_end_are_published_now_and_then_and_the_last_one_in_the_end(publisher, bus):
+    now = await change_again_and_again(publisher, MAX_CHANGES_AT_ONCE + 3)
+    assert len(bus.payloads(PERSON)) == 1 + MAX_CHANGES_AT_ONCE
+    assert bus.json(PERSON)[-1]["active"] == 1
+    await publisher.publish_state("door", scene(found(stationary=True)), now + CHANGE_PERIOD_S)
+    assert len(bus.payloads(PERSON)) == 2 + MAX_CHANGES_AT_ONCE
+    assert bus.json(PERSON)[-1]["active"] == 0
+
+
+async def test_changes_that_come_slowly_are_all_published_at_once(publisher, bus):
+    await change_again_and_again(publisher, 20, period_s=CHANGE_PERIOD_S)
+    assert len(bus.payloads(PERSON)) == 21
+
+
+async def test_after_a_pause_as_many_changes_are_published_at_once_as_before(publisher, bus):
+    now = await change_again_and_again(publisher, 20)
+    bus.said.clear()
+    await change_again_and_again(publisher, 20, now + 100)
+    assert len(bus.payloads(PERSON)) == 1 + MAX_CHANGES_AT_ONCE - 1, "the person who moves on again is a change, too"
+
+
+async def test_whether_somebody_is_there_never_waits(publisher, bus):
+    now = await change_again_and_again(publisher, 20)
+    for step in range(4):
+        await publisher.publish_state("door", scene(*([found()] if step % 2 else [])), now + 0.01 * step)
+        assert counts(bus)[PERSON] == step % 2
 
 
 async def test_cameras_do_not_mix(publisher, bus):

@@ -171,3 +171,7 @@ def test_outputs_of_another_size_differ_infinitely_and_equal_infinities_do_not()
     assert compare_maps([lowest.copy()], [lowest]).max_abs_diff == 0
     none = np.zeros((0, 6), np.float32)
     assert compare_maps([none], [none.copy()]).exact
+
+
+def test_a_whole_network_has_no_maps_to_merge_whatever_the_shapes_of_its_outputs(squeezed):
+    assert PartitionedModel.whole(squeezed).map_shapes == []

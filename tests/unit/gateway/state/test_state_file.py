@@ -25,6 +25,13 @@ def test_what_is_written_is_read(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["names.json"]
 
 
+def test_a_file_is_json_and_says_who_wrote_it(tmp_path):
+    path = tmp_path / "names.json"
+    StateFile(path, Names, "names are lost", version=3).write({"a": 'say "ä"'})
+    said = {"version": 3, "release": installed_version(), "content": {"a": 'say "ä"'}}
+    assert json.loads(path.read_text(encoding="utf-8")) == said
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 1}', b"\xff\xfe", b'{"a": "b"', b"\0" * 4096])
 def test_a_file_that_is_damaged_is_said_and_is_no_obstacle(tmp_path, content, caplog):
     path = tmp_path / "names.json"

@@ -249,7 +249,7 @@ async def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tr
     refusing.append((EXIT_NOT_EXACT, "tiles of kind 3 differ by 0.1"))
     engine = await open_engine(program, kinds_of(network[2]), tmp_path)
     assert isinstance(engine, PaddingEngine)
-    assert "slower plain engine is used, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
+    assert "the plain engine is used, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
     caplog.clear()
     assert (await open_engine(program, kinds_of(network[2]), tmp_path)).name == "plain"
     assert not caplog.text
@@ -306,13 +306,13 @@ def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(ne
 
 
 def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp_path, monkeypatch):
-    honest, count = preparing._WeightFile.take, iter(range(10**6))
+    honest, count = preparing._WeightFiles.take, iter(range(10**6))
 
     def salted(self, tensor):
         weight = honest(self, tensor)
         self.size += 10**6 * (next(count) % 2)
         return replace(weight)
 
-    monkeypatch.setattr(preparing._WeightFile, "take", salted)
+    monkeypatch.setattr(preparing._WeightFiles, "take", salted)
     with pytest.raises(ModelError, match="optimised weights differ between kinds of tile"):
         prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")

@@ -101,6 +101,26 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation_of_each_cha
     assert made[0, :, 0].tolist() == [[0, 3], [0.5, 2], [4, 10]]
 
 
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(),
+        Preprocessing(mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395)),
+        Preprocessing(mean=(0.1, 255, -3), std=(1e-3, 1, 7)),
+    ],
+)
+@pytest.mark.parametrize("size", [(1, 1), (16, 17), (100, 3)])
+def test_normalised_values_are_those_of_the_formula_bit_for_bit(size, preprocessing):
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
+    expected = ((pixels.astype(np.float32) - mean) / std).transpose(2, 0, 1)[np.newaxis]
+    made = normalise(pixels, preprocessing)
+    assert made.flags.c_contiguous
+    assert np.array_equal(made.view(np.uint32), np.ascontiguousarray(expected).view(np.uint32))
+    view = np.concatenate([pixels, pixels], axis=1)[:, : size[1]]
+    assert np.array_equal(normalise(view, preprocessing), made)
+
+
 MEASURE = """
 import json, sys
 import numpy as np

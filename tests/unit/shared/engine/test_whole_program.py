@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -28,7 +29,10 @@ from tests.networks import ModelBuilder, exported_model
 from tests.unit.random_networks import tiling_cases
 from tests.unit.shared.engine.running import PREPARATION, open_prepared, prepare, random_pixels
 
-NETWORKS = {}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {}
 
 
 def network(build):
@@ -174,7 +178,7 @@ def a_loop_that_reads_weights_of_the_graph_around_it():
     return model(nodes, constants, {"made": (TensorProto.FLOAT, [1, 3, 32, 32])})
 
 
-@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS)
+@pytest.fixture(params=list(NETWORKS.values()), ids=list(NETWORKS))
 def original(request):
     return request.param()
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,9 +18,9 @@ lengths = st.integers(1, 4000)
 
 
 @st.composite
-def letterboxes(draw, alignments=st.sampled_from(ALIGNMENTS)):  # noqa: B008  (a strategy is a description)
+def letterboxes(draw, alignments=st.sampled_from(ALIGNMENTS), sides=lengths):  # noqa: B008  (a strategy is a description)
     input_size = draw(st.integers(32, 800)), draw(st.integers(32, 800))
-    return Letterbox(draw(lengths), draw(lengths), *input_size, draw(alignments))
+    return Letterbox(draw(sides), draw(sides), *input_size, draw(alignments))
 
 
 @given(letterboxes())
@@ -90,6 +94,17 @@ def test_bars_are_filled_and_the_picture_is_between_them(size, channels, align):
     assert made.flags.c_contiguous
 
 
+@given(letterboxes(sides=st.integers(1, 300)), st.sampled_from(["bgr", "rgb"]), st.integers(0, 255))
+def test_the_picture_is_scaled_once_and_then_its_channels_are_ordered(box, channels, fill):
+    picture = np.random.default_rng(1).integers(0, 256, (box.image_height, box.image_width, 3), np.uint8)
+    picture.flags.writeable = False
+    (top, left), (height, width) = box.offset, box.size
+    expected = np.full((box.height, box.width, 3), fill, np.uint8)
+    scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    expected[top : top + height, left : left + width] = scaled if channels == "bgr" else scaled[:, :, ::-1]
+    np.testing.assert_array_equal(box.apply(picture, Preprocessing(channels=channels, fill=fill)), expected)
+
+
 def test_a_picture_of_the_inputs_size_is_not_changed():
     picture = np.random.default_rng(1).integers(0, 256, (32, 48, 3), np.uint8)
     made = Letterbox(32, 48, 32, 48).apply(picture, Preprocessing(channels="bgr"))
@@ -101,3 +116,11 @@ def test_a_picture_is_not_written_to():
     before = picture.copy()
     Letterbox(20, 30, 32, 32).apply(picture, Preprocessing())
     np.testing.assert_array_equal(picture, before)
+
+
+def test_whatever_prepares_frames_lets_opencv_start_no_threads_that_spin():
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import shared.model.letterbox, cv2; print(cv2.getNumThreads())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "1"

@@ -15,6 +15,7 @@ from shared.payloads.cluster import FrameDone
 from tests.settling import settled
 
 DONE = FrameDone(frame="door-1", outcome="published")
+STEAL = topics.STEAL.message(node="pi-1", epoch=1)
 ANSWER = Response(command="info", ok=True)
 
 
@@ -26,6 +27,13 @@ class Client:
         self.error = None
         self.taken = asyncio.Event()
         self.taken.set()
+
+    posted = 0
+
+    def post(self, topic, payload, *, properties):
+        if self.error is not None:
+            raise self.error
+        self.published.append((topic, payload, 0, False, properties))
 
     async def publish_checked(self, topic, payload, qos, *, retain, properties):
         if self.error is not None:
@@ -142,3 +150,48 @@ async def test_an_answer_that_no_broker_takes_is_refused_here(bus):
     with pytest.raises(BrokerError, match="the response topic has 301 levels"):
         await bus.publish_response(wanted, ANSWER)
     assert bus._client.published == []
+
+
+async def test_what_needs_no_acknowledgement_is_published_at_once_without_a_task(bus):
+    bus.publish_soon(topics.STEAL, STEAL, "pi-1")
+    assert [said[:4] for said in bus._client.published] == [
+        ("a/b/cluster/steal/pi-1", STEAL.model_dump_json().encode(), 0, False)
+    ]
+    assert bus._client.published[0][4].MessageExpiryInterval == topics.TASK_EXPIRY_S
+    assert bus.sent_bytes == len("a/b/cluster/steal/pi-1") + len(STEAL.model_dump_json())
+    assert not bus._outbox
+
+
+async def test_what_needs_no_acknowledgement_and_is_not_taken_is_lost(bus):
+    bus._client.error = aiomqtt.MqttError("lost")
+    bus.publish_soon(topics.STEAL, STEAL, "pi-1")
+    assert bus.sent_bytes == 0
+
+
+async def test_more_than_the_broker_takes_is_not_published(bus, monkeypatch, caplog):
+    monkeypatch.setattr("shared.mqtt.bus.MAX_PENDING_CALLS", 3)
+    bus._client.posted = 3
+    bus.publish_soon(topics.STEAL, STEAL, "pi-1")
+    assert bus._client.published == []
+    assert "3 messages already wait for the broker" in caplog.text
+
+
+def received(topic, payload=b"{}"):
+    return aiomqtt.Message(topic, payload, 0, False, 0, None)
+
+
+async def test_a_message_is_handled_by_all_that_subscribed_to_its_topic(bus, monkeypatch):
+    monkeypatch.setattr("shared.mqtt.bus.MAX_ROUTES", 2)
+    heard = []
+    bus.on(topics.OUTCOMES, lambda name, done: heard.append((name, done)))
+    bus.on(topics.OUTCOMES, lambda name, _: heard.append(("only", name)), "pi-1")
+    bus.on_plain(topics.CAMERA_SET, lambda one: heard.append(one.names))
+    payload = DONE.model_dump_json().encode()
+    for _ in range(2):  # the second time, the handlers are remembered
+        for node in ("pi-1", "pi-2", "pi-3"):
+            await bus._dispatch(received(f"a/b/cluster/outcomes/{node}", payload))
+        await bus._dispatch(received("a/b/cameras/door/fps/set", b"2"))
+        await bus._dispatch(received("a/b/elsewhere", payload))
+        assert heard == [("pi-1", DONE), ("only", "pi-1"), ("pi-2", DONE), ("pi-3", DONE), ("door", "fps")]
+        assert len(bus._routes) <= 2
+        heard.clear()

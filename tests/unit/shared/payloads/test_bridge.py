@@ -11,12 +11,16 @@ from shared.payloads.bridge import BridgeEvent, BridgeEventType, BridgeHealth, B
 INFO: dict[str, Any] = {
     "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],
     "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9}, "cameras": ["door"],
-    "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883,
+    "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884,
 }  # fmt: skip
 HEALTH: dict[str, Any] = {
     "at": 1.5, "up_s": 60.0, "frames_per_s": 2.5, "published": 150, "dropped": 3, "nodes_online": 2,
     "cameras_online": 0,
     "cameras": 1, "problems": ["camera door: no route"], "public_frames_dropped": 0,
+    "frame_time": {
+        "total_ms": 310.0, "camera_ms": 4.0, "preparing_ms": 1.0, "waiting_ms": 190.0, "computing_ms": 80.0,
+        "transfers_ms": 25.0, "finishing_ms": 10.0,
+    },
 }  # fmt: skip
 EVENT: dict[str, Any] = {"type": "camera_lost", "name": "door", "reason": "no route", "at": 1.5}
 RESPONSE: dict[str, Any] = {

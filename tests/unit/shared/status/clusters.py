@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.mqtt import topics
-from shared.payloads.bridge import BridgeHealth, BridgeInfo, PlanInfo
+from shared.payloads.bridge import BridgeHealth, BridgeInfo, FrameTime, PlanInfo
 from shared.payloads.cluster import BridgeState, CameraStats, Identity, NodeReport, Nodes, State, TileCounts
 from shared.payloads.frames import FrameCounts
 from shared.status.cluster_facts import ClusterFacts
@@ -16,13 +16,17 @@ INFO = BridgeInfo(
     version="1.2.0", protocol=5, topic_prefix="deepthings", model="nanodet-g", labels=("person",),
     plan=PlanInfo(epoch=1, method="ftp-wst", grid="3x3", cut=("c",), tiles=9), cameras=("front_door", "garden"),
 )  # fmt: skip
+BUSY = FrameTime(
+    total_ms=310, camera_ms=4, preparing_ms=1, waiting_ms=190, computing_ms=80, transfers_ms=25, finishing_ms=10
+)
 HEALTH = BridgeHealth(
     at=NOW - 20, up_s=90_000, frames_per_s=9.87, published=852_114, dropped=1290, nodes_online=2, cameras_online=1,
-    cameras=2, problems=("camera garden: no picture for 30 s",),
+    cameras=2, problems=("camera garden: no picture for 30 s",), frame_time=BUSY,
 )  # fmt: skip
 ATTIC = NodeReport(
     state=State.ONLINE, address="192.168.1.31:7701", version="1.2.0", tiles=TileCounts(own=422, stolen=214),
-    tiles_per_s=31.4, load=0.52, cores=4, threads=2, temperature=61.5, cameras=("front_door",),
+    tiles_per_s=31.4, load=0.52, cores=4, threads=2, lanes=2, usable_cores=3.5, temperature=61.5,
+    cameras=("front_door",),
 )  # fmt: skip
 SHED = NodeReport(state=State.ONLINE, address="192.168.1.32:7701", version="1.1.0", tiles=TileCounts(stolen=9))
 HALL = NodeReport(state=State.OFFLINE, address="", version="1.2.0")

@@ -26,7 +26,7 @@ def test_the_report_of_the_page_is_how_reports_look():
     shed = SHED.model_copy(
         update={
             "version": "0.0.9", "tiles": TileCounts(stolen=4112), "tiles_per_s": 21.0, "load": 0.3, "cores": 4,
-            "threads": 1, "temperature": 55.0,
+            "threads": 1, "usable_cores": 4.0, "temperature": 55.0,
         }
     )  # fmt: skip
     hall = NodeReport(**HALL.model_dump() | {"version": "0.1.0"})

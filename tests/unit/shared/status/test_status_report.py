@@ -28,12 +28,14 @@ def test_an_edge_says_what_of_its_device_works():
     attic = report_of().edges["attic"]
     assert (attic.state, attic.address, attic.same_release) == (State.ONLINE, "192.168.1.31:7701", True)
     assert (attic.cores, attic.cores_busy, attic.threads, attic.temperature) == (4, 2.1, 2, 61.5)
+    assert (attic.lanes, attic.usable_cores) == (2, 3.5)
     assert (attic.tiles, attic.tiles_per_s, attic.cameras) == (TileCounts(own=422, stolen=214), 31.4, ("front_door",))
 
 
 def test_what_an_older_edge_does_not_tell_is_not_known():
     shed = report_of().edges["shed"]
     assert (shed.cores, shed.cores_busy, shed.threads, shed.temperature) == (None, None, None, None)
+    assert (shed.lanes, shed.usable_cores) == (None, None)
     assert not shed.same_release
 
 

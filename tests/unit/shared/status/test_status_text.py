@@ -23,11 +23,19 @@ def test_all_that_is_known_is_there_at_a_glance():
     assert shown[1] == "model    nanodet-g, ftp-wst 3x3"
     assert shown[2].startswith("frames   9.9 a second over the last minute; since it started 852114 published")
     assert row("attic", shown).split() == [
-        "attic", "online", "1.2.0", "192.168.1.31:7701", "2", "2.1", "of", "4", "31.4", "422", "214", "61.5",
+        "attic", "online", "1.2.0", "192.168.1.31:7701", "2x1", "2.1", "of", "4", "(3.5", "usable)", "31.4",
+        "422", "214", "61.5",
     ]  # fmt: skip
     assert row("front_door", shown).split() == [
         "front_door", "attic", "online", "4.9", "5.0", "768x576", "1270", "20",
     ]  # fmt: skip
+
+
+def test_why_a_frame_takes_its_time_is_said_below_the_frames():
+    shown = told()
+    assert shown[3] == "time     a frame takes 310 ms: 190 ms waiting for a device, 80 ms computing, 25"
+    assert shown[4].startswith("         ms transfers; most of it is waiting")
+    assert not any(line.startswith("time") for line in told(health=HEALTH.model_copy(update={"frame_time": None})))
 
 
 def test_a_release_that_differs_is_marked():

@@ -36,6 +36,10 @@ sizes = st.dictionaries(tiles, epochs, max_size=MAX_NEIGHBOURS)
 booleans = st.booleans()
 refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
 workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
+recordings = st.builds(
+    headers.RecordingRef, node=names, bytes=epochs, offset_s=st.floats(-1e9, 1e9), round_trip_s=seconds,
+    missing=st.text(max_size=MAX_REASON_LENGTH),
+)  # fmt: skip
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
 tiles_done = st.builds(
     TileDone, frame=frames, tile=tiles, worker=names, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
@@ -45,7 +49,9 @@ tiles_done = st.builds(
 VALID = {
     MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names, offers=booleans),
     MessageKind.OFFER: st.builds(headers.OfferHeader),
-    MessageKind.FRAME: st.builds(headers.FrameHeader, info=infos),
+    MessageKind.FRAME: st.builds(
+        headers.FrameHeader, info=infos, capture_ms=seconds, invite_ms=seconds, cpu_ms=seconds
+    ),
     MessageKind.READY: st.builds(headers.ReadyHeader),
     MessageKind.OUTCOME: st.builds(headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
     MessageKind.REPORT: st.builds(
@@ -61,7 +67,7 @@ VALID = {
     MessageKind.TILE: st.builds(
         headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
         lease_s=seconds, reusing=booleans, wanted=numbers, attempt=epochs,
-        workers=st.lists(workers, max_size=16).map(tuple),
+        workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
     ),
     MessageKind.STRIPS_REQUEST: st.builds(
         headers.StripsRequestHeader, frame=frames, epoch=epochs, reader=tiles, givers=numbers
@@ -109,6 +115,12 @@ def test_a_header_survives_the_wire_within_its_cap(header):
     data = header.encode()
     assert HEADERS[header.kind].decode(data) == header
     assert len(data) <= MAX_HEADER_BYTES
+
+
+def test_a_trace_of_as_many_missing_nodes_as_it_can_have_fits():
+    ref = headers.RecordingRef(node="n" * 63, bytes=2**53, offset_s=-1 / 3, round_trip_s=1 / 3, missing="?" * 200)
+    full = headers.TraceHeader(clock=1e6 / 3, recordings=(ref,) * headers.MAX_TRACED_NODES)
+    assert len(full.encode()) <= MAX_HEADER_BYTES
 
 
 @pytest.mark.parametrize("kind", MessageKind)

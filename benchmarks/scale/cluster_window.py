@@ -1,0 +1,141 @@
+"""The frames that a cluster published in a span of time, and what they say. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MIN_FRAMES_OF_A_RATE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFrame:
+    """A frame as its detections describe it: seconds since 1970, and seconds from capture to publication.
+
+    `waited_s`: from its capture until its owner had it; `tiles`: computed, by node.
+    """
+
+    camera: str
+    number: int
+    published_at: float
+    age_s: float
+    waited_s: float
+    tiles: dict[str, int]
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> Self:
+        """Read a message of detections."""
+        latency = message["latency_ms"]
+        return cls(
+            message["camera"],
+            message["number"],
+            message["published_at"],
+            latency["total"] / 1e3,
+            latency["transfer"] / 1e3,
+            {node: count["own"] + count["stolen"] for node, count in message["nodes"].items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterWindow:
+    """The frames of a span of time; `earlier`: each camera's last frame before it.
+
+    CPU seconds by node or process; `machine_cpu_s`: of all programs of this machine.
+    """
+
+    begun: float
+    ended: float
+    frames: tuple[PublishedFrame, ...]
+    earlier: tuple[PublishedFrame, ...]
+    cpu_seconds: dict[str, float]
+    cameras: tuple[str, ...]
+    dropped: dict[str, int]
+    machine_cpu_s: float
+
+    @classmethod
+    def cut(
+        cls,
+        messages: Iterable[Mapping[str, Any]],
+        span: tuple[float, float],
+        cpu_seconds: dict[str, float],
+        cameras: Iterable[str],
+        dropped: dict[str, int],
+        machine_cpu_s: float,
+    ) -> Self:
+        """Sort messages of detections into the frames of the span, and those before."""
+        known = tuple(cameras)
+        every = sorted(map(PublishedFrame.of, messages), key=lambda frame: frame.published_at)
+        every = [frame for frame in every if frame.camera in known]
+        last_before = {frame.camera: frame for frame in every if frame.published_at < span[0]}
+        within = tuple(frame for frame in every if span[0] <= frame.published_at <= span[1])
+        return cls(*span, within, tuple(last_before.values()), cpu_seconds, known, dropped, machine_cpu_s)
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.begun
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Return the frames a second of each camera.
+
+        From the last frame before the span to the last one in it, as a slow camera's frames are few: counting them
+        would round. A camera that has stopped is counted over the whole span.
+        """
+        return {camera: self._rate(camera) for camera in self.cameras}
+
+    @property
+    def frames_per_s(self) -> float:
+        return sum(self.rates.values())
+
+    @property
+    def latency_s(self) -> float:
+        """Return the median from capture to publication; 0 without frames."""
+        return median(frame.age_s for frame in self.frames) if self.frames else 0.0
+
+    @property
+    def latency_without_waiting_s(self) -> float:
+        """Return the median from arrival at the owner to publication; 0 without frames."""
+        return median(frame.age_s - frame.waited_s for frame in self.frames) if self.frames else 0.0
+
+    @property
+    def oldest_s(self) -> float:
+        """Return the age of the oldest frame at its publication; 0 without frames."""
+        return max((frame.age_s for frame in self.frames), default=0.0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of frames of each camera."""
+        counted = Counter(frame.camera for frame in self.frames)
+        return {camera: counted[camera] for camera in self.cameras}
+
+    @property
+    def unfairness(self) -> float:
+        """Return the difference between the cameras with the most and the fewest frames, as a part of the mean."""
+        counts = self.counts.values()
+        return (max(counts) - min(counts)) * len(counts) / sum(counts) if sum(counts) else 0.0
+
+    @property
+    def others_cores(self) -> float:
+        """Return the cores that programs which do not belong to the cluster used meanwhile."""
+        return max(0.0, self.machine_cpu_s - sum(self.cpu_seconds.values())) / self.seconds
+
+    def share_computed_by(self, node: str) -> float:
+        """Return the part of all tiles that a node computed."""
+        every = sum(sum(frame.tiles.values()) for frame in self.frames)
+        return sum(frame.tiles.get(node, 0) for frame in self.frames) / every if every else 0.0
+
+    def core_ms(self, node: str) -> float | None:
+        """Return the processor time of a node for each frame; None if it was not counted."""
+        used = self.cpu_seconds.get(node)
+        return None if used is None or not self.frames else used / len(self.frames) * 1e3
+
+    def _rate(self, camera: str) -> float:
+        times = [frame.published_at for frame in (*self.earlier, *self.frames) if frame.camera == camera]
+        inside = self.counts[camera]
+        span = times[-1] - times[0] if len(times) >= MIN_FRAMES_OF_A_RATE else 0.0
+        return (len(times) - 1) / span if span > self.seconds / 2 else inside / self.seconds

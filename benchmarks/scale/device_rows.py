@@ -1,0 +1,202 @@
+"""Rows of six weak devices with the built-in network, of one of them, and of a depthwise network."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.cluster.shaping import Link
+from benchmarks.running import GATEWAY_NODE
+from benchmarks.scale.bare_figures import sum_of_rates
+from benchmarks.scale.bench_group import BenchGroup
+from benchmarks.scale.depthwise import write_depthwise
+from benchmarks.scale.emulated_bench import (
+    EDGE_CORES,
+    LINK,
+    NO_COMPUTING_OPTION,
+    EmulatedBench,
+    can_gateway_stand_aside,
+    open_emulated,
+)
+from benchmarks.scale.handling import handling_result
+from benchmarks.scale.scale_cluster import CameraFeed
+from benchmarks.scale.scale_rows import ScaleResult, latency_result, throughput_result
+from gateway.models.catalogue import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+
+    from benchmarks.scale.bench_group import ScaleScope
+
+EDGE_COUNT = 6
+UNHURRIED_FPS = 2.0
+"""Pictures a second of one camera: fewer than any device computes, so that none waits for the one before."""
+
+SLOWER = 10
+THIN = Link(2, shared=False)
+LAST_EDGE = f"edge-{EDGE_COUNT}"
+LATENCY_SLACK_S = 0.01
+
+
+def camera_on_each(edges: Sequence[str], fps: float | None = None) -> CameraFeed:
+    """Return a feed with a camera for each edge."""
+    return CameraFeed({edge.replace("edge", "camera"): edge for edge in edges}, fps)
+
+
+async def watch_all(bench: EmulatedBench) -> list[ScaleResult]:
+    """Observe a camera on every edge, each as fast as its frames are taken."""
+    await observe(bench, camera_on_each(bench.edges), bench.scope.warm_s, bench.scope.window_s)
+    return []
+
+
+async def observe(bench: EmulatedBench, feed: CameraFeed, warm_s: float, seconds: float) -> None:
+    """Observe the cluster, and if it can be told so, once more without the gateway's computing."""
+    bench.windows["all"] = await (await bench.cluster()).watch(feed, warm_s, seconds)
+    if can_gateway_stand_aside():
+        aside = await bench.restart(NO_COMPUTING_OPTION)
+        bench.windows["edges"] = await aside.watch(feed, warm_s, seconds)
+        await bench.restart()
+
+
+async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:
+    """Measure latency while one edge is ten times slower: not the camera's, then the camera's own."""
+
+    @contextmanager
+    def slow() -> Iterator[None]:
+        bench.nodes.set_cpu(LAST_EDGE, EDGE_CORES / SLOWER)
+        yield
+        bench.nodes.set_cpu_limits()
+
+    return await _in_trouble(bench, "slow-edge", slow, LINK)
+
+
+async def with_thin_link(bench: EmulatedBench) -> list[ScaleResult]:
+    """Measure latency while one edge has a slow link: not the camera's, then the camera's own."""
+
+    @contextmanager
+    def thin() -> Iterator[None]:
+        bench.nodes.set_rate(LAST_EDGE, THIN)
+        try:
+            yield
+        finally:  # the limits of all are set for each measurement, but links are not
+            bench.nodes.set_rate(LAST_EDGE, LINK)
+
+    return await _in_trouble(bench, "thin-link", thin, THIN)
+
+
+async def _in_trouble(
+    bench: EmulatedBench, row: str, trouble: Callable[[], AbstractContextManager[None]], owners_link: Link
+) -> list[ScaleResult]:
+    """Return the worse of two measurements; `owners_link`: of the camera's own edge in the second."""
+    cluster, found = await bench.cluster(), []
+    for owner, link in (("edge-1", LINK), (LAST_EDGE, owners_link)):
+        best, session = await best_alone(bench, link)
+        feed = CameraFeed({"camera": owner}, UNHURRIED_FPS)
+        window = await cluster.watch(feed, bench.scope.warm_s, bench.scope.latency_s, trouble())
+        found.append(latency_result(row, window.latency_s, best, session, 1.05, ""))
+    remark = f"another edge: {found[0].measured}; the camera's own: {found[1].measured}; the worse is here"
+    # Without a frame there is no ratio, which is the worst.
+    return [replace(max(found, key=lambda result: result.ratio or math.inf), remark=remark)]
+
+
+async def best_alone(bench: EmulatedBench, link: Link = LINK) -> tuple[float, float]:
+    """Return the latency of the best device alone, the picture's way to it counted, and that of `session.run` there.
+
+    `link`: of the camera's own edge.
+    """
+    edge, gateway = await bench.alone("edge-1"), await bench.alone(GATEWAY_NODE)
+    way_s = bench.picture_bytes() / link.rate_bytes
+    there = gateway.loop.latency_s + way_s
+    if edge.loop.latency_s <= there:
+        return edge.loop.latency_s, edge.session.latency_s
+    return there, gateway.session.latency_s + way_s
+
+
+async def one_camera(bench: EmulatedBench) -> list[ScaleResult]:
+    """Measure one camera's latency with fewer and fewer edges."""
+    cluster = await bench.cluster()
+    best, session = await best_alone(bench)
+    counts = (EDGE_COUNT, 1) if bench.scope.quick else range(EDGE_COUNT, 0, -1)
+    found: dict[int, float] = {}
+    for count in counts:
+        for name in list(cluster.edges)[count:]:
+            await cluster.stop_edge(name)
+        feed = CameraFeed({"camera": "edge-1"}, UNHURRIED_FPS)
+        found[count] = (await cluster.watch(feed, bench.scope.warm_s, bench.scope.latency_s)).latency_s
+    worst = max(found, key=lambda count: found[count] or float("inf"))
+    text = ", ".join(f"{count}: {seconds * 1e3:.0f} ms" for count, seconds in sorted(found.items()))
+    result = latency_result(
+        "one-camera", found[worst], best, session, 1.10, f"the worst of, by edges: {text}", LATENCY_SLACK_S
+    )
+    result.figures["by_edges"] = {str(count): seconds for count, seconds in sorted(found.items())}
+    return [result]
+
+
+async def built_in_throughput(bench: EmulatedBench) -> list[ScaleResult]:
+    """Compare what was observed with the sum of the bare devices."""
+    return [
+        await compared(bench, "built-in", 0.90, edges_only=True),
+        await compared(bench, "built-in-gateway", 0.85, edges_only=False),
+    ]
+
+
+async def compared(bench: EmulatedBench, row: str, goal: float, *, edges_only: bool) -> ScaleResult:
+    """Return a row of throughput against the sum of the edges, or of these and the gateway.
+
+    The former was observed while the gateway took no part in computing, if it can be told so.
+    """
+    devices = await bench.compare()
+    window = bench.windows.get("edges", bench.windows["all"]) if edges_only else bench.windows["all"]
+    names = bench.edges if edges_only else bench.devices
+    computing = window.share_computed_by(GATEWAY_NODE) * 100
+    return throughput_result(
+        row, window.frames_per_s, sum_of_rates(devices, names), bench.session_rate(names), goal,
+        f"the gateway computed {computing:.0f} % of the tiles; {bench.remark}", window.others_cores,
+    )  # fmt: skip
+
+
+async def of_one_edge(bench: EmulatedBench) -> list[ScaleResult]:
+    """Compare one edge and its gateway with the edge alone."""
+    row = "one-edge" if bench.model == DEFAULT_MODEL else "one-edge-depthwise"
+    return [await compared(bench, row, 0.92, edges_only=True)]
+
+
+async def handling(bench: EmulatedBench) -> list[ScaleResult]:
+    """Return the processor time of a frame that the reference's steps do not need."""
+    cluster = await bench.cluster()
+    edge = "edge-1"
+    return [handling_result(bench.windows["all"], bench.model, cluster.state.plan, bench.before[edge],
+                            bench.sessions[edge], edge)]  # fmt: skip
+
+
+def _six_edges(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
+    return open_emulated(scope, "six-edges", DEFAULT_MODEL, EDGE_COUNT)
+
+
+def _one_edge(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
+    return open_emulated(scope, "one-edge", DEFAULT_MODEL, 1)
+
+
+def _depthwise(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
+    return open_emulated(scope, "depthwise", str(write_depthwise(scope.folder / "models")), 1)
+
+
+_ALL = ("built-in", "built-in-gateway")
+SIX_EDGES = BenchGroup(
+    "six edges", True, _six_edges,
+    (
+        (_ALL, watch_all), (("slow-edge",), with_slow_edge), (("thin-link",), with_thin_link),
+        (("one-camera",), one_camera), (_ALL, built_in_throughput),
+    ),
+)  # fmt: skip
+ONE_EDGE = BenchGroup(
+    "one edge", True, _one_edge,
+    ((("one-edge", "handling"), watch_all), (("handling",), handling), (("one-edge",), of_one_edge)),
+)  # fmt: skip
+DEPTHWISE = BenchGroup(
+    "a depthwise network", True, _depthwise,
+    ((("one-edge-depthwise",), watch_all), (("one-edge-depthwise",), of_one_edge)),
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""Emulated weak devices with bare loops on all of them, and a cluster on the same devices between two runs of these."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmarks.cluster.limits import NodeLimits
+from benchmarks.cluster.nodes import EmulatedNodes
+from benchmarks.cluster.shaping import Link
+from benchmarks.running import GATEWAY_NODE
+from benchmarks.scale.bare_devices import BareDevices, open_bare
+from benchmarks.scale.bare_export import export_bare
+from benchmarks.scale.bare_figures import BareDevice, BareFigures, drift, mean_figures, sum_of_rates
+from benchmarks.scale.bare_model import BareModel
+from benchmarks.scale.scale_cluster import ClusterSetup, ScaleCluster, open_cluster
+from camera_sources.open_source import open_source
+from camera_sources.source import FOOTAGE
+from gateway.commands.serve import command as gateway_command
+from shared.model.letterbox import Letterbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from benchmarks.scale.bench_group import ScaleScope
+    from benchmarks.scale.cluster_window import ClusterWindow
+
+EDGE_CORES, GATEWAY_CORES = 0.2, 0.4
+LINK = Link(100, shared=False)
+NO_COMPUTING_OPTION = "--no-compute"
+"""Option of a gateway whose own cores shall take no part; without it, a gateway has no choice."""
+
+
+@dataclass(slots=True)
+class EmulatedBench:
+    """The devices, the bare loops on them, and the cluster; `windows`: what was observed of it, by name."""
+
+    scope: ScaleScope
+    name: str
+    model: str
+    description: Path
+    nodes: EmulatedNodes
+    edges: tuple[str, ...]
+    bare: BareDevices
+    before: dict[str, BareFigures] = field(default_factory=dict)
+    sessions: dict[str, BareFigures] = field(default_factory=dict)
+    windows: dict[str, ClusterWindow] = field(default_factory=dict)
+    _alone: dict[str, BareDevice] = field(default_factory=dict)
+    _after: dict[str, BareFigures] = field(default_factory=dict)
+    _cluster: ScaleCluster | None = None
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def cluster(self) -> ScaleCluster:
+        """Return the cluster; the first call measures the bare devices, then starts it."""
+        if self._cluster is None:
+            self.nodes.set_cpu_limits()
+            self.before = await self.bare.measure(self.scope.loop)
+            self.sessions = await self.bare.measure(self.scope.session)
+            self._cluster = await self._start()
+        return self._cluster
+
+    async def restart(self, *gateway_options: str) -> ScaleCluster:
+        """Return another cluster, whose gateway has more options, after stopping the one before."""
+        await self.close()
+        self._cluster = await self._start(*gateway_options)
+        return self._cluster
+
+    async def _start(self, *gateway_options: str) -> ScaleCluster:
+        setup = ClusterSetup(self.model, self.edges, (*self.scope.gateway_options, *gateway_options))
+        cache, logs = self.scope.folder / "cache", self.scope.logs(self.name)
+        return await self._open.enter_async_context(open_cluster(setup, self.nodes, logs, cache))
+
+    async def alone(self, name: str) -> BareDevice:
+        """Return the figures of a bare device while the others do nothing."""
+        if name not in self._alone:
+            self.nodes.set_cpu_limits()
+            loop = await self.bare.measure(self.scope.alone, [name])
+            session = await self.bare.measure(self.scope.session, [name])
+            self._alone[name] = BareDevice(loop[name], session[name])
+        return self._alone[name]
+
+    async def compare(self) -> Mapping[str, BareFigures]:
+        """Stop the cluster and measure the bare devices again; return the means of before and after."""
+        if not self._after:
+            await self.close()
+            self.nodes.set_cpu_limits()
+            self._after = await self.bare.measure(self.scope.loop)
+        return {name: mean_figures([figures, self._after[name]]) for name, figures in self.before.items()}
+
+    async def close(self) -> None:
+        """Stop the cluster."""
+        await self._open.aclose()
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return (*self.edges, GATEWAY_NODE)
+
+    @property
+    def remark(self) -> str:
+        """Return what to know about a comparison of before and after."""
+        return f"bare after, against before: {drift(self.before, self._after):+.0%}".replace("%", " %")
+
+    def session_rate(self, names: tuple[str, ...]) -> float:
+        """Return the frames a second of `session.run` on these devices together."""
+        return sum_of_rates(self.sessions, names)
+
+    def picture_bytes(self) -> int:
+        """Return the bytes of a picture that is scaled to the network's input, without bars."""
+        model = BareModel.read(self.description)
+        picture = next(open_source(str(FOOTAGE)).pictures())
+        height, width = Letterbox.for_picture(picture.shape, model.input_size, model.spec.preprocessing).size
+        return 3 * height * width
+
+
+@asynccontextmanager
+async def open_emulated(scope: ScaleScope, name: str, model: str, edge_count: int) -> AsyncIterator[EmulatedBench]:
+    """Make the devices, and start the bare loops on them. Raises EmulationError."""
+    edges = tuple(f"edge-{number}" for number in range(1, edge_count + 1))
+    limits = {edge: NodeLimits(EDGE_CORES) for edge in edges} | {GATEWAY_NODE: NodeLimits(GATEWAY_CORES)}
+    description = export_bare(model, scope.folder / "models")
+    with EmulatedNodes([GATEWAY_NODE, *edges], limits, LINK) as nodes:
+        async with open_bare(nodes, [GATEWAY_NODE, *edges], description, scope.logs(name)) as bare:
+            bench = EmulatedBench(scope, name, model, description, nodes, edges, bare)
+            try:
+                yield bench
+            finally:
+                await bench.close()
+
+
+def can_gateway_stand_aside() -> bool:
+    """Return whether this release's gateway has an option to take no part in computing."""
+    known = [name for each in gateway_command.params if isinstance(each, click.Option) for name in each.opts]
+    known += [name for each in gateway_command.params for name in each.secondary_opts]
+    return NO_COMPUTING_OPTION in known

@@ -1,0 +1,195 @@
+"""A cluster that stays up while cameras come and go, and is observed for a while with each set of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmarks.running import CLUSTER_START_TIMEOUT_S, GATEWAY_NODE
+from benchmarks.scale.cluster_window import ClusterWindow
+from benchmarks.scale.process_trees import machine_cpu_seconds, tree_cpu_seconds
+from benchmarks.witnessing import WitnessedState, witness_messages
+from camera_sources.source import FOOTAGE
+from shared.network.addresses import Address
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from benchmarks.cluster.nodes import BenchNodes
+
+WARM_UP_FRAMES_OF_A_CAMERA = 1
+"""Until each camera has had this many frames published, its device is not limited: imports take seconds of a core."""
+
+FIRST_FRAME_TIMEOUT_S = 90.0
+LAST_MESSAGES_S = 0.3
+"""Messages of frames that were published within the span are received meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSetup:
+    """The cluster's parts: `model` to load, edges by name, options of all edges and of the gateway."""
+
+    model: str
+    edges: tuple[str, ...]
+    gateway_options: tuple[str, ...] = ()
+    edge_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFeed:
+    """Cameras by name, each with its edge; `fps` None: each sends pictures as fast as they are taken."""
+
+    owners: Mapping[str, str]
+    fps: float | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return the options of a camera's command."""
+        pace = ("--every-frame",) if self.fps is None else ("--fps", f"{self.fps:g}")
+        return ("--source", str(FOOTAGE), "--loop", "--no-motion-gate", *pace)
+
+
+@dataclass(slots=True)
+class ScaleCluster:
+    """A running cluster."""
+
+    setup: ClusterSetup
+    nodes: BenchNodes
+    processes: LocalCluster
+    gateway: ChildProcess
+    edges: dict[str, ChildProcess]
+    state: WitnessedState
+    _cameras: dict[str, ChildProcess] = field(default_factory=dict)
+    _number: int = 0
+
+    async def watch(
+        self, feed: CameraFeed, warm_s: float, seconds: float, trouble: AbstractContextManager[object] | None = None
+    ) -> ClusterWindow:
+        """Start cameras, let the cluster settle for `warm_s`, observe it for `seconds`, and stop them.
+
+        `trouble` is entered when the limits are set, and left before the cameras stop: it may change a node's core or
+        link. Raises DeepThingsError when a process ends, or a camera has no frame published.
+        """
+        self._number += 1
+        owners = {f"{name}-{self._number}": owner for name, owner in feed.owners.items()}  # counts begin anew
+        try:
+            await self._start_cameras(owners, feed)
+            self.nodes.set_cpu_limits()
+            with trouble or nullcontext():
+                await self.pause(warm_s)
+                return await self._observe(tuple(owners), seconds)
+        finally:
+            await asyncio.gather(*(self.processes.stop(child) for child in self._cameras.values()))
+            self._cameras.clear()
+
+    async def stop_edge(self, name: str) -> None:
+        """Stop an edge for good."""
+        await self.processes.stop(self.edges.pop(name))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait. Raises DeepThingsError when a process of the cluster ends meanwhile."""
+        over = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, over.set)
+        await self.processes.until(over, self._children, "the end of the measurement", None)
+
+    async def wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
+        """Wait until a condition on the received messages holds. Raises DeepThingsError."""
+        met = asyncio.Event()
+
+        async def look() -> None:
+            await self.state.wait_until(event, condition, timeout_s)
+            met.set()
+
+        looking = asyncio.create_task(look())
+        try:
+            await self.processes.until(met, self._children, event, timeout_s)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    @property
+    def _children(self) -> list[ChildProcess]:
+        return [self.gateway, *self.edges.values(), *self._cameras.values()]
+
+    async def _start_cameras(self, owners: Mapping[str, str], feed: CameraFeed) -> None:
+        self.nodes.lift_cpu_limits()
+        for name, owner in owners.items():
+            self._cameras[name] = await self.processes.start(
+                name, "camera", "--name", name, "--edge", self.state.nodes[owner]["address"], *feed.options,
+                host=self.nodes.command(owner),
+            )  # fmt: skip
+        await self.wait_until("each camera's first detections", lambda: self._all_seen(owners), FIRST_FRAME_TIMEOUT_S)
+
+    def _all_seen(self, cameras: Mapping[str, str]) -> bool:
+        seen = Counter(frame["camera"] for frame in self.state.detections)
+        return all(seen[camera] >= WARM_UP_FRAMES_OF_A_CAMERA for camera in cameras)
+
+    async def _observe(self, cameras: tuple[str, ...], seconds: float) -> ClusterWindow:
+        used, dropped = self.cpu_seconds(), self._dropped(cameras)
+        begun, busy = time.time(), machine_cpu_seconds()
+        await self.pause(seconds)
+        ended, later, busy = time.time(), self.cpu_seconds(), machine_cpu_seconds() - busy
+        await self.pause(LAST_MESSAGES_S)
+        spent = {node: seconds - used.get(node, 0.0) for node, seconds in later.items()}
+        lost = dict(self._dropped(cameras) - dropped)
+        return ClusterWindow.cut(self.state.detections, (begun, ended), spent, cameras, lost, busy)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU time used by each node so far; where nodes are not emulated, by each process and its children.
+
+        An emulated edge's contains that of its cameras.
+        """
+        if not self.nodes.shaped:
+            return {child.name: tree_cpu_seconds(child.process.pid) for child in self._children}
+        used = {name: self.nodes.cpu_seconds(name) for name in (GATEWAY_NODE, *self.edges)}
+        return {name: seconds for name, seconds in used.items() if seconds is not None}
+
+    def _dropped(self, cameras: Sequence[str]) -> Counter[str]:
+        dropped: Counter[str] = Counter()
+        for stats in self.state.cameras.values():
+            if stats["camera"] in cameras:
+                dropped.update(stats["counts"]["dropped"])
+        return dropped
+
+
+@asynccontextmanager
+async def open_cluster(
+    setup: ClusterSetup, nodes: BenchNodes, folder: Path, cache: Path
+) -> AsyncIterator[ScaleCluster]:
+    """Start a gateway and its edges without CPU limits, and wait until all edges have their programs.
+
+    `folder`: for the logs; `cache`: for the edges' programs. The first edge starts alone, so that it prepares the
+    programs for all: they have one cache.
+    """
+    broker = Address(nodes.address(GATEWAY_NODE), 1883 if nodes.shaped else free_port())
+    state = WitnessedState()
+    nodes.lift_cpu_limits()
+    async with LocalCluster(broker, folder) as processes:
+        gateway = await processes.start(
+            GATEWAY_NODE, "gateway", "--listen", nodes.address(GATEWAY_NODE), "--cluster-port", str(broker.port),
+            "--port", str(free_port()), "--data-port", "0", "--model", setup.model, *setup.gateway_options,
+            host=nodes.command(GATEWAY_NODE),
+        )  # fmt: skip
+        cluster = ScaleCluster(setup, nodes, processes, gateway, {}, state)
+        async with witness_messages(nodes.bare_command(GATEWAY_NODE), broker, state):
+            await cluster.wait_until("the gateway's start", lambda: state.bridge == "online", CLUSTER_START_TIMEOUT_S)
+            for names in (setup.edges[:1], setup.edges[1:]):
+                for name in names:
+                    cluster.edges[name] = await processes.start(
+                        name, "edge", "--gateway", str(broker), "--name", name, "--listen", nodes.address(name),
+                        "--cache", str(cache), *setup.edge_options, host=nodes.command(name),
+                    )  # fmt: skip
+                await cluster.wait_until("the edges' start", lambda: _edges_ready(cluster), CLUSTER_START_TIMEOUT_S)
+            yield cluster
+
+
+def _edges_ready(cluster: ScaleCluster) -> bool:
+    plan, nodes = cluster.state.plan, cluster.state.nodes
+    return bool(plan) and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in cluster.edges)

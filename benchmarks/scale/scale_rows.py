@@ -1,0 +1,132 @@
+"""The rows of the table: what is measured, the goal, and a measured row. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+OTHERS_CORES = "others_cores"
+"""The figure of cores that programs which do not belong to the bench used meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRow:
+    """A row: its title, and its goal in words."""
+
+    title: str
+    goal: str
+
+
+SCALE_ROWS: dict[str, ScaleRow] = {
+    "built-in": ScaleRow("built-in network, 6 cameras on 6 edges, of the edges alone", ">= 90 %"),
+    "built-in-gateway": ScaleRow("built-in network, 6 cameras, of the edges and the gateway alone", ">= 85 %"),
+    "yolov2": ScaleRow("YOLOv2-608, 6 cameras on 6 edges, of the edges alone", ">= 95 %"),
+    "yolov2-gateway": ScaleRow("YOLOv2-608, 6 cameras, of the edges and the gateway alone", ">= 90 %"),
+    "age": ScaleRow("YOLOv2-608, 6 cameras, age of the oldest frame against one device's latency", "<= 2x"),
+    "one-edge": ScaleRow("built-in network, one edge and its gateway, of the edge alone", ">= 92 %"),
+    "one-edge-depthwise": ScaleRow("depthwise network, one edge and its gateway, of the edge alone", ">= 92 %"),
+    "one-camera": ScaleRow("built-in network, one camera, latency against the best device alone", "<= 1.10x or 10 ms"),
+    "slow-edge": ScaleRow("built-in network, one camera, one edge ten times slower", "<= 1.05x"),
+    "thin-link": ScaleRow("built-in network, one camera, one link with 2 Mbit/s", "<= 1.05x"),
+    "overload": ScaleRow("YOLOv2-608, load twelvefold: latency against unloaded", "<= 2x"),
+    "fairness": ScaleRow("YOLOv2-608, load twelvefold: frames of the cameras, difference", "<= 5 %"),
+    "handling": ScaleRow("handling, core-ms a frame beyond the reference's steps: owner / gateway", "<= 1.5 / 1.2"),
+    "one-machine": ScaleRow("all on one machine with two cores, of two bare loops", ">= 90 %"),
+    "cores": ScaleRow("cores that an edge uses which may use all", "all"),
+    "memory": ScaleRow("proportional memory: gateway / edge / each further camera", "<= 150 / 90 / 40 MB"),
+    "cold-start": ScaleRow("from nothing to the first detections: not cached / cached", "stated"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleResult:
+    """A measured row. `bare`, `session`: the devices alone, the whole job and `session.run`; empty: no such figure.
+
+    `ratio`: measured against bare; None where it says nothing. `reached`: the goal; None: there is no number to reach.
+    `figures`: numbers for plots, by name.
+    """
+
+    row: str
+    measured: str
+    bare: str = ""
+    session: str = ""
+    ratio: float | None = None
+    reached: bool | None = None
+    remark: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return SCALE_ROWS[self.row].title
+
+    @property
+    def goal(self) -> str:
+        return SCALE_ROWS[self.row].goal
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote. Raises KeyError, TypeError for anything else."""
+        SCALE_ROWS[values["row"]]
+        return cls(**values)
+
+
+def parse_rows(text: str) -> tuple[str, ...]:
+    """Read "built-in,memory" or "all". Raises ConfigurationError."""
+    wanted = {part.strip() for part in text.split(",")}
+    if wanted == {"all"}:
+        return tuple(SCALE_ROWS)
+    unknown = wanted - SCALE_ROWS.keys()
+    if unknown:
+        raise ConfigurationError(f"rows {text!r}: write all, or some of {', '.join(SCALE_ROWS)}, with commas")
+    return tuple(row for row in SCALE_ROWS if row in wanted)
+
+
+def rate_text(frames_per_s: float) -> str:
+    """Return frames a second as text."""
+    return f"{frames_per_s:.2f} frames/s" if frames_per_s < 10 else f"{frames_per_s:.1f} frames/s"
+
+
+def time_text(seconds: float) -> str:
+    """Return a latency as text."""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
+
+
+def throughput_result(
+    row: str, measured: float, bare: float, session: float, goal: float, remark: str, others_cores: float = 0.0
+) -> ScaleResult:
+    """Return a row of frames a second; `goal`: the least ratio to the bare devices' sum.
+
+    `others_cores`: used by programs that do not belong to the bench.
+    """
+    ratio = measured / bare
+    return ScaleResult(
+        row, rate_text(measured), rate_text(bare), rate_text(session), ratio, ratio >= goal,
+        f"{measured / session * 100:.0f} % of session.run; {remark}; others used {others_cores:.1f} cores",
+        {"measured": measured, "bare": bare, "session": session, OTHERS_CORES: others_cores},
+    )  # fmt: skip
+
+
+def latency_result(
+    row: str, measured: float, bare: float, session: float, goal: float, remark: str, slack_s: float = 0.0
+) -> ScaleResult:
+    """Return a row of seconds; `goal`: the greatest ratio to the bare device; `slack_s` more is reached as well.
+
+    `measured` is 0 when nothing was published.
+    """
+    if not measured:
+        return ScaleResult(row, "no frame was published", time_text(bare), time_text(session), None, False, remark)
+    ratio = measured / bare
+    return ScaleResult(
+        row, time_text(measured), time_text(bare), time_text(session), ratio,
+        ratio <= goal or measured - bare <= slack_s, remark,
+        {"measured": measured, "bare": bare, "session": session},
+    )  # fmt: skip

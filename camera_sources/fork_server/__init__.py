@@ -1,0 +1,1 @@
+"""A process that imports once what cameras' agents need, and forks an agent for each camera."""

@@ -1,0 +1,32 @@
+"""Divides the latency of a frame into what it was spent on, by the figures of the tile that completed it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.payloads.bridge import FrameTime
+
+if TYPE_CHECKING:
+    from shared.payloads.cluster import Latency
+    from shared.wire.headers import ResultHeader
+
+
+def divide_latency(latency: Latency, last: ResultHeader | None) -> FrameTime:
+    """Return the parts of a latency. `last` has the times of the last tile, as far as its worker reports them.
+
+    The gateway may have learned of a frame by its result only, and have no time of its tiles then. Whatever a worker
+    reports, the parts are within the latency.
+    """
+    finishing = latency.tail + latency.decode
+    left = max(latency.tiles, latency.total - latency.transfer - latency.prepare - finishing)
+    waiting = min(left, last.waited_ms) if last is not None else 0.0
+    computing = min(left - waiting, last.compute_ms) if last is not None else 0.0
+    return FrameTime(
+        total_ms=latency.total,
+        camera_ms=latency.transfer,
+        preparing_ms=latency.prepare,
+        waiting_ms=waiting,
+        computing_ms=computing,
+        transfers_ms=max(0.0, latency.tiles - waiting - computing),
+        finishing_ms=finishing,
+    )

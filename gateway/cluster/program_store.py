@@ -1,0 +1,60 @@
+"""The programs that edges fetch: graphs and weights by their SHA-256; in one piece for edges of earlier releases."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from shared.engine.program_parts import ProgramInParts, take_apart
+from shared.plan.plan import PartRef, ProgramParts, ProgramRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class ProgramStore:
+    """Keeps every array of weights once, whatever the number of programs that have it.
+
+    `find` may run in another thread than the rest.
+    """
+
+    def __init__(self) -> None:
+        self._programs: dict[str, bytes | ProgramInParts] = {}
+        self._parts: dict[str, bytes] = {}
+
+    def offer(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+        """Keep these programs, too; return references to them, in order."""
+        return [self._offer(program) for program in programs]
+
+    def keep(self, needed: Iterable[str]) -> None:
+        """Forget all programs but those with these hashes, and the weights that none of them has."""
+        kept = set(needed)
+        self._programs = {sha256: program for sha256, program in self._programs.items() if sha256 in kept}
+        joint = [program for program in self._programs.values() if isinstance(program, ProgramInParts)]
+        used = {sha256 for program in joint for sha256 in (_hash(program.graph), *program.weights)}
+        self._parts = {sha256: part for sha256, part in self._parts.items() if sha256 in used}
+
+    def find(self, sha256: str) -> bytes | None:
+        """Return the program, graph or weights with this hash; joining a program of large weights takes a moment."""
+        program = self._parts.get(sha256) or self._programs.get(sha256)
+        return program.join() if isinstance(program, ProgramInParts) else program
+
+    def _offer(self, program: bytes) -> ProgramRef:
+        parts = take_apart(program)
+        if parts is None:
+            self._programs[_hash(program)] = program
+            return ProgramRef(sha256=_hash(program), bytes=len(program))
+        parts = ProgramInParts(parts.graph, {key: self._parts.setdefault(key, w) for key, w in parts.weights.items()})
+        whole, graph = parts.join(), _hash(parts.graph)
+        self._parts[graph] = parts.graph
+        self._programs[_hash(whole)] = parts
+        weights = tuple(PartRef(sha256=key, bytes=len(array)) for key, array in parts.weights.items())
+        return ProgramRef(
+            sha256=_hash(whole),
+            bytes=len(whole),
+            parts=ProgramParts(graph=PartRef(sha256=graph, bytes=len(parts.graph)), weights=weights),
+        )
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,43 @@
+"""Loads a model for a gateway and makes graphs of it: python -P -m gateway.models.model_serving DESCRIPTOR LEVEL
+
+The first request is the model's name and weights, each further one a method of LocalGraphs and its arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from dataclasses import fields
+from multiprocessing.connection import Connection
+
+from gateway.models.catalogue import open_model
+from gateway.models.graphs import LocalGraphs
+from shared.errors import DeepThingsError
+from shared.logs.setup import configure_logging
+
+LOCAL_FIELDS = frozenset(["original", "proto", "source"])
+"""Fields of a model that stay in this process."""
+
+
+def serve_model(connection: Connection) -> None:
+    """Answer requests until the gateway closes the connection."""
+    try:
+        model = open_model(*connection.recv())
+        connection.send({f.name: getattr(model, f.name) for f in fields(model) if f.name not in LOCAL_FIELDS})
+        graphs = LocalGraphs(model.original, model.proto, model.network)
+        while True:
+            graph, arguments = connection.recv()
+            connection.send(getattr(graphs, graph)(*arguments))
+    except (DeepThingsError, OSError) as error:
+        connection.send(error)
+
+
+def main() -> None:
+    configure_logging(int(int(sys.argv[2]) <= logging.DEBUG))
+    with contextlib.suppress(EOFError, ConnectionError), Connection(int(sys.argv[1])) as connection:
+        serve_model(connection)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Choose the lanes of a prepared program: those noted in its manifest, else measured ones, which are noted there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.engine.lane_trial import LaneReading, LaneTrial, decode_readings, is_undisturbed
+from shared.engine.lanes import MeasuredLanes, TileLanes, best_lanes, candidate_lanes
+from shared.engine.program_manifest import MANIFEST_FILE
+from shared.engine.sessions import read_manifest
+from shared.errors import DamageError
+from shared.files.whole_file import write_whole
+from shared.process.children import parent_death_prefix
+from shared.reasons.system_reasons import system_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.ftp.stage import Form
+
+log = logging.getLogger(__name__)
+
+LANE_TRIAL_TIMEOUT_S = 120.0
+"""For all candidates together; a Raspberry Pi of four cores needs about ten seconds."""
+
+MEASURED_LANES_KEPT = 8
+"""Measurements in a manifest: for the cores with and without cameras, and for some other limits of before."""
+
+
+async def choose_lanes(folder: Path, form: Form, working_bytes: int, cores: int) -> TileLanes:
+    """Return the best lanes for a prepared program and its largest kind of tile, on so many cores.
+
+    One core is not measured. If measuring fails, all cores compute one tile at a time. In this case, and when other
+    programs disturbed it, it is measured again next time.
+    """
+    try:
+        manifest = read_manifest(folder)
+    except DamageError:
+        return TileLanes(1, cores)  # the caller reads it again, and repairs it
+    if cores == 1 or manifest.refused:
+        return TileLanes(1, cores)
+    known = tuple(measured.lanes for measured in manifest.lanes if measured.applies_to(cores, form.cells))
+    candidates = known[:1] or candidate_lanes(cores, working_bytes, free_memory())
+    if len(candidates) == 1:  # it is known, or memory is short
+        return candidates[0]
+    log.info("measuring whether tiles run better side by side or in %s threads each", cores)
+    readings = await _measure(LaneTrial(folder, form, working_bytes, candidates))
+    if not readings:
+        return TileLanes(1, cores)
+    chosen = best_lanes({lanes: reading.rate for lanes, reading in readings.items()})
+    log.info("tiles x threads that serve best here: %s, %.1f tiles/s", chosen, readings[chosen].rate)
+    if not is_undisturbed(readings):
+        log.info("this device was busy with other programs meanwhile; it is measured again next time")
+        return chosen
+    kept = (MeasuredLanes(cores, form.cells, chosen), *manifest.lanes)[:MEASURED_LANES_KEPT]
+    try:
+        write_whole(folder / MANIFEST_FILE, replace(manifest, lanes=kept).encode(), durable=False, mode=None)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", folder / MANIFEST_FILE, system_reason(error))
+    return chosen
+
+
+def free_memory() -> int | None:
+    """Return the memory that programs may still take, in bytes; None when it is not known."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+async def _measure(trial: LaneTrial) -> Mapping[TileLanes, LaneReading]:
+    """Return the readings of another process; none when that fails. Kill it when cancelled."""
+    command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.lane_trial"]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(LANE_TRIAL_TIMEOUT_S):
+            printed, _ = await process.communicate(trial.to_json().encode())
+        readings = decode_readings(printed.decode())
+    except (TimeoutError, ValueError, TypeError):
+        log.warning("which tiles run side by side could not be measured: one at a time is computed, in all threads")
+        return {}
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    for lanes, reading in readings.items():
+        log.debug("tiles x threads %s: %.1f tiles/s, %.2f cores busy", lanes, reading.rate, reading.busy_cores)
+    return readings

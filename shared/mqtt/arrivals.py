@@ -1,0 +1,48 @@
+"""Received messages that wait for their handlers, and the end of their connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Arrivals(Generic[T]):
+    """A bounded queue with one reader; after `close` it gives what it has, then raises the error of `close`."""
+
+    def __init__(self, maxsize: int) -> None:
+        self._limit = maxsize
+        self._waiting: deque[T] = deque()
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: T) -> None:
+        """Add a message. Raises asyncio.QueueFull."""
+        if len(self._waiting) >= self._limit:
+            raise asyncio.QueueFull
+        self._waiting.append(message)
+        self._wake()
+
+    def close(self, error: Exception) -> None:
+        """Let the reader read what is left, then raise `error` for it."""
+        self._error = self._error or error
+        self._wake()
+
+    async def get(self) -> T:
+        """Return the next message. Raises the error of `close`."""
+        while not self._waiting:
+            if self._error is not None:
+                raise self._error
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._waiting.popleft()
+
+    def qsize(self) -> int:
+        """Return the number of waiting messages."""
+        return len(self._waiting)
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -1,0 +1,192 @@
+"""Pipes: all bytes of the data plane go through one, so that what is above knows nothing of sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.network.addresses import Address
+
+SILENT_PEER_TIMEOUT_S = 20
+"""A host that acknowledges nothing for this long is lost; without this, a cut cable is noticed after hours."""
+
+WAKE_BYTES = 64 * 1024
+"""The kernel's buffer holds a few of these; waiting for more would stall the sender."""
+
+MAX_BUFFERS_PER_CALL = 512
+"""Buffers in one system call: half of Linux's limit."""
+
+
+class Pipe(Protocol):
+    """A stream of bytes in both directions. All methods that wait raise OSError when the stream breaks.
+
+    One coroutine may read and one may write at the same time.
+    """
+
+    async def read_some(self, buffer: memoryview) -> int:
+        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end."""
+
+    async def fill(self, buffer: memoryview) -> None:
+        """Read until the buffer is full. Raises ConnectionResetError at the end of the stream."""
+
+    async def write(self, buffers: Sequence[memoryview]) -> None:
+        """Write these buffers of bytes, in order."""
+
+    def write_now(self, data: bytes | memoryview) -> None:
+        """Write what can be written without waiting; the rest is lost. Only for the last words before `close`."""
+
+    def finish(self) -> None:
+        """End the own direction; the peer reads to the end."""
+
+    def close(self) -> None:
+        """Close both directions; coroutines that wait get an OSError or the end. Safe to call again."""
+
+
+class TcpPipe:
+    """A connection by TCP."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_silence(sock)
+        self._socket = sock
+        self._waiting = 0
+        self._closing = False
+        self._woken_at = 1
+
+    @classmethod
+    async def connect(cls, address: Address) -> Self:
+        """Connect to an address. Raises OSError; OverflowError or ValueError for an invalid host or port."""
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
+            return cls(sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def read_some(self, buffer: memoryview) -> int:
+        return await self._read(buffer, 1)
+
+    async def fill(self, buffer: memoryview) -> None:
+        """Read until the buffer is full. Raises ConnectionResetError at the end of the stream.
+
+        While much of it is missing, the kernel does not wake us for every packet: on a slow link that would take more
+        of a small device's time than the bytes do.
+        """
+        while buffer:
+            count = await self._read(buffer, min(len(buffer), WAKE_BYTES))
+            if count == 0:
+                raise ConnectionResetError
+            buffer = buffer[count:]
+
+    async def _read(self, buffer: memoryview, wake_at: int) -> int:
+        """Read the bytes that are there; if there are none, wait until there are `wake_at`, or the end."""
+        with self._held():
+            try:
+                return self._socket.recv_into(buffer)
+            except (BlockingIOError, InterruptedError):
+                self._wake_at(wake_at)
+                return await asyncio.get_running_loop().sock_recv_into(self._socket, buffer)
+
+    async def write(self, buffers: Sequence[memoryview]) -> None:
+        """Write these buffers of bytes, in order: small ones share system calls and packets, and none is copied."""
+        loop = asyncio.get_running_loop()
+        left = [part for part in buffers if part.nbytes]
+        with self._held():
+            while left:
+                try:
+                    sent = self._socket.sendmsg(left[:MAX_BUFFERS_PER_CALL])
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                left = _after(left, sent)
+                if left:  # there is no room: wait until the next buffer is through
+                    await loop.sock_sendall(self._socket, left.pop(0))
+
+    def write_now(self, data: bytes | memoryview) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.send(data)
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        if self._waiting == 0:  # else a pending coroutine would wait for the closed descriptor for ever
+            self._socket.close()
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Keep the descriptor open while a coroutine uses it."""
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if self._closing:
+                self.close()
+
+    def _wake_at(self, count: int) -> None:
+        """Set the number of bytes from which the socket is readable (SO_RCVLOWAT)."""
+        if count != self._woken_at:
+            self._woken_at = count
+            with contextlib.suppress(OSError):  # without it we are only woken more often
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+
+class TcpListener:
+    """Accepts connections by TCP."""
+
+    def __init__(self, listen: Address) -> None:
+        """Listen at once; port 0 takes a free one. Raises OSError; OverflowError or ValueError for invalid ones."""
+        self._socket = socket.socket(listen.family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((listen.host, listen.port))
+            self._socket.listen(64)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """Return the host and the port that it listens on."""
+        host, port = self._socket.getsockname()[:2]
+        return str(host), int(port)
+
+    async def accept(self) -> tuple[TcpPipe, str]:
+        """Wait for a connection; return it, and HOST:PORT of the peer."""
+        sock, name = await asyncio.get_running_loop().sock_accept(self._socket)
+        return TcpPipe(sock), f"{name[0]}:{name[1]}"
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _after(buffers: list[memoryview], sent: int) -> list[memoryview]:
+    """Return what remains of the buffers after the first `sent` bytes."""
+    for index, part in enumerate(buffers):
+        if sent < part.nbytes:
+            return [part[sent:], *buffers[index + 1 :]]
+        sent -= part.nbytes
+    return []
+
+
+def _notice_silence(sock: socket.socket) -> None:
+    """Let the kernel end a connection, idle or not, whose host has vanished."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_TIMEOUT_S // 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_PEER_TIMEOUT_S // 4)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_TIMEOUT_S * 1000)

@@ -1,0 +1,144 @@
+"""Pictures in memory that a camera agent shares with an edge on the same machine, instead of sending them.
+
+The agent makes an anonymous file (memfd_create(2)) and names it by its process and descriptor; the edge opens it as
+/proc/PID/fd/N. The kernel frees it with the last process that has it, however these end. It is sealed: it can never
+shrink, so reading from it cannot fail, whatever the agent does. A picture stays until the edge has released it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import sys
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shared.errors import ProtocolError
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
+from shared.wire.headers import MAX_SHARED_PICTURES, SharedMemory
+
+if TYPE_CHECKING:
+    from shared.model.arrays import Pixels
+    from shared.payloads.frames import FrameInfo
+
+MAX_SHARED_BYTES = MAX_SHARED_PICTURES * MAX_PAYLOAD_BYTES[MessageKind.FRAME]
+"""The largest shared memory that an edge maps: all pictures of the largest size that it accepts."""
+
+
+class SharedPictureWriter:
+    """The agent's side: places for up to MAX_SHARED_PICTURES pictures of one size; unused ones take no memory."""
+
+    def __init__(self) -> None:
+        """Make the memory. Raises OSError where the system has no such memory."""
+        if sys.platform != "linux":
+            raise OSError("only Linux has anonymous files")
+        self._file = os.memfd_create("deepthings-pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        except OSError:
+            os.close(self._file)
+            raise
+        self._place_bytes = 0
+        self._map: mmap.mmap | None = None
+        self._places: dict[int, int] = {}
+
+    @property
+    def memory(self) -> SharedMemory:
+        """Return what an edge needs to open the memory."""
+        return SharedMemory(process=os.getpid(), file=self._file)
+
+    def put_picture(self, number: int, picture: Pixels) -> int | None:
+        """Copy the picture of frame `number` into a free place, and return its offset; None when no place is free."""
+        if picture.nbytes > self._place_bytes:
+            if self._places:  # larger places come when all of these are free
+                return None
+            self._place_bytes = -(-picture.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        taken = self._places.values()
+        place = next((place for place in range(MAX_SHARED_PICTURES) if place not in taken), None)
+        if place is None:
+            return None
+        offset = place * self._place_bytes
+        try:
+            memory = self._memory_until(offset + self._place_bytes)
+        except OSError:
+            return None
+        np.copyto(np.frombuffer(memory, np.uint8, picture.nbytes, offset).reshape(picture.shape), picture)
+        self._places[number] = place
+        return offset
+
+    def release(self, number: int) -> None:
+        """Free the place of frame `number`: the edge does not read it any more."""
+        self._places.pop(number, None)
+
+    def close(self) -> None:
+        """Give the memory up; an edge that still reads a picture keeps it."""
+        os.close(self._file)
+        self._map = None
+
+    def _memory_until(self, size: int) -> mmap.mmap:
+        if self._map is None or len(self._map) < size:
+            os.ftruncate(self._file, max(size, os.fstat(self._file).st_size))
+            self._map = mmap.mmap(self._file, 0)
+        return self._map
+
+
+class SharedPictureReader:
+    """The edge's side: arrays over an agent's memory. A picture counts as released when nothing refers to it."""
+
+    def __init__(self, memory: SharedMemory) -> None:
+        """Open an agent's memory. Raises OSError when it cannot be opened, or could shrink."""
+        if sys.platform != "linux":
+            raise OSError("only Linux has anonymous files")
+        path = f"/proc/{memory.process}/fd/{memory.file}"
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        if not _never_shrinks(self._file):
+            os.close(self._file)
+            raise OSError(f"{path} could shrink while it is read")
+        self._map: mmap.mmap | None = None
+        self._released: deque[int] = deque()
+
+    def picture(self, info: FrameInfo, offset: int) -> Pixels:
+        """Return a frame's picture at this offset, uint8 BGR (H, W, 3), read-only and not copied.
+
+        Raises ProtocolError when it is not within the memory.
+        """
+        size = info.height * info.width * 3
+        pixels = np.frombuffer(self._memory_until(offset + size), np.uint8, size, offset)
+        # Views refer to this array, so it lives as long as somebody reads any part of the picture.
+        weakref.finalize(pixels, self._released.append, info.number).atexit = False
+        return pixels.reshape(info.height, info.width, 3)
+
+    def take_released(self) -> tuple[int, ...]:
+        """Return the numbers of the frames whose pictures were released since the last call."""
+        released: list[int] = []
+        while self._released and len(released) < MAX_SHARED_PICTURES:
+            released.append(self._released.popleft())
+        return tuple(released)
+
+    def close(self) -> None:
+        """Accept no more pictures; those that are still read stay."""
+        os.close(self._file)
+        self._map = None
+
+    def _memory_until(self, end: int) -> mmap.mmap:
+        if self._map is None or len(self._map) < end:
+            size = os.fstat(self._file).st_size
+            if not end <= size <= MAX_SHARED_BYTES:
+                raise ProtocolError(f"a picture until byte {end} of a shared memory of {size} bytes")
+            try:
+                self._map = mmap.mmap(self._file, size, prot=mmap.PROT_READ)
+            except OSError as error:
+                raise ProtocolError(f"a shared memory of {size} bytes cannot be mapped: {error}") from error
+        return self._map
+
+
+def _never_shrinks(file: int) -> bool:
+    """Return whether an open file is sealed against shrinking; only anonymous files can be."""
+    try:
+        return bool(fcntl.fcntl(file, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
+    except OSError:
+        return False

@@ -1,0 +1,38 @@
+"""The memory of a gateway, an edge and its agents, as `python -m benchmarks.process_memory` measures it.
+
+Memory varies by a few MB from run to run; the limits are some 15 % above what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from benchmarks.process_memory import MemorySetting, measure_processes
+
+pytestmark = pytest.mark.slow
+
+MB = 10**6
+
+
+@pytest.fixture(scope="module")
+def memory():
+    return asyncio.run(measure_processes(MemorySetting(cameras=2)))
+
+
+LIMITS = {"gateway": (165, 150), "edge": (95, 85), "fork server": (30, 15), "camera": (56, 40)}
+"""By the beginning of a process's name: MB in proportion, and of its own."""
+
+
+@pytest.mark.parametrize(("name", "limits"), LIMITS.items(), ids=LIMITS)
+def test_no_process_takes_much_more_than_it_did(memory, name, limits):
+    found = [footprint for process, footprint in memory.items() if process.startswith(name)]
+    assert len(found) == (2 if name == "camera" else 1)
+    for footprint in found:
+        assert footprint.pss_bytes <= limits[0] * MB
+        assert footprint.own_bytes <= limits[1] * MB
+
+
+def test_all_of_a_home_with_two_cameras_fits_into_a_small_device(memory):
+    assert sum(footprint.pss_bytes for footprint in memory.values()) <= 400 * MB
