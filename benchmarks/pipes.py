@@ -25,8 +25,8 @@ from benchmarks.tls_pipe import TlsPipe, tls_context
 from shared.files.unfinished import temporary_folder
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.wire.camera_headers import CameraHeader, FrameHeader, OutcomeHeader
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import CameraHeader, FrameHeader, OutcomeHeader
 from shared.wire.pipe import TcpListener, TcpPipe
 from shared.wire.shared_pictures import SharedPictureReader, SharedPictureWriter
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PICTURE_SIZE = (576, 768)
 PICTURE_BYTES = PICTURE_SIZE[0] * PICTURE_SIZE[1] * 3
 UNDER_WAY = 2
-WARM_UP_FRAMES = 20
+WARM_UP_PICTURES = 20
 
 
 class PictureWay(StrEnum):
@@ -96,8 +96,8 @@ async def _receive_frames(connection: Connection, way: PictureWay, frames: int) 
     hello, _ = await connection.expect(CameraHeader)
     reader = SharedPictureReader(hello.memory) if way is PictureWay.SHARED and hello.memory else None
     begun, cpu = time.perf_counter(), time.process_time()
-    for number in range(WARM_UP_FRAMES + frames):
-        if number == WARM_UP_FRAMES:
+    for number in range(WARM_UP_PICTURES + frames):
+        if number == WARM_UP_PICTURES:
             begun, cpu = time.perf_counter(), time.process_time()
         header, payload = await connection.expect(FrameHeader)
         picture = payload if reader is None or header.offset is None else reader.picture(header.info, header.offset)
@@ -123,7 +123,7 @@ async def _send_frames(way: PictureWay, port: int, frames: int, certificate: Pat
     credit = asyncio.Semaphore(UNDER_WAY)
 
     async def receive_outcomes() -> None:
-        for _ in range(WARM_UP_FRAMES + frames):
+        for _ in range(WARM_UP_PICTURES + frames):
             outcome, _ = await connection.expect(OutcomeHeader)
             for number in outcome.released:
                 assert writer is not None
@@ -132,8 +132,8 @@ async def _send_frames(way: PictureWay, port: int, frames: int, certificate: Pat
 
     receiving = asyncio.create_task(receive_outcomes())
     cpu = time.process_time()
-    for number in range(WARM_UP_FRAMES + frames):
-        if number == WARM_UP_FRAMES:
+    for number in range(WARM_UP_PICTURES + frames):
+        if number == WARM_UP_PICTURES:
             cpu = time.process_time()
         await credit.acquire()
         info = FrameInfo(

@@ -14,9 +14,8 @@ from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.assignments import Assignments
 from edge.cameras.supervisor import CameraSupervisor
 from edge.computing.border_exchange import BorderExchange
-from edge.computing.plan_work import NoEngine, PlanWork
+from edge.computing.plan_preparation import PlanPreparation
 from edge.computing.prepared_plans import PreparedPlans
-from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
 from edge.gateway_link import GatewayLink
 from edge.owner import Owner
@@ -30,8 +29,7 @@ from edge.status.unreached_peers import unreached_peers
 from edge.thief import Thief
 from edge.worker import MAX_UNSENT_RESULTS, Worker
 from shared.engine.arena import release_freed_memory
-from shared.engine.opening import open_engine
-from shared.errors import BrokerError, WrongResultError
+from shared.errors import BrokerError
 from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
@@ -56,11 +54,11 @@ from shared.wire.courier import Courier
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
+    from edge.computing.plan_work import PlanWork
     from edge.options import EdgeConfig
     from edge.status.gateway_watch import GatewayWatch
-    from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
-    from shared.plan.plan import Plan, PlanOffer, PlanPreference
+    from shared.plan.plan import PlanOffer, PlanPreference
 
 log = logging.getLogger(__name__)
 
@@ -112,17 +110,13 @@ class EdgeNode:
             self._owner.reannounce_tasks,
         )  # fmt: skip
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
-        self._programs = ProgramCache(config.cache, self._traffic)
+        self._preparation = PlanPreparation(config, self._traffic, self._prepared, self._on_prepared)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
         self._postponed: PlanOffer | None = None
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
         self._plans = PlanFollower(self._adopt_plans)
-        self._preferred = 0
         self._mean_frames = 0.0
-        self._requested_trial = self._passed_trial = 0
-        self._computes_correctly = True
-        self._opened_cores = self._cores = config.computing.count
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
         self._server = DataServer(service.serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
@@ -277,7 +271,7 @@ class EdgeNode:
             usable_cores=self._config.computing.usable,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
-            passed=self._passed_trial if self._worker.barred else 0,
+            passed=self._preparation.passed_trial if self._worker.barred else 0,
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
 
@@ -286,7 +280,8 @@ class EdgeNode:
         published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
-            self._leave_core_to_cameras()
+            if self._preparation.leave_core_to_cameras(len(self._cameras.cameras)):
+                self._plans.retry_plan()
             now = time.monotonic()
             self._mean_frames = round(self._owner.tasks.under_way.take_mean(now), 2)
             stats = self._stats()
@@ -294,17 +289,6 @@ class EdgeNode:
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 published, published_at = stats, now
-
-    def _leave_core_to_cameras(self) -> None:
-        """Compute on one core less from the first camera on, if there are enough.
-
-        It stays so until the edge restarts: a camera that comes and goes must not open all programs again each time.
-        """
-        cores = self._config.computing.beside_cameras(len(self._cameras.cameras))
-        if cores < self._cores:
-            log.info("one core is left to cameras from now on; threads that compute: %s", cores)
-            self._cores = cores
-            self._plans.retry_plan()
 
     def _on_standing(self, standing: NodeStanding) -> None:
         """Process that the gateway bars this node, or lifts its bar."""
@@ -314,13 +298,11 @@ class EdgeNode:
             log.info("the gateway gives this edge work again")
         self._worker.barred = standing.barred
         self._owner.tasks.computes_here = not standing.barred
+        if self._preparation.request_trial(standing.trial if standing.barred else 0):
+            self._plans.retry_plan()
         if not standing.barred:
-            self._requested_trial = self._passed_trial = 0
             self._thief.forget_request()
             self._worker.wake()
-        elif standing.trial != self._requested_trial:
-            self._requested_trial = standing.trial
-            self._plans.retry_plan()
 
     # the plan
 
@@ -336,7 +318,7 @@ class EdgeNode:
 
     def _on_preference(self, _: str, preference: PlanPreference) -> None:
         """Let new frames follow the plan that the gateway prefers."""
-        self._preferred = preference.epoch
+        self._preparation.preferred = preference.epoch
         self._prepared.prefer(preference.epoch)
         self._use_preferred_lanes()
 
@@ -346,56 +328,18 @@ class EdgeNode:
             self._worker.use_lanes(work.lanes)
 
     async def _adopt_plans(self, newest: PlanOffer) -> None:
-        """Prepare the offered plans and follow them; prepare them again for a test of the gateway, or for other cores.
-
-        A device that computes wrongly follows the plans without computing: its frames are computed by others.
-        """
-        trial, cores = self._requested_trial, self._cores
-        again = trial != self._passed_trial or cores != self._opened_cores or not self._computes_correctly
-        offered = sorted((newest, *newest.also), key=lambda plan: plan.epoch != self._preferred)
-        for plan in offered:
-            if again or self._prepared.get(plan.epoch) is None:
-                await self._prepare_plan(plan, cores, afresh=trial != self._passed_trial)
-            self._prepared.withdraw_others({plan.epoch for plan in offered}, time.monotonic())
-        if trial != self._passed_trial:
-            log.info("the programs were prepared again and have passed the trial")
-        self._passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
+        """Prepare the offered plans and follow them. Raises DeepThingsError."""
+        await self._preparation.adopt(newest)
         self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         self._resume()
 
-    async def _prepare_plan(self, plan: Plan, cores: int, *, afresh: bool) -> None:
-        """Prepare one plan. Raises DeepThingsError when that fails."""
-        gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
-        try:
-            engines = await self._open_engines(plan, gateway, cores, afresh=afresh)
-        except WrongResultError:
-            self._computes_correctly = False
-            if self._prepared.get(plan.epoch) is None:
-                self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
-            raise
-        self._follow(PlanWork(plan, engines, gateway))
-
-    async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
-        """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""
-        engines: list[TileEngine] = []
-        for stage in plan.stages:
-            program = await self._programs.get_program(stage.program, gateway)
-            kinds = PlanWork.tile_kinds(stage)
-            lanes = engines[0].lanes if engines else None
-            engines.append(await open_engine(program, kinds, self._config.cache, cores, lanes=lanes, afresh=afresh))
-        return engines
-
-    def _follow(self, work: PlanWork) -> None:
-        work.validate()
-        renewed = self._prepared.get(work.epoch) is not None
-        self._prepared.add(work)
+    def _on_prepared(self, _: PlanWork) -> None:
+        """Use a plan that is ready."""
         self._use_preferred_lanes()
         self._cameras.open()
         self._worker.wake()
         self._follow_gateway()
-        if not renewed:
-            plan, grid = work.plan, work.plan.stages[-1].grid
-            log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
+        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
 
     async def _retire_plans(self) -> None:
         """Free the plans that are not offered any more once their last frame has ended, until cancelled."""

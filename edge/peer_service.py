@@ -10,11 +10,10 @@ import cv2
 
 from edge.tasks.task import Task
 from shared.errors import DeepThingsError, PeerLostError, ProtocolError
+from shared.wire.camera_headers import CameraHeader
 from shared.wire.headers import (
     AbsentHeader,
     BorderHeader,
-    CameraHeader,
-    Header,
     PictureHeader,
     PictureRequestHeader,
     TakeHeader,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from edge.shared_work import SharedWork
     from shared.model.arrays import Pixels
     from shared.wire.connection import Connection, Payload
+    from shared.wire.header import Header
 
 SNAPSHOT_JPEG_QUALITY = 90
 """The gateway draws into the picture and encodes it again, so it must be better than a snapshot."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.cluster.shaping import Link
+from benchmarks.depthwise import write_depthwise
 from benchmarks.running import GATEWAY_NODE
 from benchmarks.scale.bare_figures import sum_of_rates
 from benchmarks.scale.bench_group import BenchGroup
-from benchmarks.scale.depthwise import write_depthwise
 from benchmarks.scale.emulated_bench import (
     EDGE_CORES,
     LINK,

@@ -17,8 +17,7 @@ from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
 from shared.systemd import notification
-from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import (
+from shared.wire.camera_headers import (
     MAX_UNDER_WAY,
     CameraHeader,
     ControlHeader,
@@ -28,6 +27,7 @@ from shared.wire.headers import (
     ReadyHeader,
     ReportHeader,
 )
+from shared.wire.connection import Connection, WireTraffic
 from shared.wire.shared_pictures import SharedPictureWriter
 
 if TYPE_CHECKING:

@@ -16,11 +16,10 @@ from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
 from shared.tracing.spans import Part, tracer
-from shared.wire.headers import (
+from shared.wire.camera_headers import (
     CameraHeader,
     ControlHeader,
     FrameHeader,
-    Header,
     OfferHeader,
     OutcomeHeader,
     ReadyHeader,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.connection import Connection, Payload
+    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 

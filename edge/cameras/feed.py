@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.status.recent_rate import RecentRate
 from shared.frame_account import FrameAccount
-from shared.wire.headers import MAX_UNDER_WAY
+from shared.wire.camera_headers import MAX_UNDER_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

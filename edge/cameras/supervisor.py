@@ -14,7 +14,7 @@ from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process
 from shared.reasons.system_reasons import system_reason
-from shared.wire.headers import ControlHeader
+from shared.wire.camera_headers import ControlHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,6 @@ from shared.errors import ProtocolError
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
-    Header,
     LinkHeader,
     ProgramHeader,
     ProgramRequestHeader,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
     from shared.plan.plan import ProgramRef
     from shared.wire.connection import Connection, Payload, WireTraffic
+    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 

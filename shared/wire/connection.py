@@ -13,7 +13,8 @@ import numpy as np
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
 from shared.wire.codec import PREFIX_BYTES, MessagePrefix, decode_prefix, encode_prefix
-from shared.wire.headers import HEADERS, Header, RefusedHeader
+from shared.wire.header import Header
+from shared.wire.headers import HEADERS, RefusedHeader
 from shared.wire.pipe import TcpPipe
 from shared.wire.unreached import UnreachedAddresses
 

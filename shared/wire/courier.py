@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.network.addresses import Address
-    from shared.wire.headers import Header
+    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,14 @@ from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolE
 from shared.network.addresses import Address
 from shared.reasons.network_reasons import listen_reason
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import Header, RefusedHeader
+from shared.wire.headers import RefusedHeader
 from shared.wire.pipe import TcpListener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from shared.wire.connection import Payload
+    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 

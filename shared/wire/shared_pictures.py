@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.errors import ProtocolError
+from shared.wire.camera_headers import MAX_SHARED_PICTURES, SharedMemory
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
-from shared.wire.headers import MAX_SHARED_PICTURES, SharedMemory
 
 if TYPE_CHECKING:
     from shared.model.arrays import Pixels

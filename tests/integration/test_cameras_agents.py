@@ -17,8 +17,8 @@ from camera_sources.agent.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
+from shared.wire.camera_headers import CameraHeader, OutcomeHeader, ReadyHeader
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import CameraHeader, OutcomeHeader, ReadyHeader
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, edge_side, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
 from tests.extent import one_in

@@ -12,8 +12,8 @@ import pytest
 
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
+from shared.wire.camera_headers import MAX_SHARED_PICTURES, CameraHeader, FrameHeader, ReadyHeader
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import MAX_SHARED_PICTURES, CameraHeader, FrameHeader, ReadyHeader
 from shared.wire.shared_pictures import SharedPictureWriter
 from tests.cameras import agents, assigned, edge_side, until_gone
 from tests.commands import DEEPTHINGS

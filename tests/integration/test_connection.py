@@ -15,9 +15,10 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
 from shared.wire import connection as connection_module
+from shared.wire.camera_headers import FrameHeader, ReadyHeader
 from shared.wire.codec import MAGIC, MessageKind, encode_prefix
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import AbsentHeader, FrameHeader, ReadyHeader, TakeHeader
+from shared.wire.headers import AbsentHeader, TakeHeader
 from shared.wire.server import DataServer
 from tests.settling import settled
 

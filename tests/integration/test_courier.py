@@ -12,9 +12,10 @@ from shared.errors import PeerLostError
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.wire import connection as connection_module
+from shared.wire.camera_headers import FrameHeader
 from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
-from shared.wire.headers import FrameHeader, TakeHeader
+from shared.wire.headers import TakeHeader
 from shared.wire.server import DataServer
 from tests.settling import settled
 

@@ -21,20 +21,18 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
+from shared.wire.camera_headers import CameraHeader, FrameHeader, ReadyHeader
 from shared.wire.codec import MAGIC, MessageKind
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import (
     BorderHeader,
-    CameraHeader,
-    FrameHeader,
     PictureRequestHeader,
     ProgramRequestHeader,
-    ReadyHeader,
     ResultHeader,
     StripsHeader,
     StripsRequestHeader,
     TakeHeader,
-)  # fmt: skip
+)
 from tests.harness import address_of, connected, running_cluster
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from edge.cameras.admission import AgentIdentity
 from edge.cameras.feed import AgentFeed
 from shared.payloads.frames import FrameCounts, Outcome
-from shared.wire.headers import MAX_UNDER_WAY
+from shared.wire.camera_headers import MAX_UNDER_WAY
 
 
 class Listener:

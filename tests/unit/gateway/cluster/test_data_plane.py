@@ -11,6 +11,7 @@ from gateway.cluster.data_plane import DataPlane
 from shared.errors import PeerLostError, ProtocolError
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
+from shared.wire.camera_headers import ReadyHeader
 from shared.wire.codec import MAX_HEADER_BYTES
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import (
@@ -18,14 +19,13 @@ from shared.wire.headers import (
     LinkHeader,
     ProgramHeader,
     ProgramRequestHeader,
-    ReadyHeader,
     ResultHeader,
     SettingsHeader,
     SettingsRequestHeader,
     StripsHeader,
     StripsRequestHeader,
     TileHeader,
-)  # fmt: skip
+)
 
 LISTEN = Address("127.0.0.1", 4000)
 INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)

@@ -7,8 +7,9 @@ import pytest
 from shared.errors import ProtocolError
 from shared.payloads.cluster import MAX_REASON_LENGTH, CameraStats, State
 from shared.payloads.frames import FrameCounts
+from shared.wire.camera_headers import ControlHeader, ReportHeader
 from shared.wire.codec import MessageKind
-from shared.wire.headers import HEADERS, ControlHeader, ReportHeader
+from shared.wire.headers import HEADERS
 
 COUNTS = {"captured": 3, "published": 1, "dropped": {"superseded": 1}}
 

@@ -11,7 +11,7 @@ from shared.errors import ProtocolError
 from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, FrameDone, State, TileDone
 from shared.payloads.fields import NAME_PATTERN
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
-from shared.wire import headers
+from shared.wire import camera_headers, headers
 from shared.wire.codec import MAX_HEADER_BYTES, MessageKind
 from shared.wire.headers import HEADERS, MAX_WORKERS, ResultHeader, TakeHeader
 
@@ -47,19 +47,20 @@ tiles_done = st.builds(
 )  # fmt: skip
 
 VALID = {
-    MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names, offers=booleans),
-    MessageKind.OFFER: st.builds(headers.OfferHeader),
+    MessageKind.CAMERA: st.builds(camera_headers.CameraHeader, camera=names, offers=booleans),
+    MessageKind.OFFER: st.builds(camera_headers.OfferHeader),
     MessageKind.FRAME: st.builds(
-        headers.FrameHeader, info=infos, capture_ms=seconds, invite_ms=seconds, cpu_ms=seconds
+        camera_headers.FrameHeader, info=infos, capture_ms=seconds, invite_ms=seconds, cpu_ms=seconds
     ),
-    MessageKind.READY: st.builds(headers.ReadyHeader),
-    MessageKind.OUTCOME: st.builds(headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
+    MessageKind.READY: st.builds(camera_headers.ReadyHeader),
+    MessageKind.OUTCOME: st.builds(camera_headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
     MessageKind.REPORT: st.builds(
-        headers.ReportHeader, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
+        camera_headers.ReportHeader, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
         reason=st.text(max_size=MAX_REASON_LENGTH), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
     ),
     MessageKind.CONTROL: st.builds(
-        headers.ControlHeader, detect=booleans, look=booleans, offers=booleans, fps=st.none() | st.floats(0.01, 240)
+        camera_headers.ControlHeader, detect=booleans, look=booleans, offers=booleans,
+        fps=st.none() | st.floats(0.01, 240),
     ),
     MessageKind.TAKE: st.builds(
         headers.TakeHeader, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
@@ -165,8 +166,8 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         (headers.BorderHeader, BORDER),
         (ResultHeader, RESULT),
         (headers.SettingsRequestHeader, {"camera": "door", "revision": 3}),
-        (headers.ReportHeader, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
-        (headers.ControlHeader, {"detect": False, "fps": 2.5}),
+        (camera_headers.ReportHeader, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
+        (camera_headers.ControlHeader, {"detect": False, "fps": 2.5}),
         (headers.AbsentHeader, {"reason": "no task is waiting for this node", "later": True}),
     ],
 )
@@ -346,14 +347,14 @@ def test_a_request_for_settings_of_what_cannot_be_is_refused_by_name(change, pla
 @pytest.mark.parametrize(
     ("kind", "change", "place"),
     [
-        (headers.ControlHeader, {"detect": "perhaps"}, "detect"),
-        (headers.ControlHeader, {"fps": 0}, "fps"),
-        (headers.ControlHeader, {"fps": 241}, "fps"),
-        (headers.ReportHeader, {"state": "tired"}, "state"),
-        (headers.ReportHeader, {"reason": "x" * (MAX_REASON_LENGTH + 1)}, "reason"),
-        (headers.ReportHeader, {"fps": -1}, "fps"),
-        (headers.ReportHeader, {"width": -1}, "width"),
-        (headers.ReportHeader, {"height": 0.5}, "height"),
+        (camera_headers.ControlHeader, {"detect": "perhaps"}, "detect"),
+        (camera_headers.ControlHeader, {"fps": 0}, "fps"),
+        (camera_headers.ControlHeader, {"fps": 241}, "fps"),
+        (camera_headers.ReportHeader, {"state": "tired"}, "state"),
+        (camera_headers.ReportHeader, {"reason": "x" * (MAX_REASON_LENGTH + 1)}, "reason"),
+        (camera_headers.ReportHeader, {"fps": -1}, "fps"),
+        (camera_headers.ReportHeader, {"width": -1}, "width"),
+        (camera_headers.ReportHeader, {"height": 0.5}, "height"),
     ],
 )
 def test_of_a_camera_what_cannot_be_is_refused_by_name(kind, change, place):
@@ -362,6 +363,6 @@ def test_of_a_camera_what_cannot_be_is_refused_by_name(kind, change, place):
 
 
 def test_a_camera_of_an_earlier_release_does_not_say_how_it_is():
-    report = headers.ReportHeader.decode(b'{"counts": {}}')
+    report = camera_headers.ReportHeader.decode(b'{"counts": {}}')
     assert (report.state, report.reason, report.fps, report.width, report.height) == (None, "", 0, 0, 0)
-    assert headers.ControlHeader.decode(b"{}") == headers.ControlHeader(detect=True, fps=None)
+    assert camera_headers.ControlHeader.decode(b"{}") == camera_headers.ControlHeader(detect=True, fps=None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
-from shared.wire.headers import MAX_SHARED_PICTURES, SharedMemory
+from shared.wire.camera_headers import MAX_SHARED_PICTURES, SharedMemory
 from shared.wire.shared_pictures import SharedPictureReader, SharedPictureWriter
 
 SHAPE = (48, 64, 3)

@@ -1,0 +1,115 @@
+"""Prepares the plans that a gateway offers: fetches their programs, and opens engines for this device."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from edge.computing.plan_work import NoEngine, PlanWork
+from edge.computing.programs import ProgramCache
+from shared.engine.opening import open_engine
+from shared.errors import WrongResultError
+from shared.network.addresses import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.computing.prepared_plans import PreparedPlans
+    from edge.options import EdgeConfig
+    from shared.engine.sessions import TileEngine
+    from shared.plan.plan import Plan, PlanOffer
+    from shared.wire.connection import WireTraffic
+
+log = logging.getLogger(__name__)
+
+
+class PlanPreparation:
+    """Prepares offered plans, each once; again for a trial that the gateway requests, or for other cores.
+
+    `on_prepared` is called with each plan that is ready. `passed_trial` is the number of the last trial that this
+    device has passed.
+    """
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        traffic: WireTraffic,
+        prepared: PreparedPlans,
+        on_prepared: Callable[[PlanWork], None],
+    ) -> None:
+        self._config = config
+        self._prepared = prepared
+        self._on_prepared = on_prepared
+        self._programs = ProgramCache(config.cache, traffic)
+        self._requested_trial = self.passed_trial = 0
+        self._computes_correctly = True
+        self._opened_cores = self._cores = config.computing.count
+        self.preferred = 0
+        """The plan to prepare first."""
+
+    def request_trial(self, trial: int) -> bool:
+        """Note the trial that the gateway requests, 0: none; return whether it is another one."""
+        changed = trial not in {0, self._requested_trial}
+        self._requested_trial = trial
+        if not trial:
+            self.passed_trial = 0
+        return changed
+
+    def leave_core_to_cameras(self, cameras: int) -> bool:
+        """Compute on one core less from the first camera on, if there are enough; return whether that is a change.
+
+        It stays so until the edge restarts: a camera that comes and goes must not open all programs again each time.
+        """
+        cores = self._config.computing.beside_cameras(cameras)
+        fewer = cores < self._cores
+        if fewer:
+            log.info("one core is left to cameras from now on; threads that compute: %s", cores)
+            self._cores = cores
+        return fewer
+
+    async def adopt(self, newest: PlanOffer) -> None:
+        """Prepare the offered plans, and withdraw all others. Raises DeepThingsError when one cannot be prepared.
+
+        A device that computes wrongly follows the plans without computing: its frames are computed by others.
+        """
+        trial, cores = self._requested_trial, self._cores
+        again = trial != self.passed_trial or cores != self._opened_cores or not self._computes_correctly
+        offered = sorted((newest, *newest.also), key=lambda plan: plan.epoch != self.preferred)
+        for plan in offered:
+            if again or self._prepared.get(plan.epoch) is None:
+                await self._prepare(plan, cores, afresh=trial != self.passed_trial)
+            self._prepared.withdraw_others({plan.epoch for plan in offered}, time.monotonic())
+        if trial != self.passed_trial:
+            log.info("the programs were prepared again and have passed the trial")
+        self.passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
+
+    async def _prepare(self, plan: Plan, cores: int, *, afresh: bool) -> None:
+        gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
+        try:
+            engines = await self._open_engines(plan, gateway, cores, afresh=afresh)
+        except WrongResultError:
+            self._computes_correctly = False
+            if self._prepared.get(plan.epoch) is None:
+                self._add(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
+            raise
+        self._add(PlanWork(plan, engines, gateway))
+
+    async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
+        """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""
+        engines: list[TileEngine] = []
+        for stage in plan.stages:
+            program = await self._programs.get_program(stage.program, gateway)
+            kinds = PlanWork.tile_kinds(stage)
+            lanes = engines[0].lanes if engines else None
+            engines.append(await open_engine(program, kinds, self._config.cache, cores, lanes=lanes, afresh=afresh))
+        return engines
+
+    def _add(self, work: PlanWork) -> None:
+        work.validate()
+        renewed = self._prepared.get(work.epoch) is not None
+        self._prepared.add(work)
+        if not renewed:
+            plan, grid = work.plan, work.plan.stages[-1].grid
+            log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
+        self._on_prepared(work)
