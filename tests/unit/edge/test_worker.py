@@ -256,7 +256,8 @@ def work_with(engine):
 class ManyTasks:
     """An owner that has so many own tiles, and counts what was taken."""
 
-    def __init__(self, tiles):
+    def __init__(self, tiles, engine):
+        self.work = work_with(engine)
         self.waiting = list(range(tiles))
         self.done = []
 
@@ -267,11 +268,11 @@ class ManyTasks:
     def upcoming_task(self):
         return None
 
-    def take_assignment(self, work):
+    def take_assignment(self):
         if not self.waiting:
             return None
-        tile = work.tile(self.waiting.pop(0))
-        return TileAssignment(frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+        tile = self.work.tile(self.waiting.pop(0))
+        return TileAssignment(self.work, frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
 
     def on_result_sent(self, assignment):
         self.done.append(assignment.tile.index)
@@ -301,7 +302,7 @@ async def until(condition):
 @contextlib.asynccontextmanager
 async def computing(engine, owner, thief):
     worker = Worker("me", Courier(), StripStore(WireTraffic()))
-    worker.adopt_plan(work_with(engine))
+    worker.use_lanes(engine.lanes)
     running = asyncio.create_task(worker.run(owner, thief))
     try:
         yield worker
@@ -313,10 +314,13 @@ async def computing(engine, owner, thief):
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])
 async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
-    engine, owner, thief = SlowEngine(TileLanes(lanes, 1)), ManyTasks(9), NoTasks()
-    async with computing(engine, owner, thief):
+    engine, thief = SlowEngine(TileLanes(lanes, 1)), NoTasks()
+    owner = ManyTasks(9, engine)
+    async with computing(engine, owner, thief) as worker:
+        assert worker.idle_lanes == lanes
         await until(lambda: engine.running == lanes)
         await settled()
+        assert worker.idle_lanes == 0
         assert (engine.most, len(owner.waiting), thief.requests) == (lanes, 9 - lanes, 0)
         engine.end.set()
         await until(lambda: len(owner.done) == 9)
@@ -325,23 +329,26 @@ async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
 
 
 async def test_lanes_without_tiles_request_some_while_others_compute():
-    engine, owner, thief = SlowEngine(TileLanes(3, 1)), ManyTasks(1), NoTasks()
-    async with computing(engine, owner, thief):
+    engine, thief = SlowEngine(TileLanes(3, 1)), NoTasks()
+    owner = ManyTasks(1, engine)
+    async with computing(engine, owner, thief) as worker:
         await until(lambda: engine.running == 1)
         await settled()
-        assert thief.requests == 2
+        assert (thief.requests, worker.idle_lanes) == (2, 2)
 
 
 async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
     narrow, wide, again = (SlowEngine(TileLanes(count, 1)) for count in (1, 3, 1))
-    owner, thief = ManyTasks(9), NoTasks()
+    owner, thief = ManyTasks(9, narrow), NoTasks()
     async with computing(narrow, owner, thief) as worker:
         await until(lambda: narrow.running == 1)
-        worker.adopt_plan(work_with(wide))
+        owner.work = work_with(wide)
+        worker.use_lanes(wide.lanes)
         await until(lambda: wide.running == 2)  # the first lane still computes its tile of before
         narrow.end.set()
         await until(lambda: wide.running == 3)
-        worker.adopt_plan(work_with(again))
+        owner.work = work_with(again)
+        worker.use_lanes(again.lanes)
         wide.end.set()
         await until(lambda: again.running == 1)
         await settled()
@@ -353,8 +360,8 @@ async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
 async def test_shared_tiles_run_in_as_many_threads_as_there_are_lanes():
     engine = SlowEngine(TileLanes(2, 1))
     worker = Worker("me", Courier(), Strips())
-    worker.adopt_plan(work_with(engine))
-    tiles = [asyncio.create_task(worker.compute_tile(engine, None, [])) for _ in range(5)]
+    worker.use_lanes(engine.lanes)
+    tiles = [asyncio.create_task(worker.compute_tile(engine, None, [], task=Task("f", tile))) for tile in range(5)]
     await until(lambda: engine.running == 2)
     engine.end.set()
     for _, _, compute_ms in await asyncio.gather(*tiles):

@@ -5,6 +5,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,9 +179,17 @@ def test_tiles_side_by_side_have_the_same_bits_as_one_after_the_other(folder, st
             np.testing.assert_array_equal(made, expected)
 
 
+class SessionOfTiles:
+    """In the place of a session; it is none of a whole network."""
+
+    @staticmethod
+    def get_modelmeta():
+        return SimpleNamespace(custom_metadata_map={})
+
+
 def test_sessions_of_several_lanes_share_their_weights(folder, monkeypatch):
     opened = []
-    monkeypatch.setattr(sessions, "open_session", lambda *_: opened.append(_) or object())
+    monkeypatch.setattr(sessions, "open_session", lambda *_: opened.append(_) or SessionOfTiles())
     manifest = read_manifest(folder)
     PreparedEngine(folder, manifest, TileLanes(4, 2))
     assert len(opened) == len(manifest.kinds)  # one session for each kind, whatever the lanes

@@ -41,6 +41,9 @@ recordings = st.builds(
     missing=st.text(max_size=MAX_REASON_LENGTH),
 )  # fmt: skip
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
+recordings = st.builds(
+    headers.RecordingRef, node=names, bytes=epochs, missing=st.text(max_size=50), offset_s=seconds, round_trip_s=seconds
+)
 tiles_done = st.builds(
     TileDone, frame=frames, tile=tiles, worker=names, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
     strips=numbers, error=st.text(max_size=MAX_REASON_LENGTH),
@@ -91,6 +94,10 @@ VALID = {
     MessageKind.TILE_DONE: st.builds(headers.TileDoneHeader, done=tiles_done),
     MessageKind.FRAME_DONE: st.builds(
         headers.FrameDoneHeader, done=st.builds(FrameDone, frame=frames, outcome=st.sampled_from(Outcome))
+    ),
+    MessageKind.TRACE_REQUEST: st.builds(headers.TraceRequestHeader, seconds=st.floats(0, 3600), cluster=booleans),
+    MessageKind.TRACE: st.builds(
+        headers.TraceHeader, clock=seconds, recordings=st.lists(recordings, max_size=16).map(tuple)
     ),
     MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
     MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
