@@ -13,7 +13,7 @@ from edge.cameras.agent_sessions import CameraSessions
 from edge.tasks.intake import Intake
 from shared.errors import PeerLostError
 from shared.payloads.frames import FrameInfo, Outcome
-from shared.wire.headers import CameraHeader, ControlHeader, FrameHeader, OfferHeader, OutcomeHeader, ReadyHeader
+from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, OfferHeader, OutcomeHeader, ReadyHeader
 from tests.settling import settled
 
 
