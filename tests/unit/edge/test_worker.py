@@ -256,8 +256,9 @@ def work_with(engine):
 class ManyTasks:
     """An owner that has so many own tiles, and counts what was taken."""
 
-    def __init__(self, tiles):
+    def __init__(self, tiles, engine):
         self.waiting = list(range(tiles))
+        self.engine = engine
         self.done = []
 
     @property
@@ -267,11 +268,12 @@ class ManyTasks:
     def upcoming_task(self):
         return None
 
-    def take_assignment(self, work):
+    def take_assignment(self):
         if not self.waiting:
             return None
+        work = work_with(self.engine)
         tile = work.tile(self.waiting.pop(0))
-        return TileAssignment(frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+        return TileAssignment(work, frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
 
     def on_result_sent(self, assignment):
         self.done.append(assignment.tile.index)
@@ -299,9 +301,10 @@ async def until(condition):
 
 
 @contextlib.asynccontextmanager
-async def computing(engine, owner, thief):
+async def computing(owner, thief):
+    engine = owner.engine
     worker = Worker("me", Courier(), StripStore(WireTraffic()))
-    worker.adopt_plan(work_with(engine))
+    worker.use_lanes(engine.lanes)
     running = asyncio.create_task(worker.run(owner, thief))
     try:
         yield worker
@@ -313,8 +316,9 @@ async def computing(engine, owner, thief):
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])
 async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
-    engine, owner, thief = SlowEngine(TileLanes(lanes, 1)), ManyTasks(9), NoTasks()
-    async with computing(engine, owner, thief):
+    engine, thief = SlowEngine(TileLanes(lanes, 1)), NoTasks()
+    owner = ManyTasks(9, engine)
+    async with computing(owner, thief):
         await until(lambda: engine.running == lanes)
         await settled()
         assert (engine.most, len(owner.waiting), thief.requests) == (lanes, 9 - lanes, 0)
@@ -325,8 +329,8 @@ async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
 
 
 async def test_lanes_without_tiles_request_some_while_others_compute():
-    engine, owner, thief = SlowEngine(TileLanes(3, 1)), ManyTasks(1), NoTasks()
-    async with computing(engine, owner, thief):
+    engine, thief = SlowEngine(TileLanes(3, 1)), NoTasks()
+    async with computing(ManyTasks(1, engine), thief):
         await until(lambda: engine.running == 1)
         await settled()
         assert thief.requests == 2
@@ -334,14 +338,16 @@ async def test_lanes_without_tiles_request_some_while_others_compute():
 
 async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
     narrow, wide, again = (SlowEngine(TileLanes(count, 1)) for count in (1, 3, 1))
-    owner, thief = ManyTasks(9), NoTasks()
-    async with computing(narrow, owner, thief) as worker:
+    owner = ManyTasks(9, narrow)
+    async with computing(owner, NoTasks()) as worker:
         await until(lambda: narrow.running == 1)
-        worker.adopt_plan(work_with(wide))
+        owner.engine = wide
+        worker.use_lanes(wide.lanes)
         await until(lambda: wide.running == 2)  # the first lane still computes its tile of before
         narrow.end.set()
         await until(lambda: wide.running == 3)
-        worker.adopt_plan(work_with(again))
+        owner.engine = again
+        worker.use_lanes(again.lanes)
         wide.end.set()
         await until(lambda: again.running == 1)
         await settled()
@@ -353,8 +359,8 @@ async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
 async def test_shared_tiles_run_in_as_many_threads_as_there_are_lanes():
     engine = SlowEngine(TileLanes(2, 1))
     worker = Worker("me", Courier(), Strips())
-    worker.adopt_plan(work_with(engine))
-    tiles = [asyncio.create_task(worker.compute_tile(engine, None, [])) for _ in range(5)]
+    worker.use_lanes(engine.lanes)
+    tiles = [asyncio.create_task(worker.compute_tile(engine, None, [], task=Task("f", tile))) for tile in range(5)]
     await until(lambda: engine.running == 2)
     engine.end.set()
     for _, _, compute_ms in await asyncio.gather(*tiles):

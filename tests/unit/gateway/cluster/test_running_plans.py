@@ -15,7 +15,7 @@ from shared.model.spec import CompleteSpec
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo, Outcome
-from shared.plan.plan import DetectorPlan, ProgramRef
+from shared.plan.plan import DetectorPlan, PlanOffer, ProgramRef
 from tests.networks import ModelBuilder
 
 DEADLINE_S = GatewayOptions().terms.deadline_s
@@ -36,7 +36,8 @@ def partition_of(program, *, whole=False):
     stage = whole_stage(NETWORK) if whole else partition(NETWORK, ["output0"], Grid(2, 2))
     return SimpleNamespace(
         method=Method.WHOLE if whole else Method.WST, model=SimpleNamespace(network=NETWORK), spec=SPEC, stage=stage,
-        stages=(stage,), programs=(program,), map_shapes=[(1, 4, 36, 48)], detector=lambda _: "the gateway's",
+        stages=(stage,), build_programs=lambda: (program,), map_shapes=[(1, 4, 36, 48)],
+        detector=lambda _: "the gateway's",
         detector_plan=DetectorPlan(description=SPEC, outputs={"output0": (1, 30, 6)}) if whole else None,
     )  # fmt: skip
 
@@ -134,14 +135,14 @@ async def test_edges_read_the_first_plan_the_others_and_the_preference(plans, bu
     await plans.publish()
     (preference, preferred), (topic, plan) = bus.said
     assert (preference, preferred.epoch) == (topics.PREFERRED_PLAN, tiles.epoch)
-    assert (topic, plan) == (topics.PLAN, whole.plan.model_copy(update={"also": (tiles.plan,)}))
+    assert (topic, plan) == (topics.PLAN, PlanOffer(**dict(whole.plan), also=(tiles.plan,)))
 
 
 async def test_a_plan_that_is_held_back_is_not_published(plans, bus):
     whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
     tiles.held_back = True
     await plans.publish()
-    assert bus.said[-1] == (topics.PLAN, whole.plan)
+    assert bus.said[-1] == (topics.PLAN, PlanOffer(**dict(whole.plan)))
 
 
 def test_a_withdrawn_plan_is_retired_only_after_its_last_frame(plans, clock, data):

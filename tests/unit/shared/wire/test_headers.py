@@ -67,8 +67,8 @@ VALID = {
     ),
     MessageKind.TILE: st.builds(
         headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
-        lease_s=seconds, reusing=booleans, wanted=numbers, attempt=epochs,
-        workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
+        content=st.none() | st.tuples(*[st.integers(0, 16384)] * 4), lease_s=seconds, reusing=booleans, wanted=numbers,
+        attempt=epochs, workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
     ),
     MessageKind.STRIPS_REQUEST: st.builds(
         headers.StripsRequestHeader, frame=frames, epoch=epochs, reader=tiles, givers=numbers
@@ -80,6 +80,7 @@ VALID = {
     MessageKind.RESULT: st.builds(
         headers.ResultHeader, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
         strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds, objects=st.none() | epochs,
+        waited_ms=seconds,
     ),
     MessageKind.PROGRAM_REQUEST: st.builds(headers.ProgramRequestHeader, sha256=hashes),
     MessageKind.PROGRAM: st.builds(headers.ProgramHeader, sha256=hashes),
@@ -91,6 +92,10 @@ VALID = {
     MessageKind.TILE_DONE: st.builds(headers.TileDoneHeader, done=tiles_done),
     MessageKind.FRAME_DONE: st.builds(
         headers.FrameDoneHeader, done=st.builds(FrameDone, frame=frames, outcome=st.sampled_from(Outcome))
+    ),
+    MessageKind.TRACE_REQUEST: st.builds(headers.TraceRequestHeader, seconds=st.floats(0, 3600), cluster=booleans),
+    MessageKind.TRACE: st.builds(
+        headers.TraceHeader, clock=st.floats(-1e9, 1e9), recordings=st.lists(recordings, max_size=8).map(tuple)
     ),
     MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
     MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
