@@ -71,7 +71,7 @@ class GridBench:
     def prepare(cls, model: Model, grid: str, folder: Path) -> GridBench:
         partitioned = PartitionedModel.of(model, Grid.parse(grid), PAPER_CUT)
         program = folder / f"program_{grid}.onnx"
-        program.write_bytes(partitioned.build_programs()[0])
+        program.write_bytes(partitioned.build_programs()[0].join())
         return cls(partitioned, program, folder)
 
     @property
@@ -138,7 +138,7 @@ def whole_rows(models: Sequence[Model], folder: Path, rounds: int) -> Iterator[t
         whole, name = PartitionedModel.whole(model), model.spec.name
         file, program = folder / f"{name}.onnx", folder / f"{name}_program.onnx"
         file.write_bytes(model.original.SerializeToString())
-        program.write_bytes(whole.build_programs()[0])
+        program.write_bytes(whole.build_programs()[0].join())
         prepared = asyncio.run(open_engine(program, whole.kinds[0], folder))
         ordinary = TiledHead(whole, threads=1)
         pixels = np.random.default_rng(1).integers(0, 256, (*model.network.input_size, 3), np.uint8)

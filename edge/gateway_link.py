@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
-from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader
@@ -48,7 +47,7 @@ class GatewayLink:
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
-        backoff, outage = Backoff(), Outage()
+        backoff = Backoff()
         while True:
             self._changed.clear()
             if self._gateway is None:
@@ -64,7 +63,7 @@ class GatewayLink:
                 results = await asyncio.gather(receiving, changing, return_exceptions=True)
             error = results[0]
             if isinstance(error, DeepThingsError):
-                log.log(outage.level(str(error)), "the gateway's confirmations come by MQTT meanwhile: %s", error)
+                log.debug("the gateway's confirmations come by MQTT meanwhile: %s", error)
                 await asyncio.sleep(backoff.next_s())
             elif isinstance(error, Exception):
                 raise error

@@ -312,7 +312,7 @@ class Worker:
             waited_ms=result.waited_ms,
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
-        found = () if result.objects is None else (np.ascontiguousarray(result.objects.table),)
+        found = (np.ascontiguousarray(result.objects.table),) if result.objects else ()  # an empty one is no buffer
         await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *found, *strips)]))
         if self._failing:
             self._failing = False

@@ -8,19 +8,17 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.collector import Assembly, Receipt
 from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.nodes_publisher import NodesPublisher
-from gateway.cluster.replanning import Replanner
+from gateway.cluster.plan_changes import PlanChanges
 from gateway.cluster.running_plans import RunningPlan, RunningPlans
 from gateway.cluster.sharing_service import SharingService
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.cluster.stealing_service import StealingService
 from gateway.cluster.trust.barring import Barring
-from shared.engine.arena import release_freed_memory
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
@@ -87,13 +85,13 @@ class Cluster:
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
         self._sharing = SharingService(members, data.traffic, options.frames_at_once, self._barring.may_compute)
-        self._replanner = Replanner(options, model, members, self._speeds)
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
             options.policy, self._plans, bus, members, self._speeds, self._barring.may_compute
         )
-        whole, *others = self._offer(partitions)
-        self._automatic = AutomaticPlans(whole, next(iter(others), None), self._plans, members, self._speeds)
+        self._plan_changes = PlanChanges(
+            options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds, listener
+        )
         self._confirmations = Confirmations(bus)
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
@@ -107,9 +105,6 @@ class Cluster:
             self._barring.on_wrong_tiles,
             listener.on_frame_time,
         )
-        if not self._replanner.needed:
-            model.forget_weights()
-            release_freed_memory()
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
         data.serve_cluster(
             on_result=self._on_result, on_tile=self._on_shared_tile, on_link=self._confirmations.serve,
@@ -124,7 +119,7 @@ class Cluster:
         """Run until `stop`, and then until all frames have an outcome."""
         await run_together(
             self._sharing.run(),
-            self._replan(),
+            self._plan_changes.run(),
             self._watch_deadlines(),
             self._nodes_publisher.run(),
             self._finisher.run(self._decide, self._free_frame),
@@ -173,28 +168,6 @@ class Cluster:
                 await self._finisher.wait_finished()
         for _, assembly in self._plans.assemblies():
             self._decide(assembly, Outcome.STOPPED)
-
-    # the plan
-
-    def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
-        """Offer these plans instead of the ones before, whose frames are finished by them; return them."""
-        offered = self._plans.offer(partitions)
-        for running in offered:
-            if running.plan.distribution is Distribution.SHARING:
-                self._sharing.add_plan(running.plan, nodes)
-        return offered
-
-    async def _replan(self) -> None:
-        """Follow the present devices, for a method whose plan is made for each of them."""
-        async for partitioned, nodes in self._replanner.run():
-            self._offer([partitioned], nodes)
-            self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
-            await self._plans.republish()
-
-    def _retire_plans(self) -> None:
-        for epoch in self._plans.retire(time.monotonic()):
-            self._stealing.forget_plan(epoch)
-            self._sharing.forget_plan(epoch)
 
     # edges
 
@@ -327,11 +300,8 @@ class Cluster:
             self._drop_hopeless()
             self._barring.lift_bars()
             self._sharing.reassign_expired()
-            self._retire_plans()
+            self._plan_changes.check()
             self._stealing.publish_helpers()
-            if self._automatic.update():
-                await self._plans.republish()
-                await self._listener.on_plan_changed()
             for node in self._members.lost_nodes(time.monotonic()):
                 self._on_node_state(node.node, node)
 
@@ -356,7 +326,7 @@ class Cluster:
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
         found = self._plans.find_frame(assembly.info.frame)
         if found is not None and outcome is Outcome.PUBLISHED:
-            self._automatic.add_frame(found[0], time.monotonic() - assembly.opened_at)
+            self._plan_changes.add_frame(found[0], time.monotonic() - assembly.opened_at)
         return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 
     def _free_frame(self, assembly: Assembly) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
+    from shared.engine.program_parts import BuiltProgram
     from shared.model.arrays import Array
     from shared.network.addresses import Address
     from shared.plan.plan import ProgramRef
@@ -82,7 +83,7 @@ class DataPlane:
         """Serve until cancelled."""
         await self._server.run()
 
-    def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+    def offer_programs(self, programs: Sequence[BuiltProgram]) -> list[ProgramRef]:
         """Serve these programs, too; return their hashes and sizes, in order."""
         return self._programs.offer(programs)
 

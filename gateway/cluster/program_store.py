@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from shared.engine.program_parts import ProgramInParts, take_apart
+from shared.engine.program_parts import BuiltProgram, ProgramInParts
 from shared.plan.plan import PartRef, ProgramParts, ProgramRef
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class ProgramStore:
         self._programs: dict[str, bytes | ProgramInParts] = {}
         self._parts: dict[str, bytes] = {}
 
-    def offer(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+    def offer(self, programs: Sequence[BuiltProgram]) -> list[ProgramRef]:
         """Keep these programs, too; return references to them, in order."""
         return [self._offer(program) for program in programs]
 
@@ -39,21 +39,18 @@ class ProgramStore:
         program = self._parts.get(sha256) or self._programs.get(sha256)
         return program.join() if isinstance(program, ProgramInParts) else program
 
-    def _offer(self, program: bytes) -> ProgramRef:
-        parts = take_apart(program)
-        if parts is None:
-            self._programs[_hash(program)] = program
-            return ProgramRef(sha256=_hash(program), bytes=len(program))
-        parts = ProgramInParts(parts.graph, {key: self._parts.setdefault(key, w) for key, w in parts.weights.items()})
-        whole, graph = parts.join(), _hash(parts.graph)
-        self._parts[graph] = parts.graph
-        self._programs[_hash(whole)] = parts
-        weights = tuple(PartRef(sha256=key, bytes=len(array)) for key, array in parts.weights.items())
-        return ProgramRef(
-            sha256=_hash(whole),
-            bytes=len(whole),
-            parts=ProgramParts(graph=PartRef(sha256=graph, bytes=len(parts.graph)), weights=weights),
-        )
+    def _offer(self, program: BuiltProgram) -> ProgramRef:
+        content = program.content
+        if isinstance(content, bytes):
+            self._programs[program.sha256] = content
+            return ProgramRef(sha256=program.sha256, bytes=program.size)
+        graph = _hash(content.graph)
+        kept = {key: self._parts.setdefault(key, array) for key, array in content.weights.items()}
+        self._programs[program.sha256] = ProgramInParts(content.graph, kept)
+        self._parts[graph] = content.graph
+        weights = tuple(PartRef(sha256=key, bytes=len(array)) for key, array in kept.items())
+        parts = ProgramParts(graph=PartRef(sha256=graph, bytes=len(content.graph)), weights=weights)
+        return ProgramRef(sha256=program.sha256, bytes=program.size, parts=parts)
 
 
 def _hash(data: bytes) -> str:

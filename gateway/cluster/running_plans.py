@@ -33,17 +33,23 @@ if TYPE_CHECKING:
 class RunningPlan:
     """A plan, and the frames that are computed by it.
 
-    `detector` runs everything behind the cut; None if the workers do. `withdrawn_at`: no edge should begin frames by
-    this plan any more. `held_back`: edges need not prepare it yet.
+    `detector` runs everything behind the cut; None if the workers do, or before it is opened. `withdrawn_at`: no edge
+    should begin frames by this plan any more. `held_back`: edges need not prepare it yet.
     """
 
     plan: Plan
     partitioned: PartitionedModel
     collector: Collector
     verifier: Verifier
-    detector: Detector | None
+    detector: Detector | None = None
     withdrawn_at: float | None = None
     held_back: bool = False
+
+    def open_detector(self, threads: int) -> None:
+        """Open what runs behind the cut, unless the workers do it; takes a moment, and memory for the weights."""
+        if self.plan.detector is None and self.detector is None:
+            self.detector = self.partitioned.detector(threads)
+            self.partitioned.model.forget_weights()
 
     @property
     def epoch(self) -> int:
@@ -103,8 +109,7 @@ class RunningPlans:
                 whole=plan.detector is not None,
             )  # fmt: skip
             verifier = Verifier(partitioned, options.verify_every, options.threads)
-            detector = None if plan.detector else partitioned.detector(options.threads)
-            added.append(RunningPlan(plan, partitioned, collector, verifier, detector))
+            added.append(RunningPlan(plan, partitioned, collector, verifier))
         for running in self._running.values():
             if running.withdrawn_at is None:
                 running.withdrawn_at = now

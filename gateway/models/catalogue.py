@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import onnx
 
     from shared.detection.decoding.family import Shapes
+    from shared.engine.program_parts import BuiltProgram
     from shared.ftp.grid import Grid
     from shared.ftp.stage import Stage
     from shared.model.network import Network
@@ -31,7 +32,7 @@ DEFAULT_MODEL = "nanodet-g"
 class GraphMaker(Protocol):
     """Makes graphs of a model, see LocalGraphs."""
 
-    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[bytes, ...]: ...
+    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[BuiltProgram, ...]: ...
 
     def tail(self, cut: Sequence[str]) -> bytes: ...
 

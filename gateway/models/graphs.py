@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.engine.building import build_program
+from shared.engine.program_parts import BuiltProgram
 from shared.engine.whole_program import build_whole_program
 from shared.errors import ModelError
 from shared.model.cutting import head_model, tail_model, with_outputs
@@ -30,14 +31,17 @@ class LocalGraphs:
         self._proto = proto
         self._network = network
 
-    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[bytes, ...]:
+    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[BuiltProgram, ...]:
         """Return the programs of the stages, in order; the first one starts with this preprocessing."""
         if stages[-1].whole:
-            return (build_whole_program(self._original, self._proto, self._network, preprocessing),)
+            program = build_whole_program(self._original, self._proto, self._network, preprocessing)
+            return (BuiltProgram.from_bytes(program),)
         starts = [(), *(stage.cut for stage in stages)]
         return tuple(
-            build_program(
-                head_model(self._proto, self._network, stage.cut, after), stage, None if after else preprocessing
+            BuiltProgram.from_bytes(
+                build_program(
+                    head_model(self._proto, self._network, stage.cut, after), stage, None if after else preprocessing
+                )
             )
             for after, stage in zip(starts, stages, strict=False)
         )

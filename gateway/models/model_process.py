@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from shared.engine.program_parts import BuiltProgram
     from shared.ftp.stage import Stage
     from shared.model.picture_input import PictureForm
     from shared.model.spec import Preprocessing
@@ -64,9 +65,9 @@ class ModelProcess:
         fields: dict[str, Any] = self._request(self._model)
         return fields
 
-    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[bytes, ...]:
+    def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[BuiltProgram, ...]:
         """Return the programs of the stages, see LocalGraphs."""
-        programs: tuple[bytes, ...] = self._make("programs", stages, preprocessing)
+        programs: tuple[BuiltProgram, ...] = self._make("programs", stages, preprocessing)
         return programs
 
     def tail(self, cut: Sequence[str]) -> bytes:

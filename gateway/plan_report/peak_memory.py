@@ -28,7 +28,7 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
     `folder` keeps the prepared programs. Raises ModelError.
     """
     program = folder / f"program_{partitioned.stages[0].grid}.onnx"
-    program.write_bytes(partitioned.build_programs()[0])
+    program.write_bytes(partitioned.build_programs()[0].join())
     if construction == "prepared":
         run_coroutine(lambda: open_engine(program, partitioned.kinds[0], folder))
     tiles = tuple(tile.form for tile in partitioned.stages[0].tiles)
@@ -49,7 +49,7 @@ def measure_whole(partitioned: PartitionedModel) -> tuple[int, int]:
     """Return the peak bytes of a whole network in onnxruntime with default settings, and in the engine of an edge."""
     with temporary_folder("plan") as folder:
         program = folder / "program.onnx"
-        program.write_bytes(partitioned.build_programs()[0])
+        program.write_bytes(partitioned.build_programs()[0].join())
         opened = run_coroutine(lambda: open_engine(program, partitioned.kinds[0], folder))
         construction: Construction = "prepared" if opened.name == "prepared" else "plain"
         return peak_of_whole(partitioned, folder), peak_of_tiles(partitioned, folder, construction)

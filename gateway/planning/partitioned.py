@@ -29,6 +29,7 @@ from shared.process.signals import run_coroutine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.engine.program_parts import BuiltProgram
     from shared.ftp.grid import Grid
     from shared.ftp.region import Region
     from shared.ftp.stage import Stage, Tile
@@ -117,8 +118,8 @@ class PartitionedModel:
             return []
         return [self.model.network.shapes[tensor] for tensor in self.cut]
 
-    def build_programs(self) -> tuple[bytes, ...]:
-        """Return the programs of the stages, serialised, as edges run them."""
+    def build_programs(self) -> tuple[BuiltProgram, ...]:
+        """Return the programs of the stages, as edges run them."""
         return self.model.graphs.programs(self.stages, self.spec.preprocessing)
 
     @property
@@ -170,7 +171,7 @@ class TiledHead:
     def __init__(self, partitioned: PartitionedModel, threads: int, engines: Sequence[TileEngine] = ()) -> None:
         self._stages = partitioned.stages
         self._shapes = partitioned.model.network.shapes
-        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.build_programs()]
+        self._engines = engines or [PaddingEngine(program.join(), threads) for program in partitioned.build_programs()]
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
         """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3).
@@ -270,7 +271,7 @@ def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) ->
         engines = []
         for number, (program, kinds) in enumerate(zip(partitioned.build_programs(), partitioned.kinds, strict=True)):
             path = folder / f"program_{number}.onnx"
-            path.write_bytes(program)
+            path.write_bytes(program.join())
             engines.append(run_coroutine(partial(open_engine, path, kinds, folder, lanes=TileLanes(1, threads))))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))

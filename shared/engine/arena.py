@@ -8,8 +8,6 @@ import gc
 import logging
 import threading
 
-import onnxruntime
-
 log = logging.getLogger(__name__)
 
 _INITIAL_CHUNK_FACTOR = 2.5
@@ -25,6 +23,8 @@ def share_arena(working_bytes: int) -> None:
     """
     if not _once.acquire(blocking=False):
         return
+    import onnxruntime  # noqa: PLC0415  (see open_session)
+
     arena = onnxruntime.OrtArenaCfg(
         {
             "max_mem": 0,

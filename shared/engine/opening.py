@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-import onnxruntime
-
 from shared.engine.arena import share_arena
 from shared.engine.lane_choice import choose_lanes
 from shared.engine.program_manifest import EXIT_NOT_EXACT, MANIFEST_FILE, PROGRAM_FORMAT, ProgramManifest, form_to_json
@@ -143,6 +141,8 @@ def _open_prepared(folder: Path, kinds: TileKinds, lanes: TileLanes) -> Prepared
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:
     """Return a hash of everything that prepared files depend on."""
+    import onnxruntime  # noqa: PLC0415  (see open_session)
+
     digest = hashlib.sha256(program.read_bytes())
     digest.update(
         json.dumps([PROGRAM_FORMAT, kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode()

@@ -10,10 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import onnx
-from google.protobuf.message import DecodeError
-from onnx import TensorProto
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,6 +29,9 @@ class ProgramInParts:
 
     def join(self) -> bytes:
         """Return the program in one piece."""
+        import onnx  # noqa: PLC0415  (a gateway keeps programs without opening them)
+        from onnx import TensorProto  # noqa: PLC0415
+
         model = onnx.load_from_string(self.graph)
         for tensor in model.graph.initializer:
             if tensor.data_location == TensorProto.EXTERNAL:
@@ -43,8 +42,32 @@ class ProgramInParts:
         return bytes(model.SerializeToString(deterministic=True))
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltProgram:
+    """A program with its SHA-256 and size in one piece; `content` is in parts if it has large weights."""
+
+    sha256: str
+    size: int
+    content: bytes | ProgramInParts
+
+    @classmethod
+    def from_bytes(cls, program: bytes) -> BuiltProgram:
+        """Take a program apart."""
+        parts = take_apart(program)
+        whole = program if parts is None else parts.join()
+        return cls(hashlib.sha256(whole).hexdigest(), len(whole), parts or program)
+
+    def join(self) -> bytes:
+        """Return the program in one piece."""
+        return self.content if isinstance(self.content, bytes) else self.content.join()
+
+
 def take_apart(program: bytes) -> ProgramInParts | None:
     """Return the parts of a program; None when it has no large weights."""
+    import onnx  # noqa: PLC0415  (see ProgramInParts.join)
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from onnx import TensorProto  # noqa: PLC0415
+
     try:
         model = onnx.load_from_string(program)
     except DecodeError:

@@ -8,6 +8,7 @@ import pytest
 from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from gateway.cluster import data_plane
 from gateway.cluster.data_plane import DataPlane
+from shared.engine.program_parts import BuiltProgram
 from shared.errors import PeerLostError, ProtocolError
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
@@ -108,7 +109,7 @@ def test_it_listens_at_the_given_address(plane):
 
 
 async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
-    references = plane.data.offer_programs([b"first program", b"second"])
+    references = plane.data.offer_programs([BuiltProgram.from_bytes(data) for data in (b"first program", b"second")])
     assert [(ref.sha256, ref.bytes) for ref in references] == [
         (hashlib.sha256(b"first program").hexdigest(), 13), (hashlib.sha256(b"second").hexdigest(), 6),
     ]  # fmt: skip
@@ -120,8 +121,8 @@ async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
 
 
 async def test_a_program_of_another_plan_is_absent(plane):
-    (before,) = plane.data.offer_programs([b"before"])
-    (after,) = plane.data.offer_programs([b"after"])
+    (before,) = plane.data.offer_programs([BuiltProgram.from_bytes(b"before")])
+    (after,) = plane.data.offer_programs([BuiltProgram.from_bytes(b"after")])
     requests = [ProgramRequestHeader(sha256=ref.sha256) for ref in (before, after)]
     assert [payload for _, payload in await plane.tell(*requests)] == [b"before", b"after"]
     plane.data.keep_programs([after.sha256])

@@ -6,6 +6,7 @@ import onnx
 import pytest
 
 from gateway.cluster.program_store import ProgramStore
+from shared.engine.program_parts import BuiltProgram
 from tests.networks import ModelBuilder
 
 
@@ -17,7 +18,7 @@ def programs():
         build = ModelBuilder(8, 8)
         tensor = build.conv(build.conv("image", 64, 3, name="small"), 64, 3, name="first")
         made.append(build.original(build.conv(tensor, 96, 3, name="last") if last else tensor))
-    return [model.SerializeToString() for model in made]
+    return [BuiltProgram.from_bytes(model.SerializeToString()) for model in made]
 
 
 def sha256_of(data):
@@ -40,7 +41,7 @@ def test_an_edge_of_an_earlier_release_gets_a_program_in_one_piece(programs):
     for reference, program in zip(store.offer(programs), programs, strict=True):
         made = store.find(reference.sha256)
         assert (sha256_of(made), len(made)) == (reference.sha256, reference.bytes)
-        assert onnx.load_from_string(made) == onnx.load_from_string(program)
+        assert onnx.load_from_string(made) == onnx.load_from_string(program.join())
 
 
 def test_weights_are_forgotten_with_the_last_program_that_has_them(programs):
@@ -57,6 +58,6 @@ def test_weights_are_forgotten_with_the_last_program_that_has_them(programs):
 
 def test_small_programs_are_in_one_piece():
     store = ProgramStore()
-    (reference,) = store.offer([b"small"])
+    (reference,) = store.offer([BuiltProgram.from_bytes(b"small")])
     assert reference.parts is None
     assert store.find(reference.sha256) == b"small"

@@ -1,0 +1,201 @@
+"""What agents are told: who is invited, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge.cameras.agent_sessions import CameraSessions
+from edge.tasks.intake import Intake
+from shared.errors import PeerLostError
+from shared.payloads.frames import FrameInfo, Outcome
+from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, OfferHeader, OutcomeHeader, ReadyHeader
+from tests.settling import settled
+
+
+class Agent:
+    """A camera's agent: what it says, and what it is told."""
+
+    peer = "10.0.0.5:1"
+
+    def __init__(self, camera, **hello):
+        self.camera, self.hello = camera, CameraHeader(camera=camera, token=camera, **{"offers": True, **hello})
+        self.told, self.closed, self.number = [], False, 0
+        self.says: asyncio.Queue[object] = asyncio.Queue()
+
+    async def expect(self, *_):
+        said = await self.says.get()
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    async def send_together(self, headers):
+        self.told += headers
+
+    def close(self):
+        self.closed = True
+        self.says.put_nowait(PeerLostError("it was closed"))
+
+    def offer(self):
+        self.says.put_nowait((OfferHeader(), np.empty(0, np.uint8)))
+
+    def send_frame(self):
+        self.number += 1
+        info = FrameInfo(
+            frame=f"{self.camera}-{self.number}", camera=self.camera, number=self.number, captured_at=0.0, height=2,
+            width=2,
+        )  # fmt: skip
+        self.says.put_nowait((FrameHeader(info=info), np.zeros(12, np.uint8)))
+
+    def count(self, kind):
+        """The messages of this kind since it was last asked for them."""
+        found = [header for header in self.told if isinstance(header, kind)]
+        self.told = [header for header in self.told if not isinstance(header, kind)]
+        return len(found)
+
+
+class Bench:
+    """The cameras of an edge that wants so many frames; `owned` are the callbacks of its frames."""
+
+    def __init__(self, max_frames):
+        self.wanted, self.owned, self.refuses, self.running = 1, {}, False, []
+        self.accepting = asyncio.Event()
+        self.accepting.set()
+        self.intake = Intake()
+        tasks = SimpleNamespace(frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake)
+        owner = SimpleNamespace(tasks=tasks, accept_frame=self.accept_frame)
+        bus = SimpleNamespace(publish_soon=lambda *_: None)
+        self.sessions = CameraSessions("pi-1", bus, owner, max_frames, lambda: 1)
+
+    def frames_wanted(self, invited, _lanes):
+        return max(0, self.wanted - len(self.owned) - invited)
+
+    async def accept_frame(self, info, _picture, finished):
+        await self.accepting.wait()
+        if self.refuses:
+            finished(Outcome.NO_PLAN)
+        else:
+            self.owned[info.frame] = finished
+
+    def end(self, frame):
+        self.owned.pop(frame)(Outcome.PUBLISHED)
+
+    async def connect(self, camera, **hello):
+        agent = Agent(camera, **hello)
+        self.running.append(asyncio.create_task(self.sessions.serve(agent, agent.hello)))
+        await settled()
+        return agent
+
+
+@pytest.fixture
+async def bench():
+    made = Bench(max_frames=1)
+    made.sessions.open()
+    yield made
+    for running in made.running:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError, PeerLostError):
+            await running
+    if made.sessions._later is not None:
+        made.sessions._later.cancel()
+
+
+async def test_an_offer_is_answered_with_an_invitation_and_the_frame_with_its_outcome(bench):
+    door = await bench.connect("door")
+    assert (door.count(ControlHeader), door.count(ReadyHeader)) == (1, 0)
+    door.offer()
+    await settled()
+    assert door.count(ReadyHeader) == 1
+    door.send_frame()
+    door.offer()
+    await settled()
+    assert (list(bench.owned), door.count(ReadyHeader)) == (["door-1"], 0)
+    bench.end("door-1")
+    await settled()
+    assert (door.count(OutcomeHeader), door.count(ReadyHeader)) == (1, 1)
+
+
+async def test_agents_are_told_to_offer_pictures(bench):
+    door = await bench.connect("door")
+    (control,) = door.told
+    assert control.offers
+    bench.sessions.set_control("door", ControlHeader(detect=False))
+    await settled()
+    assert (door.told[-1].detect, door.told[-1].offers) == (False, True)
+
+
+async def test_nobody_is_invited_before_there_is_a_plan():
+    bench = Bench(max_frames=1)
+    door = await bench.connect("door")
+    door.offer()
+    await settled()
+    assert door.count(ReadyHeader) == 0
+    bench.sessions.open()
+    await settled()
+    assert door.count(ReadyHeader) == 1
+    bench.running[0].cancel()
+    await asyncio.gather(*bench.running, return_exceptions=True)
+
+
+async def test_cameras_are_invited_in_turn(bench):
+    agents = {name: await bench.connect(name) for name in ("a", "b", "c")}
+    for agent in agents.values():
+        agent.offer()
+    await settled()
+    served = []
+    for _ in range(6):
+        (name,) = [name for name, agent in agents.items() if agent.count(ReadyHeader)]
+        served.append(name)
+        agents[name].send_frame()
+        agents[name].offer()
+        await settled()
+        bench.end(f"{name}-{agents[name].number}")
+        await settled()
+    assert served == ["a", "b", "c"] * 2
+
+
+async def test_a_camera_whose_frames_end_at_once_is_invited_again(bench):
+    """As while an edge has no plan: such a frame is not under way for ever."""
+    bench.refuses = True
+    door = await bench.connect("door")
+    for _ in range(3):
+        door.offer()
+        await settled()
+        assert door.count(ReadyHeader) == 1
+        door.send_frame()
+        await settled()
+        assert door.count(OutcomeHeader) == 1
+
+
+async def test_a_camera_that_connects_again_while_its_frame_is_prepared_is_invited_again(bench):
+    bench.accepting.clear()
+    before = await bench.connect("door")
+    before.offer()
+    before.send_frame()
+    await settled()
+    door = await bench.connect("door", under_way={1: "door-1"})
+    bench.accepting.set()
+    await settled()
+    door.offer()
+    await settled()
+    assert door.count(ReadyHeader) == 0
+    bench.end("door-1")
+    await settled()
+    assert (door.count(OutcomeHeader), door.count(ReadyHeader)) == (1, 1)
+
+
+async def test_the_time_from_an_invitation_to_its_frame_is_measured(bench):
+    door = await bench.connect("door")
+    door.send_frame()
+    await settled()
+    assert not bench.intake._leads  # it was not invited
+    bench.end("door-1")
+    door.offer()
+    await settled()
+    door.send_frame()
+    await settled()
+    assert len(bench.intake._leads) == 1

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.cluster.automatic_plans import AutomaticPlans
+from gateway.cluster.own_node import OWN_NODE
+from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
+from shared.ftp.grid import Grid
+from shared.ftp.tiles import partition
+from tests.networks import ModelBuilder
+from tests.unit.edge.works import renumbered, work_of
+
+WHOLE_EPOCH, TILES_EPOCH = 7, 8
+
+
+def network_of(side=96):
+    """A few layers, so that tiles have halos, and a small tail."""
+    build = ModelBuilder(side, side)
+    tensor = "image"
+    for number in range(3):
+        tensor = build.conv(tensor, 4, 3, name=f"conv_{number}", pads=[1] * 4)
+    return build.network(build.conv(tensor, 2, 1, name="tail"))
+
+
+NETWORK = network_of()
+WHOLE = work_of(NETWORK, [partition(NETWORK, ["tail"], Grid(1, 1))])
+STAGE = partition(NETWORK, ["conv_2"], Grid(2, 2))
+TILES = renumbered(work_of(NETWORK, [STAGE]), TILES_EPOCH)
+MACS = WHOLE.tile(0).macs
+
+
+def running(work, stage=None):
+    partitioned = SimpleNamespace(model=SimpleNamespace(network=NETWORK), stage=stage)
+    return SimpleNamespace(plan=work.plan, epoch=work.epoch, partitioned=partitioned, held_back=False)
+
+
+class Bench:
+    """The choice among nodes of these seconds for a whole frame, with so many frames under way."""
+
+    def __init__(self, monkeypatch, *, tiled=True, **seconds):
+        monkeypatch.setattr("gateway.cluster.automatic_plans.time", self)
+        self.now, self.preferred, self.seconds = 100.0, WHOLE_EPOCH, seconds
+        self.frames_under_way, self.with_tiles = 1.0, None
+        self.whole, self.tiles = running(WHOLE), running(TILES, STAGE) if tiled else None
+        self.automatic = AutomaticPlans(self.whole, self.tiles, self, self, self)
+
+    def monotonic(self):
+        return self.now
+
+    def speed_of(self, node):
+        return MACS / self.seconds[node] if self.seconds[node] else None
+
+    def ready_nodes(self, epoch):
+        nodes = tuple(sorted(self.seconds))
+        return nodes if epoch == WHOLE_EPOCH or self.with_tiles is None else self.with_tiles
+
+    def prefer(self, epoch):
+        changed, self.preferred = epoch != self.preferred, epoch
+        return changed
+
+    def follow(self, seconds, frames=1.0):
+        """The number of changes within so many seconds."""
+        self.frames_under_way, changes = frames, 0
+        for _ in range(round(seconds / 0.1)):
+            self.now += 0.1
+            changes += self.automatic.update()
+        return changes
+
+
+def even(count, seconds=2.0):
+    return {f"pi-{number}": seconds for number in range(count)}
+
+
+def test_a_network_that_cannot_be_tiled_has_no_choice(monkeypatch):
+    bench = Bench(monkeypatch, tiled=False, **even(4))
+    assert bench.follow(20) == 0
+    assert bench.preferred == WHOLE_EPOCH
+
+
+def test_tiles_are_not_prepared_before_they_are_predicted_to_pay(monkeypatch):
+    bench = Bench(monkeypatch, **dict.fromkeys(even(4)))
+    assert bench.follow(10) == 0
+    assert bench.tiles.held_back
+    bench.seconds = even(4)
+    assert bench.automatic.update()
+    assert not bench.tiles.held_back
+
+
+@pytest.mark.parametrize("nodes", [even(1), {"fast": 0.1, "slow": 10.0}, even(6, seconds=0.001)])
+def test_one_device_an_uneven_pair_or_fast_devices_compute_whole_frames(monkeypatch, nodes):
+    bench = Bench(monkeypatch, **nodes)
+    assert bench.follow(20) == 0
+    assert (bench.tiles.held_back, bench.preferred) == (True, WHOLE_EPOCH)
+
+
+def test_slow_devices_divide_a_frame_while_there_is_one_and_none_while_there_are_many(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    assert bench.follow(10) >= 1
+    assert bench.preferred == TILES_EPOCH
+    assert bench.follow(20, frames=8.0) == 1
+    assert bench.preferred == WHOLE_EPOCH
+    assert bench.follow(20, frames=1.0) == 1
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_tiles_are_not_preferred_before_a_node_has_prepared_them(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.with_tiles = ()
+    assert bench.follow(10) == 1  # they are offered
+    assert bench.preferred == WHOLE_EPOCH
+    bench.with_tiles = ("pi-0",)
+    bench.follow(1)
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_tiles_that_turn_out_slower_are_left_until_the_devices_are_others(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.follow(10)
+    for _ in range(MIN_MEASURED_FRAMES):
+        bench.automatic.add_frame(bench.whole, 0.001)  # whole frames say nothing of tiles
+        bench.automatic.add_frame(bench.tiles, 3.0)
+    bench.follow(MIN_DWELL_S + 1)
+    assert bench.preferred == WHOLE_EPOCH
+    bench.follow(20)
+    assert bench.preferred == WHOLE_EPOCH
+    bench.seconds = even(5)
+    bench.follow(MIN_DWELL_S + 1)
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_the_tail_is_predicted_with_the_speed_of_the_gateways_own_cores(monkeypatch):
+    slow, fast = (Bench(monkeypatch, **even(3), **{OWN_NODE: seconds}).automatic for seconds in (20.0, 0.5))
+    tails = [automatic._predict(automatic._tiles, (*even(3), OWN_NODE)).tiled for automatic in (slow, fast)]
+    assert tails[0] > tails[1]
