@@ -110,6 +110,7 @@ class PlanPreparation:
         renewed = self._prepared.get(work.epoch) is not None
         self._prepared.add(work)
         if not renewed:
-            plan, grid = work.plan, work.plan.stages[-1].grid
-            log.info("plan %s: %s by %s, %s tiles (%s)", work.epoch, plan.model, plan.method, work.tile_count, grid)
+            plan = work.plan
+            division = "whole frames" if work.finds_objects else f"{work.tile_count} tiles ({plan.stages[-1].grid})"
+            log.info("plan %s: %s by %s, %s", work.epoch, plan.model, plan.method, division)
         self._on_prepared(work)

@@ -46,7 +46,7 @@ from tests.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
-SERVICES = {"gateway": "connected to broker", "edge": "tiles (3x3)", "camera": "feeds edge"}
+SERVICES = {"gateway": "connected to broker", "edge": "by whole, whole frames", "camera": "feeds edge"}
 """Subcommands that run until they are stopped, and what they say when they work."""
 LOCAL = {
     "detect": r"person|\d\.\d\d at \(",
