@@ -284,7 +284,8 @@ class CameraSessions:
         self._invitations.on_frame(session.camera)  # before it can end, and in step with the feed
         finished = self._end_callback(session.camera, feed, info.number)
         try:
-            await self._owner.accept_frame(info.model_copy(update={"transfer_ms": transfer_s * 1e3}), picture, finished)
+            way = {"transfer_ms": transfer_s * 1e3, "invite_ms": min(header.invite_ms, transfer_s * 1e3)}
+            await self._owner.accept_frame(info.model_copy(update=way), picture, finished)
             invited_for_s = self._invitations.on_frame_accepted(session.camera, time.monotonic())
             if invited_for_s is not None:
                 self._owner.tasks.intake.on_frame(invited_for_s)

@@ -12,6 +12,7 @@ from gateway.cluster.collector import Assembly, Receipt
 from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
+from gateway.cluster.frame_rates import add_frame_rates, relative_work
 from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.plan_changes import PlanChanges
 from gateway.cluster.running_plans import RunningPlan, RunningPlans
@@ -19,6 +20,7 @@ from gateway.cluster.sharing_service import SharingService
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.cluster.stealing_service import StealingService
 from gateway.cluster.trust.barring import Barring
+from shared.ftp.macs import macs_of
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
@@ -79,6 +81,7 @@ class Cluster:
         self._members = members
         self._listener = listener
         self._speeds = NodeSpeeds()
+        self._frame_macs = macs_of(model.network, model.network.layers)
         self._barring = Barring(
             members, self._on_barred,
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
@@ -154,6 +157,7 @@ class Cluster:
             plan=PlanInfo(
                 epoch=running.epoch, method=running.plan.method, grid=str(stage.grid), cut=stage.cut,
                 tiles=running.plan.tile_count,
+                work=relative_work(running.partitioned.stages, running.partitioned.model.network),
             ),
         )  # fmt: skip
 
@@ -211,7 +215,8 @@ class Cluster:
     def _nodes(self) -> Nodes:
         received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
         by_mqtt = {"mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-        return self._barring.add_standings(self._members.report({**received, **by_mqtt}))
+        report = add_frame_rates(self._members.report({**received, **by_mqtt}), self._frame_macs, self._speeds.speed_of)
+        return self._barring.add_standings(report)
 
     def _on_barred(self, node: str) -> None:
         """Reassign the tasks of a node that was barred."""

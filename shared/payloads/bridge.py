@@ -18,6 +18,7 @@ class PlanInfo(Message):
     grid: str
     cut: tuple[str, ...]
     tiles: int
+    work: float = Field(default=1.0, gt=0, description="operations of a frame, relative to the undivided network")
 
 
 class BridgeInfo(Message):
@@ -43,9 +44,9 @@ class FrameTime(Message):
     """
 
     total_ms: float = Field(description="from capture to publication")
-    camera_ms: float = Field(description="from capture until the picture is at the camera's edge")
+    camera_ms: float = Field(description="from capture until the picture is at the camera's edge, without waiting")
     preparing_ms: float = Field(description="fitting the picture to the network")
-    waiting_ms: float = Field(description="until a device has time for the tile")
+    waiting_ms: float = Field(description="until its edge has room for the frame, and a device time for the tile")
     computing_ms: float = Field(description="the tile")
     transfers_ms: float = Field(description="tile, result and messages between the devices")
     finishing_ms: float = Field(description="at the gateway: waiting for and running the remaining layers, decoding")

@@ -27,6 +27,7 @@ class FrameInfo(BaseModel):
     height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     transfer_ms: Milliseconds = Field(default=0.0, description="from capture to the owner")
+    invite_ms: Milliseconds = Field(default=0.0, description="of these, until the owner had room for the frame")
     prepare_ms: Milliseconds = Field(default=0.0, description="letterbox and slicing at the owner")
 
 

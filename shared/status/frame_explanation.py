@@ -16,7 +16,7 @@ MIN_MAIN_SHARE = 0.4
 _PARTS = {
     "waiting_ms": "waiting for a device",
     "computing_ms": "computing",
-    "transfers_ms": "transfers",
+    "transfers_ms": "on the links between devices",
     "finishing_ms": "the gateway's part",
     "camera_ms": "from the camera to its edge",
     "preparing_ms": "fitting the picture to the network",
@@ -31,9 +31,14 @@ _CAUSES = {
     "preparing_ms": ": a camera's sub-stream, which has fewer pixels, would help",
 }
 
+_COMPUTED_WHOLE = (
+    ", by one device: a smaller network or a faster device would help; another edge computes more frames, none sooner"
+)
+"""The cause in the place of that above, when each frame is computed by one device."""
 
-def explain_frame_time(time: FrameTime) -> str:
-    """Return the sentence; empty if nothing was measured."""
+
+def explain_frame_time(time: FrameTime, *, whole: bool = False) -> str:
+    """Return the sentence; empty if nothing was measured. `whole`: frames are not divided into tiles now."""
     total = time.total_ms
     if total <= 0:
         return ""
@@ -45,4 +50,5 @@ def explain_frame_time(time: FrameTime) -> str:
         texts.append(f"{rest:.0f} ms other things")
     text = f"a frame takes {total:.0f} ms: {', '.join(texts)}" if texts else f"a frame takes {total:.0f} ms"
     took, main = parts[0]
-    return f"{text}; most of it is {_PARTS[main]}{_CAUSES[main]}" if took >= MIN_MAIN_SHARE * total else text
+    cause = _COMPUTED_WHOLE if whole and main == "computing_ms" else _CAUSES[main]
+    return f"{text}; most of it is {_PARTS[main]}{cause}" if took >= MIN_MAIN_SHARE * total else text

@@ -9,6 +9,7 @@ from pydantic import Field
 from shared.payloads.base import Message
 from shared.payloads.bridge import FrameTime
 from shared.payloads.cluster import NodeReport, State, TileCounts
+from shared.status.cluster_gain import ClusterGain, cluster_gain, explain_gain
 from shared.status.cures import find_cure
 from shared.status.frame_explanation import explain_frame_time
 
@@ -38,6 +39,8 @@ class GatewayStatus(Message):
     dropped: int | None = None
     frame_time: FrameTime | None = Field(default=None, description="medians of where the time of a frame goes")
     frame_time_in_words: str = Field(default="", description="why a frame takes as long as it does; empty: not known")
+    gain: ClusterGain | None = Field(default=None, description="what the devices can compute; null: not measured yet")
+    gain_in_words: str = Field(default="", description="the same; empty: no device is online")
 
 
 class EdgeStatus(Message):
@@ -54,6 +57,9 @@ class EdgeStatus(Message):
     usable_cores: float | None = Field(default=None, description="cores that it may use: its share of the processor")
     tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
     tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
+    computable_per_s: float | None = Field(
+        default=None, description="whole frames that it could compute, by its measured speed"
+    )
     temperature: float | None = Field(default=None, description="of its processor, in degrees Celsius")
     cameras: tuple[str, ...] = ()
 
@@ -112,6 +118,10 @@ def build_status(facts: ClusterFacts, gateway: BridgeState, broker: str, at: flo
 
 def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayStatus:
     info, health = facts.info, facts.health
+    nodes = facts.nodes.nodes if facts.nodes else {}
+    rates = {name: node.computable_per_s for name, node in nodes.items() if _computes(node)}
+    gain = cluster_gain(rates, info.plan.work if info else 1.0)
+    time = health.frame_time if health else None
     return GatewayStatus(
         release=gateway.version,
         device=str(gateway.identity),
@@ -123,9 +133,15 @@ def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayS
         frames_per_s=health.frames_per_s if health else None,
         published=health.published if health else None,
         dropped=health.dropped if health else None,
-        frame_time=health.frame_time if health else None,
-        frame_time_in_words=explain_frame_time(health.frame_time) if health and health.frame_time else "",
+        frame_time=time,
+        frame_time_in_words=explain_frame_time(time, whole=bool(info and info.plan.tiles == 1)) if time else "",
+        gain=gain,
+        gain_in_words=explain_gain(gain, tuple(rates)),
     )
+
+
+def _computes(node: NodeReport) -> bool:
+    return node.state is State.ONLINE and not node.barred
 
 
 def _edge(node: NodeReport, release: str) -> EdgeStatus:
@@ -142,6 +158,7 @@ def _edge(node: NodeReport, release: str) -> EdgeStatus:
         usable_cores=round(node.usable_cores, 2) if node.usable_cores else None,
         tiles=node.tiles,
         tiles_per_s=node.tiles_per_s,
+        computable_per_s=node.computable_per_s,
         temperature=node.temperature,
         cameras=node.cameras,
     )

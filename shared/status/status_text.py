@@ -55,6 +55,8 @@ def _gateway(gateway: GatewayStatus, width: int) -> Iterator[str]:
         )
     if gateway.frame_time_in_words:
         yield from _sentence(gateway.frame_time_in_words, "time     ", width)
+    if gateway.gain_in_words:
+        yield from _sentence(gateway.gain_in_words, "speed    ", width)
 
 
 def _edges(status: Status) -> Iterator[str]:

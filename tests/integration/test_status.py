@@ -67,6 +67,7 @@ async def test_a_running_cluster_is_told_from_its_threads_to_its_frames(tmp_path
             "a rate of frames",
             lambda: "campus" in cluster.witness.stats and cluster.witness.stats["campus"].published_per_s,
         )
+        await cluster.witness.until("a measured speed", lambda: cluster.witness.nodes["edge-1"].computable_per_s)
         code, out, _ = await status(cluster.broker, "--json")
         told = json.loads(out)
         assert code == 0
@@ -80,9 +81,14 @@ async def test_a_running_cluster_is_told_from_its_threads_to_its_frames(tmp_path
         assert (campus["edge"], campus["state"], campus["configured"]) == ("edge-1", "online", False)
         assert (campus["width"], campus["height"]) == (768, 576)
         assert campus["frames_per_s"] > 0
+        gain = told["gateway"]["gain"]
+        rates = [edge["computable_per_s"] for edge in told["edges"].values()]
+        assert gain["frames_per_s"] == pytest.approx(sum(rate or 0 for rate in rates) / gain["work"], abs=0.01)
+        assert gain["unmeasured"] == [edge for edge in told["edges"] if not told["edges"][edge]["computable_per_s"]]
         code, out, err = await status(cluster.broker)
         assert (code, err) == (0, "")
         assert "edge-2  online" in out
+        assert "\nspeed    " in out
         assert "no problems" in out
         cluster.signal(cluster.edges["edge-2"], signal.SIGTERM)
         await cluster.witness.until("its end", lambda: cluster.witness.nodes["edge-2"].state is State.OFFLINE)

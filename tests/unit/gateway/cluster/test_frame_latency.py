@@ -33,9 +33,18 @@ def test_whatever_a_worker_reports_the_parts_are_within_the_latency(waited, comp
     assert LATENCY.tiles - 1e-6 <= sum(parts) <= 300 - 20 - 5 - 30 + 1e-6
 
 
-def test_a_frame_that_the_gateway_knows_by_its_result_only_has_waited_and_was_computed_nevertheless():
+def test_of_a_whole_frame_which_the_gateway_knows_by_its_result_only_the_rest_was_spent_on_the_way():
     time = divide_latency(LATENCY.model_copy(update={"tiles": 0.0}), result(150, 60))
-    assert (time.waiting_ms, time.computing_ms, time.transfers_ms) == (150, 60, 0)
+    assert (time.waiting_ms, time.computing_ms, time.transfers_ms) == (150, 60, 35)
+    assert sum(time.model_dump(exclude={"total_ms"}).values()) == 300
+
+
+def test_a_picture_that_waited_until_its_edge_had_room_waited_for_a_device():
+    last = result(150, 60)
+    last = last.model_copy(update={"info": INFO.model_copy(update={"invite_ms": 12.0})})
+    time = divide_latency(LATENCY, last)
+    assert (time.camera_ms, time.waiting_ms) == (8, 162)
+    assert divide_latency(LATENCY.model_copy(update={"transfer": 5.0}), last).camera_ms == 0
 
 
 def test_without_a_last_tile_all_counts_as_transfers():

@@ -10,7 +10,8 @@ from shared.payloads.bridge import BridgeEvent, BridgeEventType, BridgeHealth, B
 
 INFO: dict[str, Any] = {
     "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],
-    "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9}, "cameras": ["door"],
+    "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9, "work": 1.5},
+    "cameras": ["door"],
     "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884,
 }  # fmt: skip
 HEALTH: dict[str, Any] = {

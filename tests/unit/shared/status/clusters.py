@@ -14,7 +14,8 @@ GATEWAY = BridgeState(
 )
 INFO = BridgeInfo(
     version="1.2.0", protocol=5, topic_prefix="deepthings", model="nanodet-g", labels=("person",),
-    plan=PlanInfo(epoch=1, method="ftp-wst", grid="3x3", cut=("c",), tiles=9), cameras=("front_door", "garden"),
+    plan=PlanInfo(epoch=1, method="whole", grid="1x1", cut=("c",), tiles=1),
+    cameras=("front_door", "garden"),
 )  # fmt: skip
 BUSY = FrameTime(
     total_ms=310, camera_ms=4, preparing_ms=1, waiting_ms=190, computing_ms=80, transfers_ms=25, finishing_ms=10
@@ -26,7 +27,7 @@ HEALTH = BridgeHealth(
 ATTIC = NodeReport(
     state=State.ONLINE, address="192.168.1.31:7701", version="1.2.0", tiles=TileCounts(own=422, stolen=214),
     tiles_per_s=31.4, load=0.52, cores=4, threads=2, lanes=2, usable_cores=3.5, temperature=61.5,
-    cameras=("front_door",),
+    cameras=("front_door",), computable_per_s=16.4,
 )  # fmt: skip
 SHED = NodeReport(state=State.ONLINE, address="192.168.1.32:7701", version="1.1.0", tiles=TileCounts(stolen=9))
 HALL = NodeReport(state=State.OFFLINE, address="", version="1.2.0")

@@ -22,11 +22,12 @@ def block(language):
 def test_the_report_of_the_page_is_how_reports_look():
     """As many lines, columns at the same places, the same words where they are not numbers."""
     gateway = GATEWAY.model_copy(update={"version": "0.1.0"})
-    attic = ATTIC.model_copy(update={"version": "0.1.0", "tiles": TileCounts(own=4220, stolen=2140)})
+    computed = {"tiles": TileCounts(own=4220, stolen=2140), "tiles_per_s": 6.1}
+    attic = ATTIC.model_copy(update={"version": "0.1.0", **computed})
     shed = SHED.model_copy(
         update={
-            "version": "0.0.9", "tiles": TileCounts(stolen=4112), "tiles_per_s": 21.0, "load": 0.3, "cores": 4,
-            "threads": 1, "usable_cores": 4.0, "temperature": 55.0,
+            "version": "0.0.9", "tiles": TileCounts(stolen=4112), "tiles_per_s": 3.8, "load": 0.3, "cores": 4,
+            "threads": 1, "usable_cores": 4.0, "temperature": 55.0, "computable_per_s": 9.2,
         }
     )  # fmt: skip
     hall = NodeReport(**HALL.model_dump() | {"version": "0.1.0"})

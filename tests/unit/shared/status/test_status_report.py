@@ -20,7 +20,7 @@ def said(status):
 def test_the_gateway_says_where_it_is_and_what_it_runs():
     gateway = report_of().gateway
     assert (gateway.release, gateway.device, gateway.broker) == ("1.2.0", "nas (192.168.1.5)", "192.168.1.5:1883")
-    assert (gateway.model, gateway.method, gateway.grid) == ("nanodet-g", "ftp-wst", "3x3")
+    assert (gateway.model, gateway.method, gateway.grid) == ("nanodet-g", "whole", "1x1")
     assert (gateway.up_s, gateway.frames_per_s, gateway.published, gateway.dropped) == (90_000, 9.87, 852_114, 1290)
 
 

@@ -20,7 +20,7 @@ def row(name, shown):
 def test_all_that_is_known_is_there_at_a_glance():
     shown = told()
     assert shown[0] == "gateway  online for 1 d 1 h, release 1.2.0, on nas (192.168.1.5)"
-    assert shown[1] == "model    nanodet-g, ftp-wst 3x3"
+    assert shown[1] == "model    nanodet-g, whole 1x1"
     assert shown[2].startswith("frames   9.9 a second over the last minute; since it started 852114 published")
     assert row("attic", shown).split() == [
         "attic", "online", "1.2.0", "192.168.1.31:7701", "2x1", "2.1", "of", "4", "(3.5", "usable)", "31.4",
@@ -34,8 +34,14 @@ def test_all_that_is_known_is_there_at_a_glance():
 def test_why_a_frame_takes_its_time_is_said_below_the_frames():
     shown = told()
     assert shown[3] == "time     a frame takes 310 ms: 190 ms waiting for a device, 80 ms computing, 25"
-    assert shown[4].startswith("         ms transfers; most of it is waiting")
+    assert shown[4].startswith("         ms on the links between devices; most of it is waiting")
     assert not any(line.startswith("time") for line in told(health=HEALTH.model_copy(update={"frame_time": None})))
+
+
+def test_what_the_devices_can_compute_is_said_as_well():
+    shown = told(120)
+    (line,) = [line for line in shown if line.startswith("speed")]
+    assert line[9:] == "attic can compute up to 16 frames/s; not measured yet, as they have computed too little: shed"
 
 
 def test_a_release_that_differs_is_marked():

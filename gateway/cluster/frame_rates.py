@@ -1,0 +1,47 @@
+"""The frames that each node could compute in a second, and what a division adds to a frame's work. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.ftp.macs import macs_of
+from shared.payloads.cluster import NodeReport, Nodes, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.ftp.stage import Stage
+    from shared.model.network import Network
+
+
+def add_frame_rates(report: Nodes, frame_macs: int, speed_of: Callable[[str], float | None]) -> Nodes:
+    """Return the list of nodes with the whole frames a second of each node that is online and was measured.
+
+    `frame_macs`: multiply-accumulate operations of the undivided network; `speed_of`: a node's, per second and lane.
+    """
+    nodes = {name: _with_rate(node, frame_macs, speed_of(name)) for name, node in report.nodes.items()}
+    return report.model_copy(update={"nodes": nodes})
+
+
+def _with_rate(node: NodeReport, frame_macs: int, speed: float | None) -> NodeReport:
+    if node.state is not State.ONLINE or speed is None or frame_macs <= 0:
+        return node
+    rate = max(1, node.lanes) * speed / frame_macs
+    return node.model_copy(update={"computable_per_s": float(f"{rate:.3g}")})
+
+
+def relative_work(stages: Sequence[Stage], network: Network) -> float:
+    """Return the operations of a frame in these stages and the layers behind them, relative to the undivided network.
+
+    Tiles compute halos as well, so it is more than 1; with reuse that is what remains when all strips come in time.
+    """
+    whole = macs_of(network, network.layers)
+    if not whole or any(stage.whole for stage in stages):
+        return 1.0
+    tail = whole - sum(macs_of(network, stage.layers) for stage in stages)
+    return round((sum(map(_stage_macs, stages)) + tail) / whole, 2)
+
+
+def _stage_macs(stage: Stage) -> int:
+    reusing = stage.reusing or (None,) * len(stage.tiles)
+    return sum((reuse or tile).macs for tile, reuse in zip(stage.tiles, reusing, strict=True))
