@@ -33,6 +33,24 @@ def test_a_few_results_are_no_speed_yet():
     assert speeds.speed_of("a") == 100_000.0
 
 
+def test_before_its_results_a_node_is_as_fast_as_it_has_tried():
+    speeds = NodeSpeeds()
+    speeds.add_trial("a", 0.0)
+    assert speeds.speed_of("a") is None
+    speeds.add_trial("a", 500.0)
+    assert speeds.speed_of("a") == 500.0
+    for _ in range(MIN_SPEED_RESULTS):
+        speeds.add_result("a", 100, 1.0, 0.0)
+        speeds.add_trial("a", 500.0)  # figures of a node repeat it
+    assert speeds.speed_of("a") == 100_000.0
+
+
+def test_a_new_trial_of_an_idle_node_replaces_the_results_before():
+    speeds = seen(a=7)
+    speeds.add_trial("a", 300.0)
+    assert speeds.speed_of("a") == 300.0
+
+
 def test_one_slow_tile_does_not_make_a_slow_node():
     speeds = seen(a=7)
     speeds.add_result("a", 70, 1e6, 0.0)
