@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from edge.tasks.holding import Holding
 from edge.tasks.prediction import Experience, reuse_pays
 from edge.tasks.task_queue import TaskQueue
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.computing.plan_work import PlanWork
-
-USUAL_LINK_BYTES_PER_S = 12.5e6
-"""Assumed throughput of a link, 100 Mbit/s, before the first transfer is measured."""
 
 MIN_BENEFIT = 0.95
 """Another node must be predicted to end a frame in less than this part of the time that it would take here."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-USUAL_LINK_BYTES_PER_S = 12.5e6
-"""Assumed throughput between two nodes, 100 Mbit/s, before their first transfer."""
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 RATE_MEMORY_S = 600.0
 """A slow link counts as usual again after this time; one frame that is late then is the price of trying it."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from gateway.cluster.link_rates import MAX_PAIRS, RATE_MEMORY_S, USUAL_LINK_BYTES_PER_S, LinkRates
+from gateway.cluster.link_rates import MAX_PAIRS, RATE_MEMORY_S, LinkRates
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 
 def test_a_link_counts_as_usual_before_its_first_transfer():
