@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cluster.speeds import MAX_SPEED_RESULTS, MIN_SHARE_CHANGE, MIN_SPEED_RESULTS, NodeSpeeds, shares_differ
+from gateway.cluster.speeds import (
+    MAX_SPEED_RESULTS,
+    MIN_RESULTS_AFTER_TRIAL,
+    MIN_SHARE_CHANGE,
+    MIN_SPEED_RESULTS,
+    NodeSpeeds,
+    shares_differ,
+)
 
 
 def seen(**macs_per_ms):
@@ -39,7 +46,9 @@ def test_before_its_results_a_node_is_as_fast_as_it_has_tried():
     assert speeds.speed_of("a") is None
     speeds.add_trial("a", 500.0)
     assert speeds.speed_of("a") == 500.0
-    for _ in range(MIN_SPEED_RESULTS):
+    speeds.add_result("a", 100, 1.0, 0.0)
+    assert speeds.speed_of("a") == 500.0
+    for _ in range(MIN_RESULTS_AFTER_TRIAL - 1):
         speeds.add_result("a", 100, 1.0, 0.0)
         speeds.add_trial("a", 500.0)  # figures of a node repeat it
     assert speeds.speed_of("a") == 100_000.0
