@@ -15,11 +15,14 @@ MAX_OBJECT_DIFFERENCE = 0.01
 MAX_QUANTISED_OBJECT_DIFFERENCE = 0.1
 """The same for a quantised model, whose rounding depends on the processor."""
 
+WRONG_OBJECTS = 1.0
+"""The difference of wrong objects: scores, and boxes in parts of the picture, differ by no more."""
+
 
 def object_difference(
     found: FloatArray, expected: FloatArray, size: tuple[int, int], floor: float, *, quantised: bool
 ) -> float:
-    """Return the largest difference between two tables of objects, see Detections; infinite when one is wrong.
+    """Return the largest difference between two tables of objects, see Detections; WRONG_OBJECTS when one is wrong.
 
     `size` is the picture's (height, width): boxes count in parts of it, scores as they are. An object without
     a counterpart is wrong, unless its score is so close to the `floor` that rounding decides about it.
@@ -37,5 +40,5 @@ def object_difference(
             largest = max(largest, differences[nearest])
             del left[nearest]
         elif row[4] > floor + limit:
-            return float("inf")
-    return float("inf") if any(row[4] > floor + limit for row in left) else largest
+            return WRONG_OBJECTS
+    return WRONG_OBJECTS if any(row[4] > floor + limit for row in left) else largest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from camera_sources.pictures.image_decoding import decode_picture
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
-from gateway.cluster.trust.object_difference import object_difference
+from gateway.cluster.trust.object_difference import WRONG_OBJECTS, object_difference
 from gateway.cluster.whole_frame import WholeFrame
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare_maps
 from shared.errors import PeerLostError, ProtocolError, SourceError
@@ -87,7 +87,7 @@ class Verifier:
         size = letterbox.image_height, letterbox.image_width
         largest = object_difference(frame.objects.table, expected, size, self._floor, quantised=self._quantised)
         spread = float(expected[:, 4].std()) if len(expected) else 0.0
-        return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest == float("inf") else {})
+        return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest >= WRONG_OBJECTS else {})
 
 
 class VerificationFolder:

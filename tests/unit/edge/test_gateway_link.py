@@ -115,13 +115,15 @@ async def test_another_gateway_takes_the_place_of_the_one_before(bench):
 
 
 async def test_a_lost_connection_is_opened_again_and_what_was_missed_is_requested(bench, caplog):
+    caplog.set_level("DEBUG")
     first = await bench.follow(GATEWAY)
     first.says.put_nowait(PeerLostError("it went away"))
     await settled()
     second = bench.gateway.connections[-1]
     assert (first.closed, second is first) == (True, False)
     assert bench.heard == ["opened"] * 2
-    assert "confirmations come by MQTT meanwhile" in caplog.text
+    assert "confirmations come by MQTT meanwhile: it went away" in caplog.text
+    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []  # nothing is lost by it
 
 
 async def test_a_gateway_that_cannot_be_reached_is_tried_again_after_pauses(bench):

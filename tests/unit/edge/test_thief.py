@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,13 +179,12 @@ async def test_a_thief_keeps_a_tile_ahead_for_each_lane(bench, monkeypatch):
     assert [bench.thief.take_stolen().header.tile for _ in range(2)] == [4, 5]
 
 
-async def test_other_engines_of_the_same_plan_change_the_lanes_and_keep_the_tiles(bench):
-    wider = FakeEngine(reuses=True)
-    wider.lanes = TileLanes(2, 1)
+async def test_other_engines_of_the_same_plan_change_the_lanes_and_keep_the_tiles(bench, monkeypatch):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task()
     await bench.grant()
-    bench.plans.add(replace(WORK, engines=[wider]))
+    monkeypatch.setattr(FakeEngine, "lanes", TileLanes(2, 1))
+    bench.plans.add(renumbered(WORK, WORK.epoch))
     bench.thief.request_task(idle=False)
     assert len(bench.bus.requests) == 2
     assert bench.thief.take_stolen().header.tile == 4

@@ -257,8 +257,8 @@ class ManyTasks:
     """An owner that has so many own tiles, and counts what was taken."""
 
     def __init__(self, tiles, engine):
+        self.work = work_with(engine)
         self.waiting = list(range(tiles))
-        self.engine = engine
         self.done = []
 
     @property
@@ -271,9 +271,8 @@ class ManyTasks:
     def take_assignment(self):
         if not self.waiting:
             return None
-        work = work_with(self.engine)
-        tile = work.tile(self.waiting.pop(0))
-        return TileAssignment(work, frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+        tile = self.work.tile(self.waiting.pop(0))
+        return TileAssignment(self.work, frame_info(), "me", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
 
     def on_result_sent(self, assignment):
         self.done.append(assignment.tile.index)
@@ -301,8 +300,7 @@ async def until(condition):
 
 
 @contextlib.asynccontextmanager
-async def computing(owner, thief):
-    engine = owner.engine
+async def computing(engine, owner, thief):
     worker = Worker("me", Courier(), StripStore(WireTraffic()))
     worker.use_lanes(engine.lanes)
     running = asyncio.create_task(worker.run(owner, thief))
@@ -318,9 +316,11 @@ async def computing(owner, thief):
 async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
     engine, thief = SlowEngine(TileLanes(lanes, 1)), NoTasks()
     owner = ManyTasks(9, engine)
-    async with computing(owner, thief):
+    async with computing(engine, owner, thief) as worker:
+        assert worker.idle_lanes == lanes
         await until(lambda: engine.running == lanes)
         await settled()
+        assert worker.idle_lanes == 0
         assert (engine.most, len(owner.waiting), thief.requests) == (lanes, 9 - lanes, 0)
         engine.end.set()
         await until(lambda: len(owner.done) == 9)
@@ -330,23 +330,24 @@ async def test_as_many_own_tiles_run_side_by_side_as_there_are_lanes(lanes):
 
 async def test_lanes_without_tiles_request_some_while_others_compute():
     engine, thief = SlowEngine(TileLanes(3, 1)), NoTasks()
-    async with computing(ManyTasks(1, engine), thief):
+    owner = ManyTasks(1, engine)
+    async with computing(engine, owner, thief) as worker:
         await until(lambda: engine.running == 1)
         await settled()
-        assert thief.requests == 2
+        assert (thief.requests, worker.idle_lanes) == (2, 2)
 
 
 async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():
     narrow, wide, again = (SlowEngine(TileLanes(count, 1)) for count in (1, 3, 1))
-    owner = ManyTasks(9, narrow)
-    async with computing(owner, NoTasks()) as worker:
+    owner, thief = ManyTasks(9, narrow), NoTasks()
+    async with computing(narrow, owner, thief) as worker:
         await until(lambda: narrow.running == 1)
-        owner.engine = wide
+        owner.work = work_with(wide)
         worker.use_lanes(wide.lanes)
         await until(lambda: wide.running == 2)  # the first lane still computes its tile of before
         narrow.end.set()
         await until(lambda: wide.running == 3)
-        owner.engine = again
+        owner.work = work_with(again)
         worker.use_lanes(again.lanes)
         wide.end.set()
         await until(lambda: again.running == 1)

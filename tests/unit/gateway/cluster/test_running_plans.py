@@ -34,10 +34,16 @@ SPEC = CompleteSpec(name="rows", file="rows.onnx", decoder=END2END.name)
 def partition_of(program, *, whole=False):
     """A partition of a network of one layer: into four tiles, or whole."""
     stage = whole_stage(NETWORK) if whole else partition(NETWORK, ["output0"], Grid(2, 2))
+    opened: list[int] = []
+
+    def detector(threads):
+        opened.append(threads)
+        return f"of {threads} threads"
+
     return SimpleNamespace(
-        method=Method.WHOLE if whole else Method.WST, model=SimpleNamespace(network=NETWORK), spec=SPEC, stage=stage,
-        stages=(stage,), build_programs=lambda: (program,), map_shapes=[(1, 4, 36, 48)],
-        detector=lambda _: "the gateway's",
+        opened=opened, method=Method.WHOLE if whole else Method.WST, spec=SPEC, stage=stage, stages=(stage,),
+        model=SimpleNamespace(network=NETWORK, forget_weights=lambda: None), build_programs=lambda: (program,),
+        map_shapes=[(1, 4, 36, 48)], detector=detector,
         detector_plan=DetectorPlan(description=SPEC, outputs={"output0": (1, 30, 6)}) if whole else None,
     )  # fmt: skip
 
@@ -111,10 +117,19 @@ def test_plans_are_offered_at_once_and_the_first_is_preferred(plans):
     assert plans.preferred is whole
     assert plans.offered == [whole, tiles]
     assert whole.epoch < tiles.epoch
-    assert (whole.detector, tiles.detector) == (None, "the gateway's")
     assert (whole.plan.detector is None, tiles.plan.detector) == (False, None)
     assert plans.get(tiles.epoch) is tiles
     assert plans.get(1) is None
+
+
+def test_the_gateway_opens_what_runs_behind_the_tiles_once_and_nothing_for_whole_frames(plans):
+    whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
+    assert (whole.detector, tiles.detector) == (None, None)
+    for _ in range(2):
+        for running in (whole, tiles):
+            running.open_detector(3)
+    assert (whole.detector, tiles.detector) == (None, "of 3 threads")
+    assert (whole.partitioned.opened, tiles.partitioned.opened) == ([], [3])
 
 
 def test_epochs_only_grow_though_the_clock_stands_still(plans):

@@ -205,6 +205,21 @@ def test_edges_are_ready_that_follow_the_plan(members):
     assert members.ready_nodes(8) == ()
 
 
+def test_edges_are_ready_for_all_plans_that_they_have_prepared(members):
+    members.on_stats(stats().model_copy(update={"also": (8, 9)}))
+    assert [members.ready_nodes(epoch) for epoch in (6, 7, 8, 9)] == [(), ("pi-1",), ("pi-1",), ("pi-1",)]
+
+
+def test_frames_under_way_are_those_of_all_edges_that_are_online(members):
+    for name, frames in [("a", 0.5), ("b", 2.0), ("gone", 4.0)]:
+        members.on_state(online(name))
+        members.on_stats(stats(name).model_copy(update={"frames": frames}))
+    members.on_state(online("silent"))
+    assert members.frames_under_way == 6.5
+    members.on_state(offline("gone"))
+    assert members.frames_under_way == 2.5
+
+
 def test_an_edge_that_went_or_was_refused_is_not_ready(members):
     members.on_stats(stats())
     assert members.ready_nodes(7) == ("pi-1",)

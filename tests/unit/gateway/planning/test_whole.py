@@ -68,8 +68,8 @@ def test_a_whole_network_is_verified_with_the_engine_of_an_edge(nanodet, street,
     """The prepared one, unless an ordinary session is faster here: that is measured when it is opened."""
     opened = []
 
-    async def open_engine(*args, **options):
-        opened.append(await open_engine_of_an_edge(*args, **options))
+    async def open_engine(*args, **kwargs):
+        opened.append(await open_engine_of_an_edge(*args, **kwargs))
         return opened[-1]
 
     open_engine_of_an_edge = partitioned_module.open_engine

@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,14 +180,21 @@ def test_tiles_side_by_side_have_the_same_bits_as_one_after_the_other(folder, st
             np.testing.assert_array_equal(made, expected)
 
 
+class SessionOfTiles:
+    """In the place of a session; it is none of a whole network."""
+
+    @staticmethod
+    def get_modelmeta():
+        return SimpleNamespace(custom_metadata_map={})
+
+
 def test_sessions_of_several_lanes_share_their_weights(folder, monkeypatch):
     opened = []
-    open_one = sessions.open_session
-    monkeypatch.setattr(sessions, "open_session", lambda *given: opened.append(given) or open_one(*given))
+    monkeypatch.setattr(sessions, "open_session", lambda *_: opened.append(_) or SessionOfTiles())
     manifest = read_manifest(folder)
     PreparedEngine(folder, manifest, TileLanes(4, 2))
-    assert len(opened) == len(manifest.kinds)  # one session for each kind, whatever the lanes
-    assert {arguments[1] for arguments in opened} == {2}
+    # Of each kind one session for tiles side by side, and one with all threads for a tile alone.
+    assert Counter(arguments[1] for arguments in opened) == {2: len(manifest.kinds), 8: len(manifest.kinds)}
     assert len({id(value) for *_, shared in opened for value in shared.values()}) <= 6
 
 

@@ -41,7 +41,7 @@ def test_a_frame_that_was_not_published_or_not_captured_in_this_time_has_no_path
 
 any_span = st.builds(
     lambda part, begin, took, tile: span(part, begin, begin + took, tile),
-    st.sampled_from(list(Part)), st.integers(0, 200), st.integers(0, 60), st.none() | st.integers(0, 2),
+    st.sampled_from(list(Part)), st.integers(1, 200), st.integers(0, 60), st.none() | st.integers(0, 2),
 )  # fmt: skip
 
 

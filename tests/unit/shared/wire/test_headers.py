@@ -41,6 +41,9 @@ recordings = st.builds(
     missing=st.text(max_size=MAX_REASON_LENGTH),
 )  # fmt: skip
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
+recordings = st.builds(
+    headers.RecordingRef, node=names, bytes=epochs, missing=st.text(max_size=50), offset_s=seconds, round_trip_s=seconds
+)
 tiles_done = st.builds(
     TileDone, frame=frames, tile=tiles, worker=names, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
     strips=numbers, error=st.text(max_size=MAX_REASON_LENGTH),
@@ -67,8 +70,8 @@ VALID = {
     ),
     MessageKind.TILE: st.builds(
         headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
-        content=st.none() | st.tuples(*[st.integers(0, 16384)] * 4), lease_s=seconds, reusing=booleans, wanted=numbers,
-        attempt=epochs, workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
+        lease_s=seconds, reusing=booleans, wanted=numbers, attempt=epochs,
+        workers=st.lists(workers, max_size=16).map(tuple), waited_ms=seconds,
     ),
     MessageKind.STRIPS_REQUEST: st.builds(
         headers.StripsRequestHeader, frame=frames, epoch=epochs, reader=tiles, givers=numbers
@@ -80,7 +83,6 @@ VALID = {
     MessageKind.RESULT: st.builds(
         headers.ResultHeader, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
         strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds, objects=st.none() | epochs,
-        waited_ms=seconds,
     ),
     MessageKind.PROGRAM_REQUEST: st.builds(headers.ProgramRequestHeader, sha256=hashes),
     MessageKind.PROGRAM: st.builds(headers.ProgramHeader, sha256=hashes),
@@ -95,7 +97,7 @@ VALID = {
     ),
     MessageKind.TRACE_REQUEST: st.builds(headers.TraceRequestHeader, seconds=st.floats(0, 3600), cluster=booleans),
     MessageKind.TRACE: st.builds(
-        headers.TraceHeader, clock=st.floats(-1e9, 1e9), recordings=st.lists(recordings, max_size=8).map(tuple)
+        headers.TraceHeader, clock=seconds, recordings=st.lists(recordings, max_size=16).map(tuple)
     ),
     MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
     MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
