@@ -58,7 +58,8 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
     async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
         witness = Witness(GATEWAY)
-        await cluster.start("gateway", "gateway", *listen, "--verify-every", "1", host=first)
+        tiles = ("--method", "ftp-wst", "--verify-every", "1")
+        await cluster.start("gateway", "gateway", *listen, *tiles, host=first)
         watching = asyncio.create_task(witness.bus.run())
         try:
             await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)
