@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.cluster.own_node import OWN_NODE
@@ -67,9 +68,11 @@ class AutomaticPlans:
             self._choice.forget_measurements()
         prediction = self._predict(self._tiles, nodes)
         offered = self._offer_tiles(self._tiles, prediction) or reordered
+        frames, now = self._members.frames_under_way, time.monotonic()
         if self._tiles.held_back or not self._members.ready_nodes(self._tiles.epoch):
+            self._choice.follow_load(frames, now)
             return offered
-        division = self._choice.update(self._members.frames_under_way, prediction, time.monotonic())
+        division = self._choice.update(frames, prediction, now)
         wanted = self._tiles if division is Division.TILES else self._whole
         changed = self._plans.prefer(wanted.epoch)
         if changed:
@@ -102,10 +105,15 @@ class AutomaticPlans:
         return True
 
     def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...]) -> Prediction:
-        """Return the times of one frame alone, from the measured speeds of the nodes."""
-        speeds = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
-        if not speeds:
+        """Return the times of one frame alone, from the measured speeds of the nodes.
+
+        Until a node's speed is measured it counts as fast as the others: owners of few frames compute all of them, so
+        that idle nodes are not measured before there are tiles.
+        """
+        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
+        if not known:
             return Prediction(None, None)
+        speeds = dict.fromkeys(nodes, median(known.values())) | known
         whole_s = self._whole.plan.stages[0].tiles[0].macs / max(speeds.values())
         if len(speeds) < 2:
             return Prediction(whole_s, None)

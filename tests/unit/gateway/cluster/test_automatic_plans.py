@@ -90,6 +90,27 @@ def test_tiles_are_not_prepared_before_they_are_predicted_to_pay(monkeypatch):
     assert not bench.tiles.held_back
 
 
+def test_nodes_that_have_computed_nothing_yet_count_as_fast_as_the_others(monkeypatch):
+    """The owner of few frames computes all of them alone: without tiles nobody would ever know the others."""
+    bench = Bench(monkeypatch, **even(3) | dict.fromkeys(["idle-1", "idle-2"]))
+    measured = Bench(monkeypatch, **even(5))
+    assert bench.automatic._predict(bench.tiles, tuple(bench.seconds)) == measured.automatic._predict(
+        measured.tiles, tuple(measured.seconds)
+    )
+    bench.seconds = {"owner": 2.0} | dict.fromkeys(["idle-1", "idle-2", "idle-3"])
+    bench.follow(10)
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_a_load_that_came_before_edges_had_prepared_tiles_keeps_frames_whole(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.with_tiles = ()
+    bench.follow(10, frames=8.0)
+    bench.with_tiles = tuple(even(4))
+    assert bench.follow(10, frames=8.0) == 0
+    assert bench.preferred == WHOLE_EPOCH
+
+
 @pytest.mark.parametrize("nodes", [even(1), {"fast": 0.1, "slow": 10.0}, even(6, seconds=0.001)])
 def test_one_device_an_uneven_pair_or_fast_devices_compute_whole_frames(monkeypatch, nodes):
     bench = Bench(monkeypatch, **nodes)
