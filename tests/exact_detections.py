@@ -42,7 +42,7 @@ def whole_network() -> Callable[[int], Objects]:
 async def check_frames(witness: Witness, *cameras: str) -> None:
     """Wait until these cameras have ended; check that their published frames are exact, and each published once."""
     for camera in cameras:
-        await witness.until(f"the end of {camera}", lambda camera=camera: witness.ended(camera))
+        await witness.until(f"the end of {camera}", partial(witness.ended, camera))
         counts = witness.stats[camera].counts
         numbers = [frame.number for frame in witness.detections if frame.camera == camera]
         assert counts.under_way == 0

@@ -107,8 +107,7 @@ class AutomaticPlans:
     def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...]) -> Prediction:
         """Return the times of one frame alone, from the measured speeds of the nodes.
 
-        Until a node's speed is measured it counts as fast as the others: owners of few frames compute all of them, so
-        that idle nodes are not measured before there are tiles.
+        A node that has not measured its speed, of the release before, counts as fast as the others.
         """
         known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
         if not known:
