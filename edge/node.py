@@ -141,6 +141,7 @@ class EdgeNode:
             self._assignments.run(),
             self._supervisor.run(),
             self._retire_plans(),
+            self._preparation.repeat_speed_trials(lambda: self._worker.own + self._worker.stolen),
             self._report_stats(),
             self._own_state.run(),
             self._stop(stop),
@@ -268,6 +269,7 @@ class EdgeNode:
             cores=os.cpu_count() or 0,
             threads=lanes.count * lanes.threads,
             lanes=lanes.count,
+            macs_per_s=self._preparation.macs_per_s,
             usable_cores=self._config.computing.usable,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
@@ -355,6 +357,7 @@ def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:
     return (
         stats.epoch,
         stats.also,
+        stats.macs_per_s,
         stats.tiles,
         stats.tiles_per_s,
         stats.cameras,

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
+from edge.tasks.intake import Intake
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
@@ -127,7 +129,10 @@ class EdgeSide:
         self.frames = {}
         self._changed = asyncio.Event()
         self.credit = 2
-        self.sessions = CameraSessions("edge-1", self, self, self.credit)
+        self.tasks = SimpleNamespace(
+            frames_wanted=lambda invited, _: self.credit - invited, next_frame_due_s=lambda: 0.05, intake=Intake()
+        )
+        self.sessions = CameraSessions("edge-1", self, self, self.credit, lambda: 1)
         self.server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())
         self.supervisor = CameraSupervisor(self.server.address, self.sessions)
         self.sessions.open()

@@ -15,13 +15,12 @@ from benchmarks.scale.bench_group import BenchGroup
 from benchmarks.scale.emulated_bench import (
     EDGE_CORES,
     LINK,
-    NO_COMPUTING_OPTION,
     EmulatedBench,
     can_gateway_stand_aside,
     open_emulated,
 )
 from benchmarks.scale.handling import handling_result
-from benchmarks.scale.scale_cluster import CameraFeed
+from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
 from benchmarks.scale.scale_rows import ScaleResult, latency_result, throughput_result
 from gateway.models.catalogue import DEFAULT_MODEL
 

@@ -16,7 +16,7 @@ from benchmarks.scale.bare_devices import BareDevices, open_bare
 from benchmarks.scale.bare_export import export_bare
 from benchmarks.scale.bare_figures import BareDevice, BareFigures, drift, mean_figures, sum_of_rates
 from benchmarks.scale.bare_model import BareModel
-from benchmarks.scale.scale_cluster import ClusterSetup, ScaleCluster, open_cluster
+from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, ClusterSetup, ScaleCluster, open_cluster
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.serve import command as gateway_command
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 EDGE_CORES, GATEWAY_CORES = 0.2, 0.4
 LINK = Link(100, shared=False)
-NO_COMPUTING_OPTION = "--no-compute"
-"""Option of a gateway whose own cores shall take no part; without it, a gateway has no choice."""
 
 
 @dataclass(slots=True)

@@ -14,11 +14,12 @@ from benchmarks.scale.cluster_window import ClusterWindow
 from benchmarks.scale.process_trees import machine_cpu_seconds, tree_cpu_seconds
 from benchmarks.witnessing import WitnessedState, witness_messages
 from camera_sources.source import FOOTAGE
+from gateway.planning.methods import Method
 from shared.network.addresses import Address
 from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -28,6 +29,9 @@ WARM_UP_FRAMES_OF_A_CAMERA = 1
 """Until each camera has had this many frames published, its device is not limited: imports take seconds of a core."""
 
 FIRST_FRAME_TIMEOUT_S = 90.0
+NO_COMPUTING_OPTION = "--no-compute"
+"""Option of a gateway whose own cores shall take no part; without it, a gateway has no choice."""
+
 LAST_MESSAGES_S = 0.3
 """Messages of frames that were published within the span are received meanwhile."""
 
@@ -186,10 +190,23 @@ async def open_cluster(
                         name, "edge", "--gateway", str(broker), "--name", name, "--listen", nodes.address(name),
                         "--cache", str(cache), *setup.edge_options, host=nodes.command(name),
                     )  # fmt: skip
-                await cluster.wait_until("the edges' start", lambda: _edges_ready(cluster), CLUSTER_START_TIMEOUT_S)
+                await cluster.wait_until(
+                    "the edges' start", lambda: _nodes_ready(cluster, cluster.edges), CLUSTER_START_TIMEOUT_S
+                )
+            if nodes.shaped and _gateway_computes(setup.gateway_options):
+                await cluster.wait_until(
+                    "the start of the gateway's own node", lambda: _nodes_ready(cluster, [GATEWAY_NODE]),
+                    CLUSTER_START_TIMEOUT_S,
+                )  # fmt: skip
             yield cluster
 
 
-def _edges_ready(cluster: ScaleCluster) -> bool:
+def _nodes_ready(cluster: ScaleCluster, names: Iterable[str]) -> bool:
     plan, nodes = cluster.state.plan, cluster.state.nodes
-    return bool(plan) and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in cluster.edges)
+    return bool(plan) and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in names)
+
+
+def _gateway_computes(options: Sequence[str]) -> bool:
+    """Return whether a gateway with these options starts a node of its own, if no edge is on its machine."""
+    method = options[options.index("--method") + 1] if "--method" in options else Method.AUTO
+    return method == Method.AUTO and NO_COMPUTING_OPTION not in options

@@ -209,6 +209,7 @@ class CameraSessions:
                 hello.under_way[number], Outcome.NO_EDGE, self._end_callback(hello.camera, feed, number)
             )
         session.send_control(self._control_of(hello.camera))
+        self.invite_frames()  # an agent of the release before offers none
         try:
             while True:
                 header, payload = await connection.expect(FrameHeader, ReportHeader, OfferHeader)

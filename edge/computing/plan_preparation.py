@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
+from edge.computing.speed_trial import measure_speed
 from shared.engine.opening import open_engine
 from shared.errors import WrongResultError
 from shared.network.addresses import Address
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
+
+SPEED_TRIAL_PERIOD_S = 120.0
+"""Between trials of an idle device."""
 
 
 class PlanPreparation:
@@ -47,6 +53,8 @@ class PlanPreparation:
         self._opened_cores = self._cores = config.computing.count
         self.preferred = 0
         """The plan to prepare first."""
+        self.macs_per_s = 0.0
+        """The speed of this device, measured with the first plan; 0 before."""
 
     def request_trial(self, trial: int) -> bool:
         """Note the trial that the gateway requests, 0: none; return whether it is another one."""
@@ -84,6 +92,21 @@ class PlanPreparation:
             log.info("the programs were prepared again and have passed the trial")
         self.passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
 
+    async def repeat_speed_trials(self, tiles_computed: Callable[[], int]) -> None:
+        """Measure the speed again from time to time while this device computes nothing, until cancelled.
+
+        Heat and other programs change it, and a device that counts as slow gets no work that would show its speed.
+        """
+        while True:
+            before = tiles_computed()
+            await asyncio.sleep(SPEED_TRIAL_PERIOD_S)
+            work = self._prepared.preferred
+            if work is None or not self._computes_correctly or tiles_computed() != before:
+                continue
+            self.macs_per_s = await measure_speed(work, quota=self._config.computing.is_limited)
+            if work.epoch in self._prepared.epochs:
+                self._prepared.add(replace(work, macs_per_s=self.macs_per_s))
+
     async def _prepare(self, plan: Plan, cores: int, *, afresh: bool) -> None:
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         try:
@@ -93,7 +116,10 @@ class PlanPreparation:
             if self._prepared.get(plan.epoch) is None:
                 self._add(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
-        self._add(PlanWork(plan, engines, gateway))
+        work = PlanWork(plan, engines, gateway)
+        if not self.macs_per_s:
+            self.macs_per_s = await measure_speed(work, quota=self._config.computing.is_limited)
+        self._add(replace(work, macs_per_s=self.macs_per_s))
 
     async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
         """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""

@@ -48,11 +48,15 @@ class NoEngine:
 
 @dataclass(frozen=True)
 class PlanWork:
-    """A plan that is ready to run, with an engine for each stage."""
+    """A plan that is ready to run, with an engine for each stage.
+
+    `macs_per_s`: the measured speed of this device, in multiply-accumulate operations; 0: not known.
+    """
 
     plan: Plan
     engines: Sequence[TileEngine]
     gateway: Address
+    macs_per_s: float = 0.0
 
     def validate(self) -> None:
         """Compute all cached properties, so that an invalid plan is found before it is followed.

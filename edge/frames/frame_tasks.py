@@ -134,7 +134,7 @@ class FrameTasks:
     def _may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""
         limit_s = plan.limit_s(time.monotonic())
-        return any(limit_s is None or seconds < limit_s for seconds in self._idle_helpers.values())
+        return any(limit_s is None or seconds + plan.fetch_s < limit_s for seconds in self._idle_helpers.values())
 
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""

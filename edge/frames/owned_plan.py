@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from edge.tasks.holding import Holding
 from edge.tasks.prediction import Experience, reuse_pays
 from edge.tasks.task_queue import TaskQueue
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.computing.plan_work import PlanWork
-
-USUAL_LINK_BYTES_PER_S = 12.5e6
-"""Assumed throughput of a link, 100 Mbit/s, before the first transfer is measured."""
 
 MIN_BENEFIT = 0.95
 """Another node must be predicted to end a frame in less than this part of the time that it would take here."""
@@ -39,19 +37,26 @@ class OwnedPlan:
         return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
     def limit_s(self, now: float) -> float | None:
-        """Return the time within which another node must compute the last waiting frame to end it sooner than this one.
+        """Return the time within which another node must fetch and compute the last waiting frame to end it sooner.
 
         None for tiles, which all nodes share, and before this node's speed is known.
         """
-        pace = self.queue.pace.of_own(self.queue.node)
-        if not self.work.finds_objects or pace is None:
+        own_s = self._own_s
+        if not self.work.finds_objects or own_s is None:
             return None
-        own_s = self.work.tile_order.whole[0].macs * pace
         ends_s = self.queue.busy_s(now) + self.queue.untouched_frames * own_s
-        return max(0.0, MIN_BENEFIT * (ends_s - self._fetch_s))
+        return max(0.0, MIN_BENEFIT * ends_s)
 
     @property
-    def _fetch_s(self) -> float:
+    def _own_s(self) -> float | None:
+        """Return what this node needs for a whole frame; before the first one as tried, None if it is not known."""
+        macs, pace = self.work.tile_order.whole[0].macs, self.queue.pace.of_own(self.queue.node)
+        if pace is not None:
+            return macs * pace
+        return macs / self.work.macs_per_s if self.work.macs_per_s else None
+
+    @property
+    def fetch_s(self) -> float:
         """Return the time that a frame takes to another node."""
         pixel_bytes = self.work.tile_order.whole[0].pixel_bytes
         return pixel_bytes / (self.experience.link_bytes_per_s or USUAL_LINK_BYTES_PER_S)
@@ -63,6 +68,4 @@ class OwnedPlan:
         """
         if not self.work.finds_objects:
             return 0.0
-        pace = self.queue.pace.of_own(self.queue.node)
-        own_s = None if pace is None else self.work.tile_order.whole[0].macs * pace
-        return self.holding.hold_s(own_s, [seconds + self._fetch_s for seconds in helpers.values() if seconds])
+        return self.holding.hold_s(self._own_s, [seconds + self.fetch_s for seconds in helpers.values() if seconds])

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 FIRST_DELAY_S = 0.02
 """Assumed time until a helper takes a waiting frame, before the first one has."""
 
-MAX_HOLD_S = 0.1
+FIRST_DELAY_SHARE = 0.1
+"""The same, as a part of the owner's own time: a slow owner also takes longer to hand a frame over."""
+
+MAX_HOLD_S = 0.5
 """Longer waits are not worth trying: a helper that takes so long is busy."""
 
 MIN_GAIN_SHARE = 0.1
@@ -47,7 +50,8 @@ class Holding:
         if own_s is None or fastest is None:
             return 0.0
         gain = own_s - fastest
-        expected = 1.5 * max(self._delays, default=FIRST_DELAY_S)
+        first_s = max(FIRST_DELAY_S, FIRST_DELAY_SHARE * own_s)
+        expected = 1.5 * max(self._delays, default=first_s)
         if gain < max(MIN_GAIN_SHARE * own_s, expected):
             return 0.0
         if self._skip:

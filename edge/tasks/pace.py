@@ -8,7 +8,7 @@ from statistics import median
 PACE_TILES = 64
 """The longest tile and the pace of all nodes are taken from this many results: those of several frames."""
 
-PACE_TILES_OF_NODE = 8
+PACE_TILES_OF_NODE = 5
 """The pace of one node is taken from this many results."""
 
 

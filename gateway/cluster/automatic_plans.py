@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.cluster.own_node import OWN_NODE
@@ -11,14 +12,12 @@ from gateway.cluster.plan_choice import Division, PlanChoice, Prediction
 from shared.ftp.macs import macs_of
 
 if TYPE_CHECKING:
+    from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.running_plans import RunningPlan, RunningPlans
     from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
 
 log = logging.getLogger(__name__)
-
-LINK_BYTES_PER_S = 12.5e6
-"""Assumed throughput of every link, 100 Mbit/s: a slower one shows in the measured times."""
 
 TILE_HANDLING_S = 0.004
 """Time that a tile costs its node besides computing: messages, and waiting for the next tile."""
@@ -40,12 +39,14 @@ class AutomaticPlans:
         plans: RunningPlans,
         members: Membership,
         speeds: NodeSpeeds,
+        links: LinkRates,
     ) -> None:
         self._whole = whole
         self._tiles = tiles
         self._plans = plans
         self._members = members
         self._speeds = speeds
+        self._links = links
         self._choice = PlanChoice()
         self._nodes: tuple[str, ...] = ()
         if tiles is not None:
@@ -60,15 +61,18 @@ class AutomaticPlans:
         """Follow load and speeds: called periodically. Return whether something must be published."""
         if self._tiles is None:
             return False
+        reordered = self._serve_older_nodes(self._tiles)
         nodes = self._members.ready_nodes(self._whole.epoch)
         if nodes != self._nodes:
             self._nodes = nodes
             self._choice.forget_measurements()
         prediction = self._predict(self._tiles, nodes)
-        offered = self._offer_tiles(self._tiles, prediction)
+        offered = self._offer_tiles(self._tiles, prediction) or reordered
+        frames, now = self._members.frames_under_way, time.monotonic()
         if self._tiles.held_back or not self._members.ready_nodes(self._tiles.epoch):
+            self._choice.follow_load(frames, now)
             return offered
-        division = self._choice.update(self._members.frames_under_way, prediction, time.monotonic())
+        division = self._choice.update(frames, prediction, now)
         wanted = self._tiles if division is Division.TILES else self._whole
         changed = self._plans.prefer(wanted.epoch)
         if changed:
@@ -77,6 +81,15 @@ class AutomaticPlans:
                 self._choice.load,
             )  # fmt: skip
         return changed or offered
+
+    def _serve_older_nodes(self, tiles: RunningPlan) -> bool:
+        """Offer tiles first while there are edges of the release before: whole frames are not for them."""
+        older = self._members.has_older_nodes
+        changed = tiles.first != older
+        tiles.first = older
+        if older:
+            tiles.held_back = False
+        return changed
 
     def _offer_tiles(self, tiles: RunningPlan, prediction: Prediction) -> bool:
         """Let edges prepare tiles when these are predicted to pay; return whether that has changed."""
@@ -92,10 +105,14 @@ class AutomaticPlans:
         return True
 
     def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...]) -> Prediction:
-        """Return the times of one frame alone, from the measured speeds of the nodes."""
-        speeds = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
-        if not speeds:
+        """Return the times of one frame alone, from the measured speeds of the nodes.
+
+        A node that has not measured its speed, of the release before, counts as fast as the others.
+        """
+        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
+        if not known:
             return Prediction(None, None)
+        speeds = dict.fromkeys(nodes, median(known.values())) | known
         whole_s = self._whole.plan.stages[0].tiles[0].macs / max(speeds.values())
         if len(speeds) < 2:
             return Prediction(whole_s, None)
@@ -115,7 +132,7 @@ class AutomaticPlans:
         tiled_s = (
             HALO_LOSS * macs / sum(speeds.values())
             + TILE_HANDLING_S * len(stage.tiles) / len(speeds)
-            + (others * pixels + results) / LINK_BYTES_PER_S
+            + (others * pixels + results) / self._links.slowest(time.monotonic())
             + tail_macs / gateway
         )
         return Prediction(whole_s, tiled_s)

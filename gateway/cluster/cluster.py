@@ -13,6 +13,7 @@ from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.frame_rates import add_frame_rates, relative_work
+from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.plan_changes import PlanChanges
 from gateway.cluster.running_plans import RunningPlan, RunningPlans
@@ -82,6 +83,7 @@ class Cluster:
         self._listener = listener
         self._speeds = NodeSpeeds()
         self._frame_macs = macs_of(model.network, model.network.layers)
+        self._links = LinkRates()
         self._barring = Barring(
             members, self._on_barred,
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
@@ -90,11 +92,12 @@ class Cluster:
         self._sharing = SharingService(members, data.traffic, options.frames_at_once, self._barring.may_compute)
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
-            options.policy, self._plans, bus, members, self._speeds, self._barring.may_compute
+            options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute
         )
         self._plan_changes = PlanChanges(
-            options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds, listener
-        )
+            options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
+            self._links, listener,
+        )  # fmt: skip
         self._confirmations = Confirmations(bus)
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
@@ -199,6 +202,7 @@ class Cluster:
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
             self._barring.on_test_passed(stats.node, stats.passed)
+            self._speeds.add_trial(stats.node, stats.macs_per_s)
         self._nodes_publisher.publish_soon()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
@@ -267,7 +271,9 @@ class Cluster:
         if receipt is Receipt.FULL:
             self._open_frame(running, result.info, result.owner)
             return
-        self._speeds.add_result(result.worker, result.macs, result.compute_ms, time.monotonic())
+        now = time.monotonic()
+        self._speeds.add_result(result.worker, result.macs, result.compute_ms, now)
+        self._links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:

@@ -68,12 +68,12 @@ class Coordinator:
     as `missed` in its next request; no tasks of this owner are granted then until it announces again. Overdue tasks
     are for idle thieves only.
 
-    `seconds_of` returns what a node needs for a whole frame of a plan, 0 if that is not known; of several idle nodes,
-    the fastest gets such a frame.
+    `seconds_of` returns what a node needs for a whole frame of a plan, 0 if that is not known, and for one of an owner,
+    if given, with its transfer; of several idle nodes, the fastest gets such a frame.
     """
 
     policy: VictimPolicy = round_robin
-    seconds_of: Callable[[str, int], float] = lambda *_: 0.0
+    seconds_of: Callable[[str, int, str | None], float] = lambda *_: 0.0
     _queues: dict[QueueKey, _Queue] = field(default_factory=dict)
     _parked: dict[str, _Request] = field(default_factory=dict)
 
@@ -158,8 +158,12 @@ class Coordinator:
     def _by_speed(self) -> list[tuple[str, _Request]]:
         """Return the parked requests, those of faster nodes first; oldest first among equals."""
         # The longest of them: plans of tiles have 0 for every node.
-        return sorted(self._parked.items(), key=lambda item: max(self.seconds_of(item[0], e) for e in item[1].epochs))
+        return sorted(
+            self._parked.items(), key=lambda item: max(self.seconds_of(item[0], e, None) for e in item[1].epochs)
+        )
 
     def _may_serve(self, thief: str, request: _Request, key: QueueKey) -> bool:
         owner, epoch = key
-        return owner != thief and epoch in request.epochs and self.seconds_of(thief, epoch) < self._queues[key].within_s
+        if owner == thief or epoch not in request.epochs:
+            return False
+        return self.seconds_of(thief, epoch, owner) < self._queues[key].within_s

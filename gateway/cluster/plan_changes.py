@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.cluster.cluster_listener import ClusterListener
+    from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.running_plans import RunningPlan, RunningPlans
     from gateway.cluster.sharing_service import SharingService
     from gateway.cluster.speeds import NodeSpeeds
@@ -40,6 +41,7 @@ class PlanChanges:
         services: tuple[SharingService, StealingService],
         members: Membership,
         speeds: NodeSpeeds,
+        links: LinkRates,
         listener: ClusterListener,
     ) -> None:
         """Offer the first plans. Raises ConfigurationError when edges would refuse one."""
@@ -50,7 +52,7 @@ class PlanChanges:
         self._changed = asyncio.Event()
         self._replanner = Replanner(options, model, members, speeds)
         whole, *others = self._offer(partitions)
-        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, speeds)
+        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, speeds, links)
         if not self._replanner.needed:
             model.forget_weights()
             release_freed_memory()
@@ -93,7 +95,8 @@ class PlanChanges:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for running in self._plans.offered:
-                await asyncio.to_thread(running.open_detector, self._options.threads)
+            for running in self._plans:
+                if not running.held_back:
+                    await asyncio.to_thread(running.open_detector, self._options.threads)
             await self._plans.republish()
             await self._listener.on_plan_changed()

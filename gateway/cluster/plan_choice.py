@@ -69,9 +69,15 @@ class PlanChoice:
         self._tiled.clear()
         self._retry_at, self._retry_s = float("-inf"), FIRST_RETRY_S
 
+    def follow_load(self, frames: float, now: float) -> None:
+        """Note the number of frames under way, also while there is nothing to choose."""
+        passed = LOAD_MEMORY_S if self._sampled_at is None else now - self._sampled_at
+        self.load += min(1.0, passed / LOAD_MEMORY_S) * (frames - self.load)
+        self._sampled_at = now
+
     def update(self, frames: float, prediction: Prediction, now: float) -> Division:
         """Note the number of frames under way; return what new frames should be divided into."""
-        self._sample(frames, now)
+        self.follow_load(frames, now)
         if prediction.whole is None or now - self._changed_at < MIN_DWELL_S:
             return self.division
         tiled = median(self._tiled) if len(self._tiled) >= MIN_MEASURED_FRAMES else prediction.tiled
@@ -86,12 +92,6 @@ class PlanChoice:
                 self._tiled.clear()  # the next try rests on the prediction again
             self._change(Division.WHOLE, now)
         return self.division
-
-    def _sample(self, frames: float, now: float) -> None:
-        passed = 0.0 if self._sampled_at is None else now - self._sampled_at
-        weight = min(1.0, passed / LOAD_MEMORY_S)
-        self.load += weight * (frames - self.load)
-        self._sampled_at = now
 
     def _change(self, division: Division, now: float) -> None:
         self.division, self._changed_at = division, now

@@ -34,7 +34,8 @@ class RunningPlan:
     """A plan, and the frames that are computed by it.
 
     `detector` runs everything behind the cut; None if the workers do, or before it is opened. `withdrawn_at`: no edge
-    should begin frames by this plan any more. `held_back`: edges need not prepare it yet.
+    should begin frames by this plan any more. `held_back`: edges need not prepare it yet. `first`: it goes before the
+    others in an offer.
     """
 
     plan: Plan
@@ -44,12 +45,18 @@ class RunningPlan:
     detector: Detector | None = None
     withdrawn_at: float | None = None
     held_back: bool = False
+    first: bool = False
 
     def open_detector(self, threads: int) -> None:
         """Open what runs behind the cut, unless the workers do it; takes a moment, and memory for the weights."""
         if self.plan.detector is None and self.detector is None:
             self.detector = self.partitioned.detector(threads)
             self.partitioned.model.forget_weights()
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether frames can be computed by this plan now."""
+        return not self.held_back and (self.plan.detector is not None or self.detector is not None)
 
     @property
     def epoch(self) -> int:
@@ -81,8 +88,9 @@ class RunningPlans:
 
     @property
     def offered(self) -> list[RunningPlan]:
-        """Return the plans that edges should be ready for, oldest first."""
-        return [running for running in self._running.values() if running.withdrawn_at is None and not running.held_back]
+        """Return the plans that edges should be ready for, oldest first; edges of the release before know the first."""
+        offered = [running for running in self._running.values() if running.withdrawn_at is None and running.is_ready]
+        return sorted(offered, key=lambda running: not running.first)
 
     def offer(self, partitions: Sequence[PartitionedModel]) -> list[RunningPlan]:
         """Offer these plans instead of all others, and prefer the first; return them.

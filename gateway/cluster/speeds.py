@@ -17,7 +17,10 @@ SPEED_MEMORY_S = 30.0
 """Older results do not count, as a device may slow down by heat within a minute; but at least MIN_SPEED_RESULTS do."""
 
 MIN_SPEED_RESULTS = 8
-"""With fewer results a node counts as fast as the others, because the first tiles of a process are slow."""
+"""Fewer results do not count, because the first tiles of a process are slow."""
+
+MIN_RESULTS_AFTER_TRIAL = 2
+"""The same for a node that has measured its speed before its first tile."""
 
 MIN_SHARE_CHANGE = 0.3
 """Decrease of a node's speed, relative to that of the others, that justifies another plan, and the increase that makes
@@ -31,6 +34,7 @@ class NodeSpeeds:
     _recent: dict[str, deque[tuple[float, float]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_SPEED_RESULTS))
     )
+    _trials: dict[str, float] = field(default_factory=dict)
 
     def add_result(self, node: str, macs: int, compute_ms: float, now: float) -> None:
         """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored. `now`: monotonic seconds."""
@@ -40,10 +44,18 @@ class NodeSpeeds:
             while len(recent) > MIN_SPEED_RESULTS and recent[0][0] < now - SPEED_MEMORY_S:
                 recent.popleft()
 
+    def add_trial(self, node: str, macs_per_s: float) -> None:
+        """Note what a node has measured while it was idle, 0: nothing. It replaces the results before."""
+        if macs_per_s and macs_per_s != self._trials.get(node):
+            self._trials[node] = macs_per_s
+            self._recent.pop(node, None)
+
     def speed_of(self, node: str) -> float | None:
-        """Return operations per second; None before MIN_SPEED_RESULTS results."""
-        recent = self._recent.get(node, ())
-        return median(speed for _, speed in recent) if len(recent) >= MIN_SPEED_RESULTS else None
+        """Return operations per second; before enough results those of its trial, None without one."""
+        recent, tried = self._recent.get(node, ()), self._trials.get(node)
+        if len(recent) >= (MIN_SPEED_RESULTS if tried is None else MIN_RESULTS_AFTER_TRIAL):
+            return median(speed for _, speed in recent)
+        return tried
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
         """Return each node's share of the work; the sum is 1."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.running_plans import RunningPlans
     from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
@@ -32,12 +33,14 @@ class StealingService:
         bus: Planes,
         members: Membership,
         speeds: NodeSpeeds,
+        links: LinkRates,
         may_compute: Callable[[str], bool],
     ) -> None:
         self._plans = plans
         self._bus = bus
         self._members = members
         self._speeds = speeds
+        self._links = links
         self._may_compute = may_compute
         self._coordinator = Coordinator(VICTIM_POLICIES[policy], self._seconds_of)
         self._idle = IdleNodes()
@@ -81,7 +84,7 @@ class StealingService:
         """Publish the nodes that have been idle recently, if that has changed: called after requests, periodically."""
         epoch = self._plans.preferred.epoch
         idle = self._idle.update(self._coordinator.idle_nodes(epoch), time.monotonic())
-        helpers = Helpers(seconds={node: round(self._seconds_of(node, epoch), 4) for node in idle})
+        helpers = Helpers(seconds={node: round(self._seconds_of(node, epoch, None), 4) for node in idle})
         if helpers_differ(helpers, self._published):
             self._published = helpers
             self._bus.publish_soon(topics.HELPERS, helpers)
@@ -97,12 +100,18 @@ class StealingService:
                 grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
                 self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
-    def _seconds_of(self, node: str, epoch: int) -> float:
-        """Return what a node needs for a whole frame of a plan; 0 if that is not known, or its frames have tiles."""
+    def _seconds_of(self, node: str, epoch: int, owner: str | None) -> float:
+        """Return what a node needs for a whole frame of a plan, for one of an owner with its transfer.
+
+        0 if that is not known, or if the plan's frames have tiles.
+        """
         running, speed = self._plans.get(epoch), self._speeds.speed_of(node)
         if running is None or running.plan.detector is None or speed is None:
             return 0.0
-        return running.plan.stages[0].tiles[0].macs / speed
+        seconds = running.plan.stages[0].tiles[0].macs / speed
+        if owner is None:
+            return seconds
+        return seconds + running.plan.pixel_bytes / self._links.rate_between(owner, node, time.monotonic())
 
 
 MIN_SECONDS_CHANGE = 0.25

@@ -47,7 +47,7 @@ class DemoConfig:
     frames: int = 100
     port: int = field(default_factory=free_port)
     model: str = DEFAULT_MODEL
-    method: Method = Method.WST
+    method: Method = Method.AUTO
     headless: bool = False
 
 

@@ -148,6 +148,11 @@ class Membership:
         return tuple(name for name in sorted(self._members) if self.online(name) is not None)
 
     @property
+    def has_older_nodes(self) -> bool:
+        """Return whether an admitted edge that is online is of a release before this one."""
+        return any(self._members[name].state.protocol < PROTOCOL for name in self.present)
+
+    @property
     def serving_cameras(self) -> tuple[str, ...]:
         """Return the names of admitted edges that are online and may serve cameras, sorted."""
         return tuple(name for name in self.present if self._members[name].state.cameras)

@@ -241,6 +241,9 @@ class NodeStats(Message):
     cores: Count = Field(default=0, description="of its processor; 0: not known")
     threads: Count = Field(default=0, description="that compute tiles; 0: not known")
     lanes: Count = Field(default=1, description="tiles that it computes at the same time")
+    macs_per_s: float = Field(
+        default=0.0, ge=0, le=1e18, description="operations that a lane computes in a second, as tried; 0: not known"
+    )
     usable_cores: float = Field(default=0.0, ge=0, le=1e6, description="cores that it may use; 0: not known")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"

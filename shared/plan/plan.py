@@ -189,6 +189,12 @@ class Plan(Message):
         """Return the number of tasks of a frame."""
         return len(self.stages[0].tiles)
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Return the size of a whole frame of pixels on the wire."""
+        height, width = self.input
+        return 3 * height * width * (1 if self.pixels == "uint8" else 4)
+
 
 class PlanOffer(Plan):
     """The plans that edges prepare: this one and further ones. Edges of the release before know only this one."""

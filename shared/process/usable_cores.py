@@ -196,6 +196,11 @@ class ComputingCores:
     usable: float = 0.0
     chosen: bool = False
 
+    @property
+    def is_limited(self) -> bool:
+        """Return whether a quota takes time from the cores that this process may run on."""
+        return 0 < self.usable < len(os.sched_getaffinity(0))
+
     def beside_cameras(self, cameras: int) -> int:
         """Return how many of them compute on a device with so many cameras."""
         leaves_one = cameras and not self.chosen and self.count >= MIN_CORES_BESIDE_CAMERAS

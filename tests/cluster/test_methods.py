@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import itertools
 import signal
-from functools import cache
 
 import pytest
 
-from camera_sources.open_source import open_source
-from camera_sources.source import FOOTAGE
-from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
-from gateway.planning.partitioned import PartitionedModel, WholeHead
-from shared.ftp.grid import Grid
-from shared.model.letterbox import Letterbox
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
+from tests.exact_detections import check_frames, check_objects
 from tests.harness import running_cluster
 
 FORGETFUL = """
@@ -33,42 +27,15 @@ STRIPS_BYTES = 100_000
 """More than all answers of a gateway that has none, less than a hundred bytes each, come to in the meantime."""
 
 
-@pytest.fixture(scope="module")
-def expected():
-    """What the whole network sees in the clip's picture of a number, in this process."""
-    partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
-    head, detector = WholeHead(partitioned, 1), partitioned.detector(1)
-    pictures = list(open_source(str(FOOTAGE)).pictures())
-
-    @cache
-    def objects(number):
-        picture = pictures[number % len(pictures)]
-        letterbox = Letterbox.for_picture(
-            picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
-        )
-        return detector.detect(head.run(letterbox.apply(picture, partitioned.spec.preprocessing)), letterbox).objects
-
-    return objects
-
-
-async def check_account(cluster, expected, *cameras):
+async def check_account(cluster, *cameras):
     """All accounts are closed, every published frame is verified, and all detections are what they should be."""
     witness = cluster.witness
-    for camera in cameras or ("front",):
-        await witness.until(f"the end of {camera}", lambda camera=camera: witness.ended(camera))
-        counts = witness.stats[camera].counts
-        numbers = sorted(frame.number for frame in witness.detections if frame.camera == camera)
-        assert counts.under_way == 0
-        assert len(numbers) == len(set(numbers)) == counts.published
+    await check_frames(witness, *(cameras or ("front",)))
     await witness.until("verification", lambda: len(witness.verifications) == len(witness.detections))
-    check_detections(witness, expected)
+    check_verifications(witness)
 
 
-def check_detections(witness, expected):
-    assert witness.detections
-    for frame in witness.detections:
-        assert frame.objects == expected(frame.number), frame.frame
-        assert frame.objects
+def check_verifications(witness):
     assert {verification.max_abs_diff for verification in witness.verifications} == {0.0}
     assert min(verification.map_std for verification in witness.verifications) > 0.05
 
@@ -98,11 +65,11 @@ async def rows_for(cluster, *edges):
         pytest.param(Method.WST_S, [], marks=pytest.mark.slow),
     ],
 )
-async def test_every_method_gives_the_same_detections(tmp_path, expected, method, options):
+async def test_every_method_gives_the_same_detections(tmp_path, method, options):
     options = "--method", method, "--verify-every", "1", *options
     async with running_cluster(tmp_path, 3, *options) as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "8", "--every-frame")
-        await check_account(cluster, expected)
+        await check_account(cluster)
         counts, plan = cluster.witness.stats["front"].counts, cluster.witness.plan
         tiles = [cluster.witness.tiles(edge) for edge in cluster.edges]
     assert (counts.captured, counts.published, counts.dropped) == (8, 8, {})
@@ -116,7 +83,7 @@ async def test_every_method_gives_the_same_detections(tmp_path, expected, method
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [pytest.param(Method.WSH, marks=pytest.mark.long), Method.WST_S])
-async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, expected, method):
+async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, method):
     options = "--method", method, "--verify-every", "1", "--lease", "0.3", "--deadline", "4"
     async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
@@ -133,14 +100,14 @@ async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, expect
         await witness.until("the will of edge-3", lambda: witness.nodes["edge-3"].state is State.OFFLINE)
         await more_frames(cluster, 8, "by edge-1 alone")
         await cluster.processes.stop(camera)
-        await check_account(cluster, expected)
+        await check_account(cluster)
         counts = witness.stats["front"].counts
     assert set(counts.dropped) <= {Outcome.STOPPED}
     assert sum(counts.dropped.values()) <= 3  # what was under way when the camera was stopped
 
 
 @pytest.mark.slow
-async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
+async def test_rows_follow_the_devices_that_come_and_go(tmp_path):
     options = "--method", "bodp", "--verify-every", "1", "--deadline", "5"
     async with running_cluster(tmp_path, 2, *options) as cluster:
         witness = cluster.witness
@@ -162,7 +129,7 @@ async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
         await rows_for(cluster, "edge-1")
         await more_frames(cluster, 8, "in one row")
         await cluster.processes.stop(camera)
-        await check_account(cluster, expected)
+        await check_account(cluster)
         counts = witness.stats["front"].counts
         grids = [grid for grid, _ in itertools.groupby(frame.grid for frame in witness.detections)]
     assert grids == ["2x1", "3x1", "2x1", "1x1"]
@@ -170,7 +137,7 @@ async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
 
 
 @pytest.mark.slow
-async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
+async def test_strips_that_nobody_has_are_computed_again(tmp_path):
     faults = tmp_path / "faults"
     faults.mkdir()
     (faults / "sitecustomize.py").write_text(FORGETFUL)
@@ -183,7 +150,7 @@ async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
         )
         await more_frames(cluster, 8, "after it")
         await cluster.processes.stop(camera)
-        await check_account(cluster, expected)
+        await check_account(cluster)
         counts = cluster.witness.stats["front"].counts
         logs = [cluster.log(edge) for edge in cluster.edges]
     assert set(counts.dropped) <= {Outcome.STOPPED}
@@ -192,7 +159,7 @@ async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
 
 
 @pytest.mark.slow
-async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path, expected):
+async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path):
     options = "--method", "ftp-wst-s", "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
@@ -216,18 +183,19 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
         counts = witness.stats["front"].counts
     assert counts.under_way == 0
     assert set(counts.dropped) <= {Outcome.REPLANNED, Outcome.NO_ANSWER, Outcome.STOPPED}
-    check_detections(witness, expected)
+    check_objects(witness)
+    check_verifications(witness)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["round-robin", "longest-queue"])
-async def test_an_idle_edge_steals_from_all_owners(tmp_path, expected, policy):
+async def test_an_idle_edge_steals_from_all_owners(tmp_path, policy):
     options = "--policy", policy, "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
         for camera, edge in (("front", "edge-1"), ("yard", "edge-2")):
             await cluster.start_camera(camera, edge, "--frames", "15", "--every-frame")
-        await check_account(cluster, expected, "front", "yard")
+        await check_account(cluster, "front", "yard")
         counts = [witness.stats[camera].counts for camera in ("front", "yard")]
         victims = {grant.victim for grant in witness.grants["edge-3"]}
         served = {frame.camera for frame in witness.detections if "edge-3" in frame.nodes}

@@ -20,8 +20,8 @@ def test_a_cluster_computes_darknet_s_networks_exactly(make, tmp_path):
     """The first frame, and every tenth, is compared with the whole network while the cluster runs."""
     files = make(tmp_path, size=(224, 224), width=1 / 8, classes=6)
     done = run(
-        "demo", "--model", str(files.cfg), "--grid", "2x3", "--edges", "2", "--headless", "--frames", "8", "--json",
-        cwd=tmp_path,
+        "demo", "--model", str(files.cfg), "--method", "ftp-wst", "--grid", "2x3", "--edges", "2", "--headless",
+        "--frames", "8", "--json", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import subprocess
 
 import pytest
 
@@ -14,42 +11,9 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said
+from tests.namespaces import ip
 
 GATEWAY = Address("10.77.3.1", 7883)
-
-
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture
-def hosts():
-    """Commands that run another command on host 1, 2 or 3; host N has the address 10.77.3.N."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("making network namespaces needs root and iproute2")
-    own = f"dt{os.getpid() % 100000}"
-    names = [f"{own}-{number}" for number in (1, 2, 3)]
-    try:
-        try:
-            ip("link", "add", own, "type", "bridge")
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"network namespaces are not to be had here: {error.stderr.decode().strip()}")
-        ip("address", "add", "10.77.3.254/24", "dev", own)
-        ip("link", "set", own, "up")
-        for number, name in enumerate(names, 1):
-            ip("netns", "add", name)
-            ip("link", "add", f"{own}v{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", f"{own}v{number}", "master", own, "up")
-            ip("-n", name, "address", "add", f"10.77.3.{number}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        yield [("ip", "netns", "exec", name) for name in names]
-    finally:
-        for number, name in enumerate(names, 1):
-            # By hand: the kernel removes a namespace's interfaces some time after it, and names would be in use still.
-            subprocess.run(["ip", "link", "delete", f"{own}v{number}"], check=False, capture_output=True)
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
-        subprocess.run(["ip", "link", "delete", own], check=False, capture_output=True)
 
 
 async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tmp_path, hosts):
@@ -58,7 +22,8 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
     async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
         witness = Witness(GATEWAY)
-        await cluster.start("gateway", "gateway", *listen, "--verify-every", "1", host=first)
+        tiles = ("--method", "ftp-wst", "--verify-every", "1")
+        await cluster.start("gateway", "gateway", *listen, *tiles, host=first)
         watching = asyncio.create_task(witness.bus.run())
         try:
             await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)

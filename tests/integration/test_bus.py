@@ -179,7 +179,7 @@ async def test_a_place_where_no_answer_can_be_ends_nothing(broker, where, caplog
         await client.publish("deepthings/bridge/request/info", b"", qos=1)
         (message,) = await read(client, 1)
         assert Response.model_validate_json(message.payload).data == {"asked": 2}
-    assert caplog.text.count("connection was lost") == 0
+        assert caplog.text.count("connection was lost") == 0  # here: at its end the bus may still wait for the broker
 
 
 async def test_a_retained_request_is_not_carried_out(broker, caplog):

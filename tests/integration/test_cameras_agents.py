@@ -17,7 +17,7 @@ from camera_sources.agent.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from shared.wire.camera_headers import CameraHeader, OutcomeHeader, ReadyHeader
+from shared.wire.camera_headers import CameraHeader, ControlHeader, OutcomeHeader, ReadyHeader
 from shared.wire.connection import Connection, WireTraffic
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, edge_side, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
@@ -222,18 +222,19 @@ async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection
         older = await Connection.open(edge.server.address, WireTraffic())
         await older.request(one.model_copy(update={"under_way": {7: "front-1-000007"}}), OutcomeHeader)
         newer = await Connection.open(edge.server.address, WireTraffic())
-        await newer.request(one, ReadyHeader)
-        for _ in range(edge.credit):
-            await older.expect(ReadyHeader)
+        await newer.request(one, ControlHeader)
+        await newer.expect(ReadyHeader)
+        for kind in (ReadyHeader, ControlHeader):
+            await older.expect(kind)
         with pytest.raises(PeerLostError):
             await older.receive()
         stranger = await Connection.open(edge.server.address, WireTraffic())
         with pytest.raises(ProtocolError, match="already fed"):
-            await stranger.request(other, ReadyHeader)
+            await stranger.request(other, ControlHeader)
         newer.close()
         await edge.until("its end", lambda: edge.sessions.cameras == ())
         welcome = await Connection.open(edge.server.address, WireTraffic())
-        await welcome.request(other, ReadyHeader)
+        await welcome.request(other, ControlHeader)
         welcome.close()
 
 

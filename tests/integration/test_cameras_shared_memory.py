@@ -12,7 +12,14 @@ import pytest
 
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
-from shared.wire.camera_headers import MAX_SHARED_PICTURES, CameraHeader, FrameHeader, ReadyHeader
+from shared.wire.camera_headers import (
+    MAX_SHARED_PICTURES,
+    CameraHeader,
+    ControlHeader,
+    FrameHeader,
+    OfferHeader,
+    ReadyHeader,
+)
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.shared_pictures import SharedPictureWriter
 from tests.cameras import agents, assigned, edge_side, until_gone
@@ -80,10 +87,12 @@ async def test_an_agent_that_was_started_by_hand_sends_its_pictures():
 
 @contextlib.asynccontextmanager
 async def speaking(edge, memory=None, *, expected=True):
-    """A connection of an agent after its hello; the edge has started it if `expected`."""
+    """A connection of an agent whose first picture is invited; the edge has started it if `expected`."""
     edge.sessions.expect_agent("front", TOKEN if expected else None)
     connection = await Connection.open(edge.server.address, WireTraffic())
-    header, _ = await connection.request(CameraHeader(camera="front", token=TOKEN, memory=memory), ReadyHeader)
+    hello = CameraHeader(camera="front", token=TOKEN, offers=True, memory=memory)
+    await connection.request(hello, ControlHeader)
+    header, _ = await connection.request(OfferHeader(), ReadyHeader)
     try:
         yield connection, header
     finally:

@@ -36,8 +36,8 @@ async def test_the_demo_shows_three_edges_sharing_real_footage_exactly(tmp_path)
     bus.on(topics.DETECTIONS, lambda _, detections: seen.append(detections))
     subscriber = asyncio.create_task(bus.run())
     demo = await asyncio.create_subprocess_exec(
-        DEEPTHINGS, "demo", "--headless", "--frames", "40", "--edges", "3", "--json", "--port", str(port),
-        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        DEEPTHINGS, "demo", "--headless", "--frames", "40", "--edges", "3", "--method", "ftp-wst", "--json", "--port",
+        str(port), cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(demo.communicate(), 110)
     subscriber.cancel()

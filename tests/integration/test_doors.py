@@ -21,7 +21,7 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
-from shared.wire.camera_headers import CameraHeader, FrameHeader, ReadyHeader
+from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, ReadyHeader
 from shared.wire.codec import MAGIC, MessageKind
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import (
@@ -142,7 +142,7 @@ def result(epoch, tile, shapes=((1, 2, 2, 1),)):
 async def test_a_camera_whose_pictures_do_not_fit_their_size_is_rejected(cluster):
     peer = await Connection.open(address_of(cluster, "edge-1"), WireTraffic())
     await peer.send(CameraHeader(camera="front"))
-    await peer.expect(ReadyHeader)
+    await peer.expect(ControlHeader)
     await peer.expect(ReadyHeader)
     await peer.send(FrameHeader(info=INFO), [np.zeros(7, np.uint8).data])
     with pytest.raises(ProtocolError, match="a frame of front with 7 bytes does not match its header"):

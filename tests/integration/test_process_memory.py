@@ -21,8 +21,9 @@ def memory():
     return asyncio.run(measure_processes(MemorySetting(cameras=2)))
 
 
-LIMITS = {"gateway": (165, 150), "edge": (95, 85), "fork server": (30, 15), "camera": (56, 40)}
-"""By the beginning of a process's name: MB in proportion, and of its own."""
+LIMITS = {"gateway": (105, 97), "edge": (135, 125), "fork server": (30, 15), "camera": (56, 40)}
+"""By the beginning of a process's name: MB in proportion, and of its own. Only the edge loads onnxruntime, so its
+libraries count fully there."""
 
 
 @pytest.mark.parametrize(("name", "limits"), LIMITS.items(), ids=LIMITS)
@@ -35,4 +36,4 @@ def test_no_process_takes_much_more_than_it_did(memory, name, limits):
 
 
 def test_all_of_a_home_with_two_cameras_fits_into_a_small_device(memory):
-    assert sum(footprint.pss_bytes for footprint in memory.values()) <= 400 * MB
+    assert sum(footprint.pss_bytes for footprint in memory.values()) <= 380 * MB

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.tasks.holding import FIRST_DELAY_S, MAX_HOLD_S, MAX_SKIPPED, MIN_GAIN_SHARE, Holding
+from edge.tasks.holding import FIRST_DELAY_S, FIRST_DELAY_SHARE, MAX_HOLD_S, MAX_SKIPPED, MIN_GAIN_SHARE, Holding
 
 OWN_S = 1.0
 FASTER = [0.2]
@@ -19,7 +19,11 @@ def skipped(holding):
 
 
 def test_a_frame_is_held_for_a_clearly_faster_helper():
-    assert Holding().hold_s(OWN_S, [0.9, 0.2]) == pytest.approx(3 * FIRST_DELAY_S)
+    assert Holding().hold_s(0.15, [0.14, 0.05]) == pytest.approx(3 * FIRST_DELAY_S)
+
+
+def test_a_slow_owner_which_is_slow_in_handing_over_holds_frames_longer():
+    assert Holding().hold_s(OWN_S, FASTER) == pytest.approx(3 * FIRST_DELAY_SHARE * OWN_S)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.cluster.automatic_plans import AutomaticPlans
+from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
 from shared.ftp.grid import Grid
@@ -33,7 +34,7 @@ MACS = WHOLE.tile(0).macs
 
 def running(work, stage=None):
     partitioned = SimpleNamespace(model=SimpleNamespace(network=NETWORK), stage=stage)
-    return SimpleNamespace(plan=work.plan, epoch=work.epoch, partitioned=partitioned, held_back=False)
+    return SimpleNamespace(plan=work.plan, epoch=work.epoch, partitioned=partitioned, held_back=False, first=False)
 
 
 class Bench:
@@ -44,7 +45,8 @@ class Bench:
         self.now, self.preferred, self.seconds = 100.0, WHOLE_EPOCH, seconds
         self.frames_under_way, self.with_tiles = 1.0, None
         self.whole, self.tiles = running(WHOLE), running(TILES, STAGE) if tiled else None
-        self.automatic = AutomaticPlans(self.whole, self.tiles, self, self, self)
+        self.links, self.has_older_nodes = LinkRates(), False
+        self.automatic = AutomaticPlans(self.whole, self.tiles, self, self, self, self.links)
 
     def monotonic(self):
         return self.now
@@ -86,6 +88,27 @@ def test_tiles_are_not_prepared_before_they_are_predicted_to_pay(monkeypatch):
     bench.seconds = even(4)
     assert bench.automatic.update()
     assert not bench.tiles.held_back
+
+
+def test_nodes_that_have_computed_nothing_yet_count_as_fast_as_the_others(monkeypatch):
+    """The owner of few frames computes all of them alone: without tiles nobody would ever know the others."""
+    bench = Bench(monkeypatch, **even(3) | dict.fromkeys(["idle-1", "idle-2"]))
+    measured = Bench(monkeypatch, **even(5))
+    assert bench.automatic._predict(bench.tiles, tuple(bench.seconds)) == measured.automatic._predict(
+        measured.tiles, tuple(measured.seconds)
+    )
+    bench.seconds = {"owner": 2.0} | dict.fromkeys(["idle-1", "idle-2", "idle-3"])
+    bench.follow(10)
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_a_load_that_came_before_edges_had_prepared_tiles_keeps_frames_whole(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.with_tiles = ()
+    bench.follow(10, frames=8.0)
+    bench.with_tiles = tuple(even(4))
+    assert bench.follow(10, frames=8.0) == 0
+    assert bench.preferred == WHOLE_EPOCH
 
 
 @pytest.mark.parametrize("nodes", [even(1), {"fast": 0.1, "slow": 10.0}, even(6, seconds=0.001)])
@@ -134,3 +157,21 @@ def test_the_tail_is_predicted_with_the_speed_of_the_gateways_own_cores(monkeypa
     slow, fast = (Bench(monkeypatch, **even(3), **{OWN_NODE: seconds}).automatic for seconds in (20.0, 0.5))
     tails = [automatic._predict(automatic._tiles, (*even(3), OWN_NODE)).tiled for automatic in (slow, fast)]
     assert tails[0] > tails[1]
+
+
+def test_edges_of_the_release_before_are_offered_tiles_first_though_these_do_not_pay(monkeypatch):
+    bench = Bench(monkeypatch, **even(1))
+    bench.has_older_nodes = True
+    assert bench.automatic.update()
+    assert (bench.tiles.first, bench.tiles.held_back, bench.preferred) == (True, False, WHOLE_EPOCH)
+    assert not bench.automatic.update()
+    bench.has_older_nodes = False
+    assert bench.automatic.update()
+    assert not bench.tiles.first
+
+
+def test_a_frame_is_not_divided_over_a_slow_link(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.links.add_transfer("pi-0", "pi-1", 1e3, bench.now)
+    assert bench.follow(10) == 0
+    assert bench.tiles.held_back

@@ -116,6 +116,13 @@ def test_the_load_is_a_mean_of_the_last_seconds():
     assert choice.load == 0.0
 
 
+def test_a_load_that_is_there_before_the_first_choice_counts():
+    choice = PlanChoice()
+    choice.follow_load(8.0, 1.0)
+    assert choice.load == 8.0
+    assert choice.update(8.0, GAIN, 1.1) is WHOLE
+
+
 @settings(max_examples=examples(100))
 @given(
     load=st.floats(0.2, 8),

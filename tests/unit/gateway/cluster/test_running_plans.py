@@ -115,6 +115,7 @@ def open_frame(running, name="f", owner="pi-1", now=100.0):
 def test_plans_are_offered_at_once_and_the_first_is_preferred(plans):
     whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
     assert plans.preferred is whole
+    tiles.open_detector(1)
     assert plans.offered == [whole, tiles]
     assert whole.epoch < tiles.epoch
     assert (whole.plan.detector is None, tiles.plan.detector) == (False, None)
@@ -146,6 +147,7 @@ def test_preferring_another_plan_is_a_change_once(plans):
 
 async def test_edges_read_the_first_plan_the_others_and_the_preference(plans, bus):
     whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
+    tiles.open_detector(1)
     plans.prefer(tiles.epoch)
     await plans.publish()
     (preference, preferred), (topic, plan) = bus.said
@@ -155,15 +157,34 @@ async def test_edges_read_the_first_plan_the_others_and_the_preference(plans, bu
 
 async def test_a_plan_that_is_held_back_is_not_published(plans, bus):
     whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
+    tiles.open_detector(1)
     tiles.held_back = True
     await plans.publish()
     assert bus.said[-1] == (topics.PLAN, PlanOffer(**dict(whole.plan)))
+
+
+async def test_tiles_are_not_published_before_the_gateway_can_merge_them(plans, bus):
+    whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
+    await plans.publish()
+    assert bus.said[-1] == (topics.PLAN, PlanOffer(**dict(whole.plan)))
+    tiles.open_detector(1)
+    await plans.publish()
+    assert bus.said[-1] == (topics.PLAN, PlanOffer(**dict(whole.plan), also=(tiles.plan,)))
+
+
+async def test_edges_of_the_release_before_read_tiles(plans, bus):
+    whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
+    tiles.open_detector(1)
+    tiles.first = True
+    await plans.publish()
+    assert bus.said[-1] == (topics.PLAN, PlanOffer(**dict(tiles.plan), also=(whole.plan,)))
 
 
 def test_a_withdrawn_plan_is_retired_only_after_its_last_frame(plans, clock, data):
     (before,) = plans.offer([partition_of(b"a")])
     open_frame(before)
     (after,) = plans.offer([partition_of(b"b")])
+    after.open_detector(1)
     assert (plans.preferred, plans.offered) == (after, [after])
     clock.now += 10 * LASTS_S
     assert plans.retire(clock.now) == []

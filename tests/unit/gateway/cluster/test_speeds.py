@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cluster.speeds import MAX_SPEED_RESULTS, MIN_SHARE_CHANGE, MIN_SPEED_RESULTS, NodeSpeeds, shares_differ
+from gateway.cluster.speeds import (
+    MAX_SPEED_RESULTS,
+    MIN_RESULTS_AFTER_TRIAL,
+    MIN_SHARE_CHANGE,
+    MIN_SPEED_RESULTS,
+    NodeSpeeds,
+    shares_differ,
+)
 
 
 def seen(**macs_per_ms):
@@ -31,6 +38,26 @@ def test_a_few_results_are_no_speed_yet():
     assert speeds.speed_of("a") is None
     speeds.add_result("a", 100, 1.0, 0.0)
     assert speeds.speed_of("a") == 100_000.0
+
+
+def test_before_its_results_a_node_is_as_fast_as_it_has_tried():
+    speeds = NodeSpeeds()
+    speeds.add_trial("a", 0.0)
+    assert speeds.speed_of("a") is None
+    speeds.add_trial("a", 500.0)
+    assert speeds.speed_of("a") == 500.0
+    speeds.add_result("a", 100, 1.0, 0.0)
+    assert speeds.speed_of("a") == 500.0
+    for _ in range(MIN_RESULTS_AFTER_TRIAL - 1):
+        speeds.add_result("a", 100, 1.0, 0.0)
+        speeds.add_trial("a", 500.0)  # figures of a node repeat it
+    assert speeds.speed_of("a") == 100_000.0
+
+
+def test_a_new_trial_of_an_idle_node_replaces_the_results_before():
+    speeds = seen(a=7)
+    speeds.add_trial("a", 300.0)
+    assert speeds.speed_of("a") == 300.0
 
 
 def test_one_slow_tile_does_not_make_a_slow_node():

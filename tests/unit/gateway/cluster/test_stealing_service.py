@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.cluster.idle_nodes import RECENTLY_IDLE_S
+from gateway.cluster.link_rates import RATE_MEMORY_S, LinkRates
 from gateway.cluster.stealing_service import StealingService, helpers_differ
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
@@ -33,13 +34,14 @@ class Bench:
     def __init__(self, monkeypatch):
         self.now, self.grants, self.helpers = 100.0, [], []
         self.speeds, self.barred, self.drained = {}, set(), set()
+        self.links = LinkRates()
         monkeypatch.setattr("gateway.cluster.stealing_service.time", self)
         running = {work.epoch: SimpleNamespace(plan=work.plan, epoch=work.epoch) for work in (WHOLE, TILED)}
         plans = SimpleNamespace(get=running.get, preferred=running[WHOLE.epoch])
         members = SimpleNamespace(online=self.online, is_drained=lambda node: node in self.drained)
         speeds = SimpleNamespace(speed_of=self.speeds.get)
         self.service = StealingService(
-            "round-robin", plans, self, members, speeds, lambda node: node not in self.barred
+            "round-robin", plans, self, members, speeds, self.links, lambda node: node not in self.barred
         )
 
     def monotonic(self):
@@ -161,3 +163,14 @@ def test_helpers_differ_by_name_or_by_a_clearly_other_speed(after, differ):
 def test_a_speed_that_becomes_known_differs():
     assert helpers_differ(Helpers(seconds={"b": 1.0}), Helpers(seconds={"b": 0.0}))
     assert not helpers_differ(Helpers(seconds={"b": 0.0}), Helpers(seconds={"b": 0.0}))
+
+
+def test_a_frame_is_not_granted_over_a_link_that_has_proved_slow(bench):
+    bench.speeds.update(b=MACS / 0.1)
+    bench.ask("b", epochs=(7,))
+    bench.links.add_transfer("a", "b", 100.0, bench.now)
+    bench.announce("a", within_s=1.0)
+    assert bench.grants == []
+    bench.now += RATE_MEMORY_S
+    bench.announce("a", within_s=1.0)
+    assert bench.grants == [("b", "a", 7)]

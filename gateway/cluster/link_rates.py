@@ -1,0 +1,40 @@
+"""The measured throughput between nodes, pure: transfers in. Time is monotonic seconds, given by the caller."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+
+RATE_MEMORY_S = 600.0
+"""A slow link counts as usual again after this time; one frame that is late then is the price of trying it."""
+
+MAX_PAIRS = 4096
+"""Pairs of nodes that are remembered: those of 64 nodes."""
+
+
+class LinkRates:
+    """Bytes per second of the latest transfer from an owner to a thief."""
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    def add_transfer(self, owner: str, thief: str, bytes_per_s: float, now: float) -> None:
+        """Note a transfer; 0 `bytes_per_s`: there was none."""
+        if bytes_per_s:
+            self._latest[owner, thief] = now, bytes_per_s
+            self._latest.move_to_end((owner, thief))
+            if len(self._latest) > MAX_PAIRS:
+                self._latest.popitem(last=False)
+
+    def rate_between(self, owner: str, thief: str, now: float) -> float:
+        """Return what the link carries; for a pair without a transfer, what the owner's to others carries."""
+        recent = {
+            pair: rate for pair, (at, rate) in self._latest.items() if pair[0] == owner and now - at < RATE_MEMORY_S
+        }
+        return recent.get((owner, thief)) or max(recent.values(), default=USUAL_LINK_BYTES_PER_S)
+
+    def slowest(self, now: float) -> float:
+        """Return what the slowest link carries."""
+        recent = [rate for at, rate in self._latest.values() if now - at < RATE_MEMORY_S]
+        return min([USUAL_LINK_BYTES_PER_S, *recent])

@@ -1,0 +1,85 @@
+"""Method `auto`: the plan changes with the load while cameras run, and no frame is lost by that."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+
+import pytest
+
+from shared.payloads.frames import Outcome
+from tests.exact_detections import check_frames
+from tests.harness import running_cluster
+from tests.slow_devices import SlowDevice
+
+NO_TAIL = """
+import gateway.cluster.automatic_plans
+
+gateway.cluster.automatic_plans.macs_of = lambda *_: 0
+"""
+"""A sitecustomize.py of a gateway that predicts no time for the layers behind the cut.
+
+Two thirds of the built-in network are there: computed by devices as slow as the edges, tiles would never pay.
+"""
+
+CHANGES = re.compile("new frames are computed (.*):")
+"""What a gateway logs when it prefers another plan."""
+
+EDGES = ("edge-1", "edge-2", "edge-3")
+
+
+def divisions(frames):
+    """The grids of frames in the order of their publication, each once in a row."""
+    return [grid for grid, _ in itertools.groupby(frame.grid for frame in frames)]
+
+
+@contextlib.asynccontextmanager
+async def slow_cluster(folder, seconds):
+    """Three edges that need so long for a whole frame, and a third of that for one in tiles."""
+    faults = folder / "faults"
+    faults.mkdir()
+    (faults / "sitecustomize.py").write_text(NO_TAIL)
+    async with running_cluster(folder, 0, "--method", "auto", faults=faults) as cluster:
+        for edge in EDGES:
+            await cluster.start_edge(edge, code=SlowDevice(folder / edge, seconds).code)
+        await cluster.edges_ready(*EDGES)
+        yield cluster
+
+
+@pytest.mark.slow
+async def test_the_frames_of_one_slow_camera_are_divided_among_edges_that_were_idle_until_then(tmp_path):
+    async with slow_cluster(tmp_path, 0.5) as cluster:
+        witness = cluster.witness
+        front = await cluster.start_camera("front", "edge-1", "--loop", "--fps", "1")
+        await witness.until("frames in tiles", lambda: sum(frame.grid == "3x3" for frame in witness.detections) >= 10)
+        first = next(number for number, frame in enumerate(witness.detections) if frame.grid == "3x3")
+        assert all(set(frame.nodes) == {"edge-1"} for frame in witness.detections[:first])
+        assert {node for frame in witness.detections[first:] for node in frame.nodes} == set(EDGES)
+        await cluster.processes.stop(front)
+        await check_frames(witness, "front")
+
+
+@pytest.mark.slow
+async def test_a_change_of_plans_by_load_costs_no_frame(tmp_path):
+    """Measured speeds and the load decide: the frames of one camera are computed in tiles, many frames whole."""
+    async with slow_cluster(tmp_path, 0.5) as cluster:
+        witness = cluster.witness
+        front = await cluster.start_camera("front", "edge-1", "--loop", "--fps", "1")
+        for camera, edge in (("yard", "edge-2"), ("gate", "edge-3")):
+            await cluster.start_camera(camera, edge, "--frames", "20", "--every-frame")
+        await witness.until("the end of two", lambda: witness.ended("yard") and witness.ended("gate"))
+        alone = len(witness.detections)
+        await witness.until("frames in tiles", lambda: sum(frame.grid == "3x3" for frame in witness.detections) >= 10)
+        for camera, edge in (("attic", "edge-2"), ("shed", "edge-3")):
+            await cluster.start_camera(camera, edge, "--frames", "30", "--every-frame")
+        await witness.until("the ends", lambda: witness.ended("attic") and witness.ended("shed"))
+        await cluster.processes.stop(front)
+        await check_frames(witness, "front", "yard", "gate", "attic", "shed")
+        counts = {camera: stats.counts for camera, stats in witness.stats.items()}
+        log = cluster.log("gateway")
+    assert divisions(witness.detections[:alone]) == ["1x1"]
+    assert CHANGES.findall(log) == ["in tiles", "whole"]
+    for frames, cameras in {20: ("yard", "gate"), 30: ("attic", "shed")}.items():
+        assert {(counts[camera].published, *counts[camera].dropped) for camera in cameras} == {(frames,)}
+    assert set(counts["front"].dropped) <= {Outcome.SUPERSEDED, Outcome.STOPPED}

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from gateway.cluster.link_rates import MAX_PAIRS, RATE_MEMORY_S, LinkRates
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+
+
+def test_a_link_counts_as_usual_before_its_first_transfer():
+    links = LinkRates()
+    links.add_transfer("a", "b", 0.0, 0.0)  # there was none
+    assert links.rate_between("a", "b", 0.0) == links.slowest(0.0) == USUAL_LINK_BYTES_PER_S
+
+
+def test_the_latest_transfer_of_a_pair_counts():
+    links = LinkRates()
+    links.add_transfer("a", "b", 5e6, 0.0)
+    links.add_transfer("a", "b", 2e5, 1.0)
+    assert links.rate_between("a", "b", 1.0) == links.slowest(1.0) == 2e5
+
+
+def test_one_slow_thief_does_not_make_the_link_of_an_owner_slow_but_a_slow_owner_is_slow_for_all():
+    links = LinkRates()
+    links.add_transfer("a", "slow", 2e5, 0.0)
+    assert links.rate_between("a", "c", 0.0) == 2e5  # so far it may be the link of either
+    links.add_transfer("a", "b", 9e6, 0.0)
+    assert links.rate_between("a", "c", 0.0) == 9e6
+    assert links.rate_between("a", "slow", 0.0) == 2e5
+    assert links.rate_between("b", "slow", 0.0) == USUAL_LINK_BYTES_PER_S
+
+
+def test_a_slow_link_is_tried_again_some_day():
+    links = LinkRates()
+    links.add_transfer("a", "b", 2e5, 0.0)
+    assert links.rate_between("a", "b", RATE_MEMORY_S - 1) == 2e5
+    assert links.rate_between("a", "b", RATE_MEMORY_S) == links.slowest(RATE_MEMORY_S) == USUAL_LINK_BYTES_PER_S
+
+
+def test_names_without_end_do_not_fill_the_memory():
+    links = LinkRates()
+    for number in range(MAX_PAIRS + 1):
+        links.add_transfer("a", f"b{number}", 2e5 + number, 0.0)
+    assert links.rate_between("a", "b1", 0.0) == 2e5 + 1
+    assert links.rate_between("a", "b0", 0.0) == 2e5 + MAX_PAIRS  # forgotten: the fastest of the others
