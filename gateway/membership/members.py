@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
-from shared.payloads.versions import PROTOCOL, compatible
+from shared.payloads.versions import LINK_PROTOCOL, PROTOCOL, compatible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,8 +149,11 @@ class Membership:
 
     @property
     def has_older_nodes(self) -> bool:
-        """Return whether an admitted edge that is online is of a release before this one."""
-        return any(self._members[name].state.protocol < PROTOCOL for name in self.present)
+        """Return whether an admitted edge that is online is of a release before this one.
+
+        Both speak the same version; only this release understands the next one.
+        """
+        return any(LINK_PROTOCOL not in self._members[name].state.understood for name in self.present)
 
     @property
     def serving_cameras(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pytest
 from gateway.membership.members import MAX_KNOWN_NODES, NODE_RETURN_TIMEOUT_S, Membership
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, NodeStats, State, TileCounts
-from shared.payloads.versions import PROTOCOL
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 
 
 def online(name="pi-1", protocol=PROTOCOL, host="10.0.0.1", port=4000):
@@ -82,6 +82,15 @@ def test_an_edge_that_was_updated_is_admitted(members):
     members.on_state(online("pi-2"))
     assert members.address("pi-2") is not None
     assert members.report({}).nodes["pi-2"].reason == ""
+
+
+def test_an_edge_of_the_release_before_is_known_by_what_it_understands(members):
+    now = online("pi-2").model_copy(update={"understood": tuple(UNDERSTOOD_PROTOCOLS)})
+    members.on_state(online().model_copy(update={"understood": (PROTOCOL,)}))
+    members.on_state(now)
+    assert members.has_older_nodes
+    members.on_state(offline())
+    assert not members.has_older_nodes
 
 
 def test_a_refused_edge_that_went_is_offline(members):
