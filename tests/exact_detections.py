@@ -46,7 +46,7 @@ async def check_frames(witness: Witness, *cameras: str) -> None:
         counts = witness.stats[camera].counts
         numbers = [frame.number for frame in witness.detections if frame.camera == camera]
         assert counts.under_way == 0
-        assert len(numbers) == len(set(numbers)) == counts.published
+        assert len(numbers) == len(set(numbers)) == counts.published, (numbers, counts)
     check_objects(witness)
 
 

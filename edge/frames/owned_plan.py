@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from edge.tasks.holding import Holding
@@ -39,13 +40,13 @@ class OwnedPlan:
     def limit_s(self, now: float) -> float | None:
         """Return the time within which another node must fetch and compute the last waiting frame to end it sooner.
 
-        None for tiles, which all nodes share, and before this node's speed is known.
+        None for tiles, which all nodes share, and while it is not known when this node will be free.
         """
         own_s = self._own_s
         if not self.work.finds_objects or own_s is None:
             return None
         ends_s = self.queue.busy_s(now) + self.queue.untouched_frames * own_s
-        return max(0.0, MIN_BENEFIT * ends_s)
+        return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
 
     @property
     def _own_s(self) -> float | None:
