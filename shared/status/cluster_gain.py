@@ -22,7 +22,7 @@ class ClusterGain(Message):
     fastest: str = Field(description="the fastest of them")
     fastest_frames_per_s: float = Field(description="that it could compute alone, each frame whole")
     devices: int = Field(description="that are measured")
-    unmeasured: tuple[str, ...] = Field(default=(), description="devices that have not computed enough yet")
+    unmeasured: tuple[str, ...] = Field(default=(), description="devices whose speed is not known yet")
     work: float = Field(default=1.0, description="operations of a frame, relative to the undivided network")
 
 
@@ -50,7 +50,7 @@ def explain_gain(gain: ClusterGain | None, devices: Sequence[str]) -> str:
     if not devices:
         return ""
     if gain is None:
-        return "not known yet how fast the devices are: each is measured while it computes its first frames"
+        return "not known yet how fast the devices are: each measures it when it has prepared its program"
     alone = _number(gain.fastest_frames_per_s)
     if gain.devices > 1:
         text = f"these {gain.devices} devices can compute up to {_number(gain.frames_per_s)} frames/s; the fastest of "
@@ -59,11 +59,11 @@ def explain_gain(gain: ClusterGain | None, devices: Sequence[str]) -> str:
         text = f"{gain.fastest} can compute up to {alone} frames/s"
         text += "" if gain.unmeasured else "; it is the only device"
     if gain.work > 1:
-        text += f", each frame whole; tiles are {gain.work:.2g} times the work"
+        text += f", each frame whole; tiles are {gain.work:.3g} times the work"
         if gain.devices > 1 and gain.frames_per_s < MIN_GAIN * gain.fastest_frames_per_s:
             text += ", too much for so few devices: --method auto, or a coarser grid, would help"
     if gain.unmeasured:
-        text += f"; not measured yet, as they have computed too little: {', '.join(gain.unmeasured)}"
+        text += f"; not measured yet: {', '.join(gain.unmeasured)}"
     return text
 
 

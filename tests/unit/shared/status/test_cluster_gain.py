@@ -44,9 +44,9 @@ def test_before_any_device_is_measured_that_is_said():
     assert told(a=None, b=None).startswith("not known yet how fast the devices are")
 
 
-def test_devices_that_have_not_computed_enough_are_named():
+def test_devices_that_are_not_measured_are_named():
     assert told(a=8.2, hall=None, shed=None) == (
-        "a can compute up to 8.2 frames/s; not measured yet, as they have computed too little: hall, shed"
+        "a can compute up to 8.2 frames/s; not measured yet: hall, shed"
     )
 
 

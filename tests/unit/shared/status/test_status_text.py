@@ -41,7 +41,7 @@ def test_why_a_frame_takes_its_time_is_said_below_the_frames():
 def test_what_the_devices_can_compute_is_said_as_well():
     shown = told(120)
     (line,) = [line for line in shown if line.startswith("speed")]
-    assert line[9:] == "attic can compute up to 16 frames/s; not measured yet, as they have computed too little: shed"
+    assert line[9:] == "attic can compute up to 16 frames/s; not measured yet: shed"
 
 
 def test_a_release_that_differs_is_marked():
