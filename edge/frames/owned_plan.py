@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from edge.tasks.holding import Holding
@@ -28,6 +29,7 @@ class OwnedPlan:
         self.experience = Experience(node)
         self.holding = Holding()
         self.announced_overdue = 0
+        self.announced_at = -math.inf
         self.queue = TaskQueue(
             node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=alone
         )

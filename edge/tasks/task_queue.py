@@ -87,6 +87,11 @@ class TaskQueue:
         self._waiting.extend(Task(frame, tile) for tile in self._order.order)
 
     @property
+    def failed_here(self) -> bool:
+        """Return whether a task waits that this node could not compute."""
+        return any(self.node in self._unfit.get(task, ()) for task in self._waiting)
+
+    @property
     def first_frame(self) -> str | None:
         """Return the frame of the first waiting task; None when no task waits."""
         return self._waiting[0].frame if self._waiting else None
