@@ -37,6 +37,10 @@ MAX_OTHER_NODES = 1000
 MAX_INVITATION_PAUSE_S = 0.25
 """Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
 
+REANNOUNCE_S = 0.5
+"""Tasks that are not computed here are announced again after this time: a message may be lost, and the gateway forgets
+those that it heard of just before a node reports that it found none here."""
+
 
 @dataclass(slots=True)
 class OwnedFrame:
@@ -133,8 +137,16 @@ class FrameTasks:
 
     def _may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""
-        limit_s = plan.limit_s(time.monotonic())
+        limit_s = self._limit_s(plan)
         return any(limit_s is None or seconds + plan.fetch_s < limit_s for seconds in self._idle_helpers.values())
+
+    def _limit_s(self, plan: OwnedPlan) -> float | None:
+        """Return the time within which another node must compute a frame, see OwnedPlan.limit_s; None for any."""
+        return None if self._needs_others(plan) else plan.limit_s(time.monotonic())
+
+    def _needs_others(self, plan: OwnedPlan) -> bool:
+        """Return whether tasks wait that this node does not compute, as it is barred or has failed."""
+        return not plan.queue.empty and (not self.computes_here or plan.queue.failed_here)
 
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
@@ -273,6 +285,8 @@ class FrameTasks:
         queue, work = plan.queue, plan.work
         if take.again is not None:
             scheduled = queue.run_whole(Task(take.again.frame, take.again.tile))
+        elif not plan.may_lend:
+            scheduled = None
         else:
             scheduled = queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), now)
         found = self._pixels_of(plan, scheduled) if scheduled is not None else None
@@ -356,7 +370,8 @@ class FrameTasks:
             self._announce_requeued(plan, plan.queue.requeue_expired(now), "its lease ended")
             # Tasks become overdue by time alone, without an event that would announce them.
             overdue = plan.queue.available_tasks(now).overdue
-            if overdue > plan.announced_overdue:
+            unheard = self._needs_others(plan) and now >= plan.announced_at + REANNOUNCE_S
+            if overdue > plan.announced_overdue or unheard:
                 self.announce(plan)
             plan.announced_overdue = overdue
 
@@ -374,9 +389,9 @@ class FrameTasks:
         message = TaskAnnouncement(
             node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
             overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
-            unfit=dict(available.unfit), within_s=None if plan is None else plan.limit_s(time.monotonic()),
+            unfit=dict(available.unfit), within_s=None if plan is None else self._limit_s(plan),
         )  # fmt: skip
         if plan is not None:
-            plan.announced_overdue = available.overdue
+            plan.announced_overdue, plan.announced_at = available.overdue, time.monotonic()
         self._bus.publish_soon(topics.TASKS, message, self._node)
         self._on_change(True)

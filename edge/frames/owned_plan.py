@@ -27,6 +27,7 @@ class OwnedPlan:
         self.experience = Experience(node)
         self.holding = Holding()
         self.announced_overdue = 0
+        self.announced_at = -math.inf
         self.queue = TaskQueue(
             node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=alone
         )
@@ -47,6 +48,14 @@ class OwnedPlan:
             return None
         ends_s = self.queue.busy_s(now) + self.queue.untouched_frames * own_s
         return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
+
+    @property
+    def may_lend(self) -> bool:
+        """Return whether a task may be lent now: whole frames one by one until the first shows what the link carries.
+
+        Over a thin link, several at once would keep each other for many seconds.
+        """
+        return not self.work.finds_objects or self.experience.link_bytes_per_s is not None or not self.queue.has_lent
 
     @property
     def _own_s(self) -> float | None:

@@ -76,6 +76,10 @@ class Leases:
         """Return the tasks that a node computes."""
         return [task for task, lease in self._leases.items() if lease.holder == node]
 
+    def has_other_holder(self, node: str) -> bool:
+        """Return whether any other node than this one computes a task."""
+        return any(lease.holder != node for lease in self._leases.values())
+
     def drop_frame(self, frame: str) -> None:
         """Remove the leases of a frame."""
         self._leases = {task: lease for task, lease in self._leases.items() if task.frame != frame}

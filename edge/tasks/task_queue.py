@@ -87,6 +87,11 @@ class TaskQueue:
         self._waiting.extend(Task(frame, tile) for tile in self._order.order)
 
     @property
+    def failed_here(self) -> bool:
+        """Return whether a task waits that this node could not compute."""
+        return any(self.node in self._unfit.get(task, ()) for task in self._waiting)
+
+    @property
     def first_frame(self) -> str | None:
         """Return the frame of the first waiting task; None when no task waits."""
         return self._waiting[0].frame if self._waiting else None
@@ -100,6 +105,11 @@ class TaskQueue:
         """Return the number of frames all of whose tasks wait."""
         counts = Counter(task.frame for task in self._waiting)
         return sum(1 for count in counts.values() if count == len(self._order.order))
+
+    @property
+    def has_lent(self) -> bool:
+        """Return whether another node computes a task."""
+        return self._leases.has_other_holder(self.node)
 
     def busy_s(self, now: float) -> float:
         """Return the seconds until this node should have finished the tasks that it computes, 0 if there are none.

@@ -76,7 +76,7 @@ class Detector:
     def find(self, outputs: Sequence[Array], letterbox: Letterbox) -> Detections:
         """Decode and suppress: return the objects for the network's outputs. Raises ModelError, see `detect`."""
         if not all_finite(outputs):
-            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers; the frame is dropped")
+            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers")
         named = dict(zip(self._outputs, outputs, strict=True))
         candidates = decode(named, self._input_size, self._spec)
         if candidates.invalid_count and not self._has_warned:

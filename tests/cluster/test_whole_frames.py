@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import shutil
 import signal
+import subprocess
 
 import pytest
 
+from shared.mqtt import topics
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from tests.exact_detections import check_frames
+from tests.exact_detections import check_frames, check_objects
 from tests.harness import running_cluster
 from tests.slow_devices import SlowDevice
 
@@ -87,11 +92,100 @@ async def test_a_thief_that_is_frozen_with_a_stolen_frame_costs_none_and_its_lat
     assert "will run again: its lease ended" in log
 
 
+def cut_connections(port):
+    """End all TCP connections of a port of this machine, as when a router forgets them."""
+    if os.geteuid() != 0 or shutil.which("ss") is None:
+        pytest.skip("cutting connections needs root and iproute2")
+    ends = f"( dport = :{port} or sport = :{port} )"
+    subprocess.run(["ss", "-K", "state", "established", ends], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+async def test_connections_to_the_gateway_that_are_cut_cost_no_frame(tmp_path):
+    async with slow_cluster(tmp_path, 2) as (cluster, _):
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--loop", "--every-frame")
+        await witness.until("a stolen frame", lambda: computed_by(witness, "edge-2"))
+        for _ in range(3):
+            links = witness.gateway_bytes.get("tcp_link", 0)
+            cut_connections(witness.plan.gateway_port)
+            await more_frames(witness, 6)
+            await witness.until("a link again", lambda before=links: witness.gateway_bytes["tcp_link"] > before)
+        await no_frame_is_missing(cluster, camera)
+        log = cluster.log("edge-1")
+    assert log.count("confirmations come by MQTT meanwhile") >= 3
+
+
+@pytest.mark.slow
+async def test_a_gateway_that_is_killed_and_started_again_gets_whole_frames_of_both_edges(tmp_path):
+    async with slow_cluster(tmp_path, 2) as (cluster, _):
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--loop", "--every-frame")
+        await witness.until("a stolen frame", lambda: computed_by(witness, "edge-2"))
+        epoch = witness.plan.epoch
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await cluster.gateway.process.wait()
+        await cluster.start_gateway(*AUTO)
+        await witness.until("a new plan", lambda: witness.plan.epoch > epoch)
+        await cluster.edges_ready("edge-1", "edge-2")
+        stolen = len(computed_by(witness, "edge-2"))
+        await witness.until("stolen frames", lambda: len(computed_by(witness, "edge-2")) > stolen + 3)
+        await more_frames(witness, 10)
+        await cluster.processes.stop(camera)
+        await witness.until("the camera's end", lambda: witness.stats["front"].ended)
+        counts = witness.stats["front"].counts
+    check_objects(witness)
+    numbers = [frame.number for frame in witness.detections]
+    assert len(numbers) == len(set(numbers))
+    assert counts.under_way == 0
+    assert set(counts.dropped) <= {Outcome.REPLANNED, Outcome.NO_ANSWER, Outcome.STOPPED}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["auto", "ftp-wst"])
+async def test_a_drained_edge_gets_no_work_of_others_until_it_is_resumed(tmp_path, method):
+    async with slow_cluster(tmp_path, 2, "--method", method) as (cluster, _):
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--loop", "--every-frame")
+        await witness.until("work of edge-2", lambda: computed_by(witness, "edge-2"))
+        await request(witness, "drain_node", "edge-2")
+        await witness.until("frames of edge-1 alone", lambda: alone(witness, "edge-1", 6))
+        await more_frames(witness, 8)
+        assert alone(witness, "edge-1", 14)
+        await cluster.start_camera("yard", "edge-2", "--frames", "8", "--every-frame")
+        await witness.until("the end of yard", lambda: witness.ended("yard"))
+        await request(witness, "resume_node", "edge-2")
+        seen = len(witness.detections)
+        await witness.until(
+            "work of edge-2 for front",
+            lambda: any("edge-2" in frame.nodes for frame in witness.detections[seen:] if frame.camera == "front"),
+        )
+        await no_frame_is_missing(cluster, camera)
+        await check_frames(witness, "yard")
+        counts = witness.stats["yard"].counts
+    assert (counts.published, counts.dropped) == (8, {})
+
+
+async def request(witness, command, node):
+    """Send the gateway a request about a node."""
+    await witness.bus.publish_plain(topics.REQUEST, json.dumps({"node": node}).encode(), command)
+
+
+def alone(witness, edge, count):
+    """Whether an edge has computed so many frames, the last ones, without any other."""
+    last = witness.detections[-count:]
+    return len(last) == count and all(set(frame.nodes) == {edge} for frame in last)
+
+
+async def more_frames(witness, count):
+    seen = len(witness.detections)
+    await witness.until("more frames", lambda: len(witness.detections) >= seen + count)
+
+
 async def no_frame_is_missing(cluster, camera):
     """Stop the camera; check that all its frames were published, but for those under way, and are exact."""
     witness = cluster.witness
-    seen = len(witness.detections)
-    await witness.until("more frames", lambda: len(witness.detections) >= seen + 8)
+    await more_frames(witness, 8)
     await cluster.processes.stop(camera)
     await check_frames(witness, camera.name)
     counts = witness.stats[camera.name].counts

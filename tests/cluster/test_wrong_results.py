@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
@@ -16,16 +17,20 @@ def lie():
     import numpy as np
     import shared.engine.sessions as sessions
 
-    honest, count = sessions.PreparedEngine.run, [0]
+    count = [0]
 
-    def run(self, form, parts, strips=()):
-        maps, given = honest(self, form, parts, strips)
-        count[0] += 1
-        if FIRST < count[0] <= LAST:
-            maps = [array * np.float32(FACTOR) for array in maps]
-        return maps, given
+    def lying(honest):
+        def run(self, form, parts, strips=()):
+            maps, given = honest(self, form, parts, strips)
+            count[0] += 1
+            if FIRST < count[0] <= LAST:
+                maps = [array * np.float32(FACTOR) for array in maps]
+            return maps, given
 
-    sessions.PreparedEngine.run = run
+        return run
+
+    for engine in (sessions.PreparedEngine, sessions.PaddingEngine):
+        engine.run = lying(engine.run)
 
 class OfEdges(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -46,11 +51,19 @@ async def start_liar(cluster, name, factor, *, first=20, last=10**9):
     (folder / "sitecustomize.py").write_text(said)
     cluster.edges[name] = await cluster.processes.start(
         name, "edge", "--gateway", str(cluster.broker), "--name", name, "--cache", str(folder), "-v",
-        host=("env", f"PYTHONPATH={folder}"),
+        "--max-cores", "1", host=("env", f"PYTHONPATH={folder}"),
     )  # fmt: skip
 
 
-METHODS = [("ftp-wst-s", "3x3"), pytest.param("ftp-wsh", "3x3", marks=pytest.mark.long), ("bodp", "3x1")]
+FIRST = {"ftp-wst-s": 15, "ftp-wsh": 15, "bodp": 60, "auto": 5}
+"""The first tile that is wrong: of whole frames an edge computes few."""
+
+METHODS = [
+    ("ftp-wst-s", "3x3"),
+    ("auto", "3x3"),
+    pytest.param("ftp-wsh", "3x3", marks=pytest.mark.long),
+    ("bodp", "3x1"),
+]
 
 
 @pytest.mark.slow
@@ -58,7 +71,7 @@ METHODS = [("ftp-wst-s", "3x3"), pytest.param("ftp-wsh", "3x3", marks=pytest.mar
 async def test_tiles_that_are_no_numbers_are_computed_elsewhere_and_their_edge_is_barred(tmp_path, method, grid):
     async with running_cluster(tmp_path, 2, "--method", method, "--grid", grid, "--verify-every", "1") as cluster:
         witness = cluster.witness
-        await start_liar(cluster, "liar", "nan", first=60 if method == "bodp" else 15)
+        await start_liar(cluster, "liar", "nan", first=FIRST[method])
         await cluster.edges_ready("liar", "edge-1", "edge-2")
         await cluster.start_camera("front", "edge-1", "--frames", "15", "--every-frame")
         await cluster.start_camera("yard", "liar", "--frames", "15", "--every-frame")
@@ -71,7 +84,9 @@ async def test_tiles_that_are_no_numbers_are_computed_elsewhere_and_their_edge_i
     assert all(objects)
     assert max(differences) <= 1e-5
     assert {reason.value for one in counts for reason in one.dropped} <= {"replanned"}
-    assert "its result contains values that are not finite" in witness.nodes["liar"].barred
+    assert re.search(
+        "its result contains values that are not finite|outputs .* are not finite", witness.nodes["liar"].barred
+    )
 
 
 @pytest.mark.slow
@@ -97,8 +112,9 @@ async def test_an_edge_that_is_proved_wrong_is_barred_and_works_again_when_it_ha
     assert "the programs were prepared again and have passed the trial" in cluster.log("liar")
 
 
-async def test_an_edge_that_never_computes_rightly_still_owns_the_frames_of_its_cameras(tmp_path):
-    async with running_cluster(tmp_path, 1) as cluster:
+@pytest.mark.parametrize("method", ["auto", pytest.param("ftp-wst", marks=pytest.mark.slow)])
+async def test_an_edge_that_never_computes_rightly_still_owns_the_frames_of_its_cameras(tmp_path, method):
+    async with running_cluster(tmp_path, 1, "--method", method) as cluster:
         witness = cluster.witness
         await start_liar(cluster, "liar", "1.1", first=0)
         await cluster.edges_ready("liar", "edge-1")

@@ -11,8 +11,10 @@ import pytest
 from edge import owner as owner_module
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.frames import frame_tasks as frame_tasks_module
+from edge.frames.frame_tasks import REANNOUNCE_S
 from edge.owner import Owner
 from edge.tasks.holding import MAX_HOLD_S
+from edge.tasks.task import Task
 from edge.worker import Worker
 from gateway.cluster.whole_frame import read_objects
 from shared.errors import ModelError
@@ -238,6 +240,33 @@ async def test_a_barred_owner_announces_every_frame(bench):
     bench.tasks.computes_here = False
     await bench.accept()
     assert [said.opened.frame for said in bench.said] == ["f"]
+
+
+async def test_frames_of_a_barred_owner_are_for_slower_nodes_too_and_announced_until_one_takes_them(bench):
+    bench.learn_speed()
+    bench.helpers(a=1.5)
+    await bench.accept()
+    assert bench.said == []  # before the bar this was the sooner end
+    bench.tasks.computes_here = False
+    bench.tasks.check_plans(bench.now)
+    bench.tasks.check_plans(bench.now)
+    bench.now += REANNOUNCE_S
+    bench.tasks.check_plans(bench.now)
+    assert [(said.waiting, said.within_s) for said in bench.said] == [(1, None)] * 2
+    bench.lend()
+    bench.now += REANNOUNCE_S
+    bench.tasks.check_plans(bench.now)
+    assert len(bench.said) == 2
+
+
+async def test_a_frame_that_failed_here_is_for_slower_nodes_too_and_announced_until_one_takes_it(bench):
+    bench.learn_speed()
+    await bench.accept()
+    task = Task("f", bench.tasks.take_assignment().tile.index)
+    bench.tasks.on_tile_failed(task, "me")
+    bench.now += REANNOUNCE_S
+    bench.tasks.check_plans(bench.now)
+    assert [(said.waiting, said.within_s, said.unfit) for said in bench.said] == [(1, None, {"me": 1})] * 2
 
 
 async def test_a_frame_is_held_for_a_faster_helper_and_computed_here_if_that_does_not_come(bench):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edge.frames.owned_plan import MIN_BENEFIT, OwnedPlan
+from edge.tasks.task import Taker
 from tests.unit.edge.works import whole_work
 
 WORK = whole_work(epoch=7)
@@ -37,3 +38,20 @@ def test_a_frame_is_held_for_a_helper_that_is_faster_though_neither_has_computed
     assert plan_of(WORK).hold_s({"pi-2": 0.1}) == 0.0
     assert plan_of(TRIED).hold_s({"pi-2": 0.1}) > 0.0
     assert plan_of(TRIED).hold_s({"pi-2": 0.6}) == 0.0
+
+
+def test_frames_are_lent_one_by_one_until_the_first_shows_what_the_link_carries():
+    plan = plan_of(TRIED, "a", "b")
+    assert plan.may_lend
+    lent = plan.queue.lend_task(Taker("pi-2", idle=True), 0.0).task
+    assert not plan.may_lend
+    plan.queue.task_done(lent, "pi-2", 0.1, 1.0, WORK.tile(0).macs)
+    plan.experience.add_tile("pi-2", 2e5)
+    assert plan.queue.lend_task(Taker("pi-2", idle=True), 1.0)
+    assert plan.may_lend
+
+
+def test_a_frame_that_this_node_computes_is_not_lent():
+    plan = plan_of(TRIED, "a", "b")
+    plan.queue.take_task(0.0)
+    assert plan.may_lend
