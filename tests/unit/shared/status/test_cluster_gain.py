@@ -45,9 +45,7 @@ def test_before_any_device_is_measured_that_is_said():
 
 
 def test_devices_that_are_not_measured_are_named():
-    assert told(a=8.2, hall=None, shed=None) == (
-        "a can compute up to 8.2 frames/s; not measured yet: hall, shed"
-    )
+    assert told(a=8.2, hall=None, shed=None) == ("a can compute up to 8.2 frames/s; not measured yet: hall, shed")
 
 
 def test_without_devices_nothing_is_said():
