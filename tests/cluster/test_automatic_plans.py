@@ -78,8 +78,10 @@ async def test_a_change_of_plans_by_load_costs_no_frame(tmp_path):
         await check_frames(witness, "front", "yard", "gate", "attic", "shed")
         counts = {camera: stats.counts for camera, stats in witness.stats.items()}
         log = cluster.log("gateway")
-    assert divisions(witness.detections[:alone]) == ["1x1"]
-    assert CHANGES.findall(log) == ["in tiles", "whole"]
+    assert divisions(witness.detections[:alone])[-1] == "1x1"
+    changes = CHANGES.findall(log)  # the first frames are divided, unless the cameras are there before the tiles
+    assert changes[-2:] == ["in tiles", "whole"]
+    assert changes[:-2] in ([], ["in tiles", "whole"])
     for frames, cameras in {20: ("yard", "gate"), 30: ("attic", "shed")}.items():
         assert {(counts[camera].published, *counts[camera].dropped) for camera in cameras} == {(frames,)}
     assert set(counts["front"].dropped) <= {Outcome.SUPERSEDED, Outcome.STOPPED}
