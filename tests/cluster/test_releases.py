@@ -76,9 +76,10 @@ async def detected(cluster, edge):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("owner", ["before", "today"])
-async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_path, release_before, owner):
-    async with running_cluster(tmp_path, 0, "--verify-every", "1", cache=tmp_path / "cache") as cluster:
+@pytest.mark.parametrize(("owner", "method"), [("before", "ftp-wst"), ("today", "ftp-wst"), ("today", "ftp-wsh")])
+async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_path, release_before, owner, method):
+    options = "--method", method, "--verify-every", "1"
+    async with running_cluster(tmp_path, 0, *options, cache=tmp_path / "cache") as cluster:
         await start_before(cluster, release_before)
         await cluster.start_edge("today")
         await cluster.edges_ready("before", "today")
@@ -87,6 +88,8 @@ async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_pat
         logs = [cluster.log(name) for name in ("gateway", "before", "today")]
     assert sum(tiles.values()) == FRAMES * 9
     assert all(tiles.values()), tiles
+    if method == "ftp-wsh":
+        assert set(tiles.values()) == {FRAMES * 9 // 2}  # none was given to another edge in the end
     assert not any("Traceback" in log or "ERROR" in log for log in logs)
 
 
