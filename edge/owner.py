@@ -84,10 +84,11 @@ class Owner:
             self.tasks.add_frame(owned)
 
     async def _send_tiles(self, owned: OwnedFrame) -> None:
-        """Send all tiles to the gateway, which shares them out."""
+        """Send all tiles to the gateway, which shares them out, also to edges of the release before: with bars."""
         work = owned.plan.work
         for tile in work.stages[0]:
-            header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
+            view = owned.pixels[tile.inputs[0].slices]
+            header, sent = work.encode_tile(self._node, owned.info, tile, view, bars=True)
             await self._courier.send(work.gateway, (header, [sent.data]))
 
     def find_frame(self, frame: str) -> OwnedFrame | None:

@@ -167,7 +167,9 @@ class Thief:
         if work is None:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
-        take = TakeHeader(thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses)
+        take = TakeHeader(
+            thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses, fills_bars=True
+        )
         stolen = await self._fetch_tile(victim, work, take)
         if isinstance(stolen, AbsentHeader):
             # Nothing for a busy thief, but for an idle one: this grant is used again, without a request, once idle.
@@ -181,7 +183,7 @@ class Thief:
     async def fetch_whole(self, stolen: StolenTile) -> StolenTile | None:
         """Fetch the same tile with its whole halo, because its strips are not available; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-        take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task)
+        take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task, fills_bars=True)
         try:
             found = await self._fetch_tile(stolen.victim, stolen.work, take)
         except DeepThingsError as error:

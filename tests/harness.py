@@ -163,14 +163,17 @@ class Cluster:
         )
         return self._gateway
 
-    async def start_edge(self, name: str, *options: str, code: Path | None = None) -> ChildProcess:
+    async def start_edge(
+        self, name: str, *options: str, code: Path | None = None, cores: tuple[str, ...] = ("--max-cores", "1")
+    ) -> ChildProcess:
         """`code` is a folder of Python modules that take the place of ours, for this edge.
 
-        Unless `options` say otherwise it computes on one core: the edges of a cluster share this machine.
+        Unless `options` say otherwise it computes on one core, as the option `cores` says: the edges of a cluster share
+        this machine.
         """
         self.edges[name] = await self.processes.start(
             name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v",
-            "--max-cores", "1", *options, host=self._surroundings if code is None else python_path(code),
+            *cores, *options, host=self._surroundings if code is None else python_path(code),
         )  # fmt: skip
         return self.edges[name]
 

@@ -169,16 +169,18 @@ class PlanWork:
         shown = region.overlap(Region(top, left, top + height, left + width))
         return shown.relative_to(region.top, region.left) if shown is not None else Region.whole(0, 0)
 
-    def encode_tile(self, owner: str, info: FrameInfo, tile: Tile, view: Pixels) -> tuple[TileHeader, Array]:
+    def encode_tile(
+        self, owner: str, info: FrameInfo, tile: Tile, view: Pixels, *, bars: bool = False
+    ) -> tuple[TileHeader, Array]:
         """Return the header and the payload of a tile, whose pixels are `view`, uint8 (h, w, 3).
 
-        The payload are the pixels of the picture without the bars, contiguous and of the plan's type.
+        The payload are the pixels of the picture, contiguous and of the plan's type, with or without the bars.
         """
         height, width = view.shape[:2]
-        content = self.content(info, tile.inputs[0])
+        content = Region.whole(height, width) if bars else self.content(info, tile.inputs[0])
         header = TileHeader(
             info=info, epoch=self.epoch, owner=owner, tile=tile.index, height=height, width=width,
-            content=content.sides,
+            content=None if bars else content.sides,
         )  # fmt: skip
         return header, np.ascontiguousarray(view[content.slices], np.dtype(self.plan.pixels))
 

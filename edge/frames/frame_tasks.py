@@ -304,7 +304,7 @@ class FrameTasks:
         elif queue.empty:
             self._on_change(False)
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
-        header, sent = work.encode_tile(self._node, info, tile, view)
+        header, sent = work.encode_tile(self._node, info, tile, view, bars=not take.fills_bars)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
         return header.model_copy(update={**lease, "waited_ms": waited_ms}), sent
 

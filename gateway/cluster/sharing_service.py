@@ -111,8 +111,12 @@ class SharingService:
             self._send(plan.shares.reassign_expired(self._able_nodes(plan), time.monotonic()))
 
     def _able_nodes(self, plan: _SharedPlan) -> tuple[str, ...]:
-        """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others."""
-        ready = tuple(name for name in self._members.ready_nodes(plan.epoch) if self._may_compute(name))
+        """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others.
+
+        Drained nodes are left out, unless there are no others.
+        """
+        able = tuple(name for name in self._members.ready_nodes(plan.epoch) if self._may_compute(name))
+        ready = tuple(name for name in able if not self._members.is_drained(name)) or able
         return tuple(name for name in plan.nodes if name in ready) or ready
 
     def _on_lost(self, address: Address) -> None:

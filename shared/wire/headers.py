@@ -53,7 +53,8 @@ class TakeHeader(Header):
     """Thief to victim: request for a tile from the back of its queue. Answered by TILE or ABSENT.
 
     `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again`: strips
-    for this tile, which the thief has already, are not available: send it again with its whole halo.
+    for this tile, which the thief has already, are not available: send it again with its whole halo. `fills_bars`: it
+    reads `content` of a TILE; edges of the release before get all pixels.
     """
 
     kind = MessageKind.TAKE
@@ -62,6 +63,7 @@ class TakeHeader(Header):
     idle: bool = True
     reuses: bool = False
     again: TaskRef | None = None
+    fills_bars: bool = False
 
 
 class TileHeader(Header):

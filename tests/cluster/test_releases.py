@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.payloads.cluster import State
-from shared.payloads.versions import PROTOCOL
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from tests.harness import python_path, running_cluster
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,8 @@ GIVEN = "DEEPTHINGS_RELEASE_BEFORE"
 
 FRAMES = 12
 
-NEXT = PROTOCOL + 1
+NEXT = max(UNDERSTOOD_PROTOCOLS) + 1
+"""A version that this release does not understand yet."""
 SPEAKS = "from shared.payloads import versions\nversions.PROTOCOL, versions.UNDERSTOOD_PROTOCOLS = {}, frozenset({})\n"
 """A module that makes a process one of a release to come."""
 
@@ -58,6 +59,11 @@ def module(folder, code):
     return folder
 
 
+async def start_before(cluster, code):
+    """Start an edge of the release before, which has its own options."""
+    await cluster.start_edge("before", code=code, cores=("--threads", "1"))
+
+
 async def detected(cluster, edge):
     """Have a camera's frames detected, with `edge` as their owner, and check that all are exact."""
     witness = cluster.witness
@@ -70,10 +76,11 @@ async def detected(cluster, edge):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("owner", ["before", "today"])
-async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_path, release_before, owner):
-    async with running_cluster(tmp_path, 0, "--verify-every", "1", cache=tmp_path / "cache") as cluster:
-        await cluster.start_edge("before", code=release_before)
+@pytest.mark.parametrize(("owner", "method"), [("before", "ftp-wst"), ("today", "ftp-wst"), ("today", "ftp-wsh")])
+async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_path, release_before, owner, method):
+    options = "--method", method, "--verify-every", "1"
+    async with running_cluster(tmp_path, 0, *options, cache=tmp_path / "cache") as cluster:
+        await start_before(cluster, release_before)
         await cluster.start_edge("today")
         await cluster.edges_ready("before", "today")
         await detected(cluster, owner)
@@ -81,6 +88,23 @@ async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_pat
         logs = [cluster.log(name) for name in ("gateway", "before", "today")]
     assert sum(tiles.values()) == FRAMES * 9
     assert all(tiles.values()), tiles
+    if method == "ftp-wsh":
+        assert set(tiles.values()) == {FRAMES * 9 // 2}  # none was given to another edge in the end
+    assert not any("Traceback" in log or "ERROR" in log for log in logs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("owner", ["before", "today"])
+async def test_edges_of_the_release_before_work_with_a_gateway_that_chooses_the_method(tmp_path, release_before, owner):
+    cache = tmp_path / "cache"
+    async with running_cluster(tmp_path, 0, "--method", "auto", "--verify-every", "1", cache=cache) as cluster:
+        await start_before(cluster, release_before)
+        await cluster.start_edge("today")
+        await cluster.edges_ready("before", "today")
+        await detected(cluster, owner)
+        computed = {edge: sum(cluster.witness.tiles(edge)) for edge in ("before", "today")}
+        logs = [cluster.log(name) for name in ("gateway", "before", "today")]
+    assert computed[owner] > 0
     assert not any("Traceback" in log or "ERROR" in log for log in logs)
 
 

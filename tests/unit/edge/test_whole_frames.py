@@ -287,6 +287,16 @@ async def test_the_worker_is_woken_at_the_end_of_a_hold(bench):
     await until("the end of the hold", lambda: bench.changes > changes)
 
 
+@pytest.mark.parametrize(("fills_bars", "rows"), [(True, 24), (False, 36)])
+async def test_the_bars_are_sent_to_who_does_not_fill_them_in(bench, fills_bars, rows):
+    wide = frame_info().model_copy(update={"height": 24})
+    await bench.owner.accept_frame(wide, np.full((24, 48, 3), 7, np.uint8), bench.ended.append)
+    header, pixels = bench.tasks.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch, fills_bars=fills_bars))
+    assert (header.content is not None, pixels.nbytes) == (fills_bars, rows * 48 * 3)
+    shown = WORK.decode_pixels(header, as_received([pixels]))
+    assert np.array_equal(shown, bench.tasks.find("f").pixels)
+
+
 async def test_a_held_frame_that_a_helper_takes_is_lent_whole(bench):
     bench.learn_speed()
     bench.helpers(a=0.2)

@@ -66,7 +66,8 @@ VALID = {
         fps=st.none() | st.floats(0.01, 240),
     ),
     MessageKind.TAKE: st.builds(
-        headers.TakeHeader, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
+        headers.TakeHeader, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs,
+        fills_bars=booleans,
     ),
     MessageKind.TILE: st.builds(
         headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
@@ -193,7 +194,8 @@ def test_an_unknown_field_of_a_worker_or_of_a_task_is_ignored():
 
 
 def test_who_does_not_say_takes_a_tile_when_it_is_idle_and_computes_it_whole():
-    assert TakeHeader(thief="pi-1", epoch=3) == TakeHeader(thief="pi-1", epoch=3, idle=True, reuses=False, again=None)
+    take = TakeHeader(thief="pi-1", epoch=3)
+    assert (take.idle, take.reuses, take.again, take.fills_bars) == (True, False, None, False)
     tile = headers.TileHeader.decode(json.dumps(TILE).encode())
     assert (tile.reusing, tile.wanted, tile.attempt, tile.workers) == (False, (), 0, ())
 
