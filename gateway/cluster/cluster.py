@@ -107,6 +107,7 @@ class Cluster:
             members.address,
             listener.on_detections,
             self._endings.has_ended,
+            self._confirmations.wait_sent,
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
             listener.on_frame_time,

@@ -7,6 +7,7 @@ release before, and while an edge is not connected.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MAX_UNSENT_CONFIRMATIONS = 1000
 """Messages that wait for one edge; the others go by MQTT, which limits itself."""
+
+SENDING_TIMEOUT_S = 0.2
+"""An edge that takes nothing for this long is about to be lost; others do not wait for it."""
 
 Confirmation = TileDoneHeader | FrameDoneHeader
 
@@ -44,6 +48,14 @@ class Confirmations:
         if not self._post(owner, FrameDoneHeader(done=done)):
             self._bus.publish_soon(topics.OUTCOMES, done, owner)
 
+    async def wait_sent(self, owner: str) -> None:
+        """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""
+        queue = self._links.get(owner)
+        if queue is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SENDING_TIMEOUT_S):
+                    await queue.join()
+
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
         queue = self._links[node] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
@@ -57,6 +69,7 @@ class Confirmations:
                     sending.cancel()
                     return
                 await connection.send(sending.result())
+                queue.task_done()
         except DeepThingsError as error:
             log.debug("edge %s: %s", node, error)
         finally:

@@ -51,6 +51,7 @@ class Finisher:
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         has_outcome: Callable[[str], bool],
+        outcome_sent: Callable[[str], Awaitable[None]],
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
         on_frame_time: Callable[[FrameTime], None] = lambda _: None,
@@ -59,8 +60,9 @@ class Finisher:
 
         `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
-        outcome. If frames are verified, a frame that is `suspected` is verified out of turn; `on_wrong_tiles` is called
-        for a frame with wrong tiles, `on_frame_time` with the times of each published frame.
+        outcome, `outcome_sent` waits until an owner's outcomes are sent. If frames are verified, a frame that is
+        `suspected` is verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles, `on_frame_time`
+        with the times of each published frame.
         """
         self._on_frame_time = on_frame_time
         self._suspected = suspected
@@ -70,6 +72,7 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._has_outcome = has_outcome
+        self._outcome_sent = outcome_sent
         self._pictures = VerificationFolder(options.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
@@ -126,9 +129,10 @@ class Finisher:
         if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: the broker is not connected")
         begun, detections = time.monotonic(), self._detections(running, assembly, result)
-        # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
-        # seen a frame that its owner takes for dropped.
+        # The outcome for the owner is sent before the detections: if the process is killed here, nobody has seen a
+        # frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
+        await self._outcome_sent(assembly.owner)
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         tracer.since(Part.PUBLISH, info.frame, begun)
         self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))

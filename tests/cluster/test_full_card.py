@@ -16,7 +16,7 @@ from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, gateway_ports, until_listening
 from tests.ports import free_port
 
-SMALL = 'mount -t tmpfs -o size=4m tmpfs "$1"; cd "$1"'
+SMALL = 'mount -t tmpfs -o size=24m tmpfs "$1"; cd "$1"'
 FULL = "cat /dev/zero > fill 2> /dev/null"
 READ_ONLY = "for folder in /tmp /var/tmp; do mount --bind $folder $folder; mount -o remount,bind,ro $folder; done"
 """What a process does in a world of its own before it begins; its disk is "$1"."""
@@ -35,7 +35,7 @@ def unshare():
 
 
 def with_disk(folder, *steps):
-    """Return what starts a process that has a disk of 4 MB of its own at `folder`, where it is, after these steps."""
+    """Return what starts a process that has a disk of 24 MB of its own at `folder`, where it is, after these steps."""
     script = "; ".join((*steps, 'shift; exec "$@"'))
     return "unshare", "-m", "sh", "-c", script, "sh", str(folder)
 

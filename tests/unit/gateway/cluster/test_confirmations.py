@@ -129,3 +129,22 @@ async def test_more_than_an_edge_takes_goes_by_mqtt(confirmations, bus, monkeypa
         link.open.set()
         await settled()
         assert len(link.sent) == 3
+
+
+async def test_a_confirmation_is_sent_when_it_was_waited_for(confirmations):
+    link = Link()
+    async with linked(confirmations, link):
+        confirmations.confirm_frame("pi-1", FRAME)
+        await confirmations.wait_sent("pi-1")
+        assert link.sent == [FrameDoneHeader(done=FRAME)]
+
+
+async def test_nobody_waits_long_for_an_edge_that_takes_nothing_or_is_not_linked(confirmations, monkeypatch):
+    monkeypatch.setattr(confirmations_module, "SENDING_TIMEOUT_S", 0.01)
+    await confirmations.wait_sent("pi-1")
+    link = Link()
+    link.open.clear()
+    async with linked(confirmations, link):
+        confirmations.confirm_frame("pi-1", FRAME)
+        await confirmations.wait_sent("pi-1")
+        assert link.sent == []
