@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.errors import DeepThingsError
 from shared.process.children import lower_thread_priority
 
 if TYPE_CHECKING:
@@ -54,5 +53,5 @@ async def measure_speed(work: PlanWork, *, quota: bool) -> float:
         trial_s = QUOTA_TRIAL_S if quota else TRIAL_S
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _Trial().run, work, trial_s)
-        except DeepThingsError:  # the first frame fails in the same way, and is reported
+        except Exception:  # whatever an engine raises: the first frame fails in the same way, and is reported
             return 0.0

@@ -11,7 +11,7 @@ from shared.mqtt import topics
 from tests.harness import running_cluster
 
 LIAR = """
-import os, sys, importlib.abc
+import os, sys, threading, importlib.abc
 
 def lie():
     import numpy as np
@@ -22,6 +22,8 @@ def lie():
     def lying(honest):
         def run(self, form, parts, strips=()):
             maps, given = honest(self, form, parts, strips)
+            if threading.current_thread().name.startswith("speed"):
+                return maps, given
             count[0] += 1
             if FIRST < count[0] <= LAST:
                 maps = [array * np.float32(FACTOR) for array in maps]
@@ -40,7 +42,7 @@ class OfEdges(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, OfEdges())
 """
-"""Only in the process of an edge: whoever prepares its programs is honest."""
+"""Only in the process of an edge: whoever prepares its programs is honest, and trials of its speed do not count."""
 
 
 async def start_liar(cluster, name, factor, *, first=20, last=10**9):
@@ -55,7 +57,7 @@ async def start_liar(cluster, name, factor, *, first=20, last=10**9):
     )  # fmt: skip
 
 
-FIRST = {"ftp-wst-s": 15, "ftp-wsh": 15, "bodp": 60, "auto": 5}
+FIRST = {"ftp-wst-s": 15, "ftp-wsh": 15, "bodp": 60, "auto": 2}
 """The first tile that is wrong: of whole frames an edge computes few."""
 
 METHODS = [

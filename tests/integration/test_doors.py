@@ -246,7 +246,7 @@ async def test_a_newer_plan_is_followed_at_once_whatever_holds_up_the_one_before
         witness = cluster.witness
         plan = witness.plan
         with socket.create_server((LOOPBACK, 0)) as silent:
-            program = plan.stages[0].program.model_copy(update={"sha256": "0" * 64})
+            program = plan.stages[0].program.model_copy(update={"sha256": "0" * 64, "parts": None})
             stage = plan.stages[0].model_copy(update={"program": program})
             held_up = plan.model_copy(
                 update={"epoch": plan.epoch + 1, "gateway_port": silent.getsockname()[1], "stages": (stage,)}
