@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from shared.process.children import lower_thread_priority
 
 if TYPE_CHECKING:
     from edge.computing.plan_work import PlanWork
+
+log = logging.getLogger(__name__)
 
 TRIAL_S = 0.3
 """Duration of a trial."""
@@ -54,4 +57,5 @@ async def measure_speed(work: PlanWork, *, quota: bool) -> float:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _Trial().run, work, trial_s)
         except Exception:  # whatever an engine raises: the first frame fails in the same way, and is reported
+            log.debug("the speed cannot be measured", exc_info=True)
             return 0.0
