@@ -117,8 +117,9 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 
 def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log at DEBUG level that aiomqtt registers a socket that has just been closed: it notices the loss anyway."""
-    if isinstance(context.get("exception"), OSError) and "add_writer" in repr(context.get("handle")):
-        log.debug("a connection was closed before it was written to", exc_info=context["exception"])
+    handle = repr(context.get("handle"))
+    if isinstance(context.get("exception"), OSError) and ("add_writer" in handle or "add_reader" in handle):
+        log.debug("a connection was closed before it was used", exc_info=context["exception"])
     else:
         loop.default_exception_handler(context)
 

@@ -97,15 +97,15 @@ async def test_failures_at_the_end_are_not_told_as_forgotten():
     assert not task._log_traceback
 
 
-@pytest.mark.parametrize(("closed", "told"), [(True, False), (False, True)])
-def test_a_write_to_a_socket_that_was_just_closed_is_no_fault_of_ours(caplog, closed, told):
+@pytest.mark.parametrize(("closed", "told"), [("add_writer", False), ("add_reader", False), ("", True)])
+def test_a_socket_that_was_just_closed_is_no_fault_of_ours(caplog, closed, told):
     async def main(_):
         loop, (one, other) = asyncio.get_running_loop(), socket.socketpair()
         with one, other:
             number = one.fileno()
             if closed:
                 one.close()
-                loop.call_soon(loop.add_writer, number, print)
+                loop.call_soon(getattr(loop, closed), number, print)
             else:
                 loop.call_soon(one.recv, -1)
             await asyncio.sleep(0)
