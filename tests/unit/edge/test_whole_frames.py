@@ -20,12 +20,13 @@ from gateway.cluster.whole_frame import read_objects
 from shared.errors import ModelError
 from shared.mqtt import topics
 from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
-from shared.wire.headers import AbsentHeader, ResultHeader, TakeHeader
+from shared.wire.headers import AbsentHeader, TakeHeader
 from tests.settling import settled, until
 from tests.unit.edge.works import (
     GATEWAY,
     NO_ROW,
     OBJECT,
+    Courier,
     as_received,
     frame_info,
     plans_of,
@@ -37,18 +38,6 @@ WORK = whole_work()
 MACS = WORK.tile(0).macs
 OWN_S = 1.0
 """What a frame takes here."""
-
-
-class Courier:
-    """Remembers what was sent, as it arrives."""
-
-    def __init__(self):
-        self.sent = []
-
-    async def send(self, address, parcel):
-        assert address == GATEWAY
-        header, payload = parcel
-        self.sent.append((ResultHeader.decode(header.encode()), as_received([part.cast("B") for part in payload])))
 
 
 class Thief:

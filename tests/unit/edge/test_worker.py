@@ -19,24 +19,11 @@ from shared.engine.lanes import TileLanes
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import WireTraffic
-from shared.wire.headers import ResultHeader
 from tests.settling import settled
-from tests.unit.edge.works import GATEWAY, as_received, frame_info, reusing_work
+from tests.unit.edge.works import Courier, frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 VALUES = np.random.default_rng(1)
-
-
-class Courier:
-    """Remembers what was sent, as it arrives."""
-
-    def __init__(self):
-        self.sent = []
-
-    async def send(self, address, parcel):
-        assert address == GATEWAY
-        header, payload = parcel
-        self.sent.append((ResultHeader.decode(header.encode()), as_received([part.cast("B") for part in payload])))
 
 
 class Strips:

@@ -18,7 +18,7 @@ from shared.model.spec import CompleteSpec, Preprocessing
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.plan.plan import DetectorPlan, ProgramRef
-from shared.wire.headers import TileHeader, WorkerRef
+from shared.wire.headers import ResultHeader, TileHeader, WorkerRef
 from tests.networks import ModelBuilder
 
 if TYPE_CHECKING:
@@ -134,3 +134,15 @@ def port_of(name):
 def as_received(buffers):
     """A payload as it comes over the wire: bytes, whatever they were."""
     return np.frombuffer(b"".join(bytes(buffer) for buffer in buffers), np.uint8)
+
+
+class Courier:
+    """Remembers what was sent, as it arrives."""
+
+    def __init__(self):
+        self.sent = []
+
+    async def send(self, address, parcel):
+        assert address == GATEWAY
+        header, payload = parcel
+        self.sent.append((ResultHeader.decode(header.encode()), as_received([part.cast("B") for part in payload])))
