@@ -25,6 +25,9 @@ OWN_NODE = "gateway"
 SETTLE_S = 3.0
 """Edges of the same machine usually start together with the gateway; the node would be in their way."""
 
+ALONE_S = 60.0
+"""Without edges the node goes on for this long: edges that restart, or a broker that does, need it again at once."""
+
 STOP_TIMEOUT_S = 5.0
 
 FIRST_RESTART_S, MAX_RESTART_S = 5.0, 300.0
@@ -59,25 +62,35 @@ class OwnNode:
                 await asyncio.sleep(backoff.next_s())
 
     def _needed(self) -> bool:
-        others = [name for name in self._members.present if name != OWN_NODE]
+        return bool(self._others()) and not self._edge_beside()
+
+    def _others(self) -> list[str]:
+        return [name for name in self._members.present if name != OWN_NODE]
+
+    def _edge_beside(self) -> bool:
+        """Return whether an edge is on this machine: it has the same cores."""
         own = self._identity().network
-        states = [self._members.online(name) for name in others]
-        return bool(others) and not any(state is not None and state.identity.network == own for state in states)
+        states = [self._members.online(name) for name in self._others()]
+        return any(state is not None and state.identity.network == own for state in states)
 
     async def _run_node(self, backoff: Backoff) -> None:
-        """Run the node until it ends, or is not needed any more."""
+        """Run the node until it ends, an edge is beside it, or no edge has been there for ALONE_S."""
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
         ended = asyncio.create_task(process.wait())
+        alone_s = 0.0
         try:
-            while not ended.done() and self._needed():
+            while not ended.done() and not self._edge_beside() and alone_s < ALONE_S:
                 await asyncio.wait([ended], timeout=SETTLE_S)
+                alone_s = 0.0 if self._others() else alone_s + SETTLE_S
         finally:
             await stop_process(process, STOP_TIMEOUT_S)
             ended.cancel()
         if ended.done() and not ended.cancelled() and process.returncode:
-            log.warning("the node of the gateway's own cores ended; it is started again")
+            log.warning(
+                "the node of the gateway's own cores ended with exit code %d; it is started again", process.returncode
+            )
             await asyncio.sleep(backoff.next_s())
         else:
             backoff.reset()

@@ -51,6 +51,24 @@ def _exit_code() -> int:
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
         click.echo(f"Error: {place}{system_reason(error)}", err=True)
         return 1
-    except (click.Abort, KeyboardInterrupt):
-        return 128 + signal.SIGINT
+    except (Exception, KeyboardInterrupt) as error:
+        code = _signal_exit_code(error)
+        if code is None:
+            raise
+        return code
     return 0
+
+
+def _signal_exit_code(error: BaseException) -> int | None:
+    """Return the exit code of a signal whose exception is `error`, or became it; None if no signal came.
+
+    A handler raises in the middle of anything; a condition variable that is waiting then raises RuntimeError.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (click.Abort, KeyboardInterrupt)):
+            return 128 + signal.SIGINT
+        if isinstance(cause, SystemExit) and isinstance(cause.code, int):
+            return cause.code
+        cause = cause.__context__
+    return None

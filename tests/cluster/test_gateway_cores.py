@@ -38,6 +38,13 @@ def own_nodes(gateway):
     return found
 
 
+def own_node(gateway):
+    """The process id of the only one; an error that shows what the gateway logged if there is none."""
+    found = own_nodes(gateway)
+    assert len(found) == 1, (found, gateway.log.read_text(errors="replace")[-3000:])
+    return found[0]
+
+
 async def ended(process):
     """Wait until a process has ended; nobody may be there to read its exit code."""
     async with asyncio.timeout(10):
@@ -103,7 +110,7 @@ async def test_the_gateways_cores_compute_frames_of_other_machines_until_an_edge
         witness = net.witness
         camera = await net.start_camera("front", "shed", 2, "--loop")
         await net.more_frames(OWN_NODE, 10)
-        (node,) = own_nodes(gateway)
+        node = own_node(gateway)
         beside = await net.start_edge("beside", 1)
         await witness.until("the own node's end", lambda: witness.nodes[OWN_NODE].state is State.OFFLINE)
         await ended(node)
@@ -114,7 +121,7 @@ async def test_the_gateways_cores_compute_frames_of_other_machines_until_an_edge
         await net.more_frames(OWN_NODE, 5)
         await net.processes.stop(camera)
         await check_frames(witness, "front")
-        (node,) = own_nodes(gateway)
+        node = own_node(gateway)
         await net.processes.stop(gateway)
         await ended(node)
 
@@ -124,10 +131,10 @@ async def test_the_node_of_a_killed_gateway_ends_and_the_next_gateway_has_its_ow
     async with network(tmp_path, hosts) as (net, gateway):
         await net.start_camera("front", "shed", 2, "--loop")
         await net.more_frames(OWN_NODE, 3)
-        (node,) = own_nodes(gateway)
+        node = own_node(gateway)
         gateway.process.send_signal(signal.SIGKILL)
         await gateway.process.wait()
         await ended(node)
         renewed = await net.start_gateway()
         await net.more_frames(OWN_NODE, 3)
-        assert len(own_nodes(renewed)) == 1
+        own_node(renewed)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
 from gateway.cluster.own_node import OWN_NODE, OwnNode
 from shared.network.addresses import Address
+from shared.network.backoff import Backoff
 from shared.payloads.cluster import Identity, NodeState, State
 from shared.payloads.versions import PROTOCOL
 
@@ -44,3 +46,19 @@ def test_the_node_is_an_edge_without_cameras_that_ends_with_the_gateway():
     assert "--no-cameras" in words
     assert "--parent" in words
     assert words[-2:] == ["--threads", "2"]
+
+
+async def test_a_node_that_runs_outlasts_a_short_absence_of_the_edges(monkeypatch):
+    monkeypatch.setattr("gateway.cluster.own_node.SETTLE_S", 0.05)
+    monkeypatch.setattr("gateway.cluster.own_node.ALONE_S", 0.5)
+    node = own_node(pi=ELSEWHERE)
+    node._command = ["sleep", "60"]
+    members, running = node._members, asyncio.create_task(node._run_node(Backoff(1, 1)))
+    members.present = ()
+    await asyncio.sleep(0.25)
+    members.present = ("pi",)
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    members.present = ()
+    async with asyncio.timeout(10):
+        await running

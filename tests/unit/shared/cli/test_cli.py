@@ -110,3 +110,30 @@ def test_an_interruption_ends_as_a_shell_expects(monkeypatch, interruption):
 
     monkeypatch.setattr(cli, "cli", interrupted)
     assert run(monkeypatch) == 130
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [(KeyboardInterrupt(), 130), (SystemExit(143), 143)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_signal_whose_exception_became_another_one_is_still_a_signal(monkeypatch, capsys, cause, code):
+    def interrupted_in_a_condition_variable(**_):
+        try:
+            raise cause
+        finally:
+            raise RuntimeError("release unlocked lock")
+
+    monkeypatch.setattr(cli.cli, "main", interrupted_in_a_condition_variable)
+    assert run(monkeypatch) == code
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_of_our_own_is_not_taken_for_a_signal(monkeypatch):
+    def fail(**_):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(cli.cli, "main", fail)
+    monkeypatch.setattr(sys, "argv", ["deepthings"])
+    with pytest.raises(RuntimeError, match="a mistake"):
+        main()
