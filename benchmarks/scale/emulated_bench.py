@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EDGE_CORES, GATEWAY_CORES = 0.2, 0.4
 LINK = Link(100, shared=False)
+ONE_CORE = ("--max-cores", "1")
+"""The limits are lifted while the processes start: they would find all cores of this machine, and use them."""
 
 
 @dataclass(slots=True)
@@ -68,7 +70,9 @@ class EmulatedBench:
         return self._cluster
 
     async def _start(self, *gateway_options: str) -> ScaleCluster:
-        setup = ClusterSetup(self.model, self.edges, (*self.scope.gateway_options, *gateway_options))
+        setup = ClusterSetup(
+            self.model, self.edges, (*self.scope.gateway_options, *ONE_CORE, *gateway_options), ONE_CORE
+        )
         cache, logs = self.scope.folder / "cache", self.scope.logs(self.name)
         return await self._open.enter_async_context(open_cluster(setup, self.nodes, logs, cache))
 
