@@ -78,15 +78,20 @@ class TlsPipe:
                     await self._send_encrypted()
         await self._send_encrypted()
 
-    def write_now(self, data: bytes | memoryview) -> None:
-        with contextlib.suppress(OSError):
-            self._tls.write(data)
-            self._pipe.write_now(self._outgoing.read())
+    def write_now(self, buffers: Sequence[memoryview]) -> list[memoryview]:
+        if self._sending.locked() or sum(part.nbytes for part in buffers) > ENCRYPTED_AT_ONCE:
+            return list(buffers)
+        for part in filter(None, buffers):
+            self._tls.write(part)
+        left = self._pipe.write_now([memoryview(self._outgoing.read())])
+        self._outgoing.write(b"".join(left))
+        return [memoryview(b"")] if self._outgoing.pending else []  # `write` sends what is encrypted already
 
     def finish(self) -> None:
         with contextlib.suppress(OSError):  # it wants the peer's answer, which comes later
             self._tls.unwrap()
-        self._pipe.write_now(self._outgoing.read())
+        with contextlib.suppress(OSError):
+            self._pipe.write_now([memoryview(self._outgoing.read())])
         self._pipe.finish()
 
     def close(self) -> None:

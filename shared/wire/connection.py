@@ -12,10 +12,11 @@ import numpy as np
 
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
-from shared.wire.codec import PREFIX_BYTES, MessagePrefix, decode_prefix, encode_prefix
+from shared.wire.codec import PREFIX_BYTES, decode_prefix, encode_prefix
 from shared.wire.header import Header
 from shared.wire.headers import HEADERS, RefusedHeader
 from shared.wire.pipe import TcpPipe
+from shared.wire.read_ahead import ReadAhead
 from shared.wire.unreached import UnreachedAddresses
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ ANSWER_TIMEOUT_S = 5.0
 
 CONNECT_TIMEOUT_S = 5.0
 """A host on the local network that has not answered by then does not exist or is off."""
+
+READ_AHEAD_BYTES = 4096
+"""A few messages without payload; of a payload, hardly anything is copied."""
 
 DISCARDED_BYTES = 64 * 1024
 """The size of the pieces in which the rest is read that a peer sends to a closing connection."""
@@ -59,6 +63,7 @@ class Connection:
         self._pipe = pipe
         self._traffic = traffic
         self._sending = asyncio.Lock()
+        self._ahead = ReadAhead(READ_AHEAD_BYTES)
         self._closed = False
 
     @classmethod
@@ -112,8 +117,10 @@ class Connection:
     async def _write(self, buffers: Sequence[memoryview], payload_bytes: int) -> None:
         async with self._sending:
             with self._closing_on_failure("stopped reading"):
-                async with asyncio.timeout(_time_for(payload_bytes)):
-                    await self._pipe.write(buffers)
+                left = self._pipe.write_now(buffers)
+                if left:
+                    async with asyncio.timeout(_time_for(payload_bytes)):
+                        await self._pipe.write(left)
 
     async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
         """Wait for the next message; return its header and payload, uint8 (bytes,).
@@ -123,17 +130,13 @@ class Connection:
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
-            prefix = memoryview(bytearray(PREFIX_BYTES))
-            async with asyncio.timeout(begin_within_s):
-                begun = await self._pipe.read_some(prefix)
-            if begun == 0:
-                raise ConnectionResetError
-            if begun < PREFIX_BYTES:
-                async with asyncio.timeout(MESSAGE_TIMEOUT_S):
-                    await self._pipe.fill(prefix[begun:])
-            message = decode_prefix(prefix)
-            async with asyncio.timeout(_time_for(message.payload_bytes)):
-                header, payload = await self._receive_rest(message)
+            if not self._ahead:
+                await self._begin_message(begin_within_s)
+            if self._has_message:  # nothing to wait for, and a timeout would cost as much as the message
+                header, payload = await self._receive_message()
+            else:
+                async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
+                    header, payload = await self._receive_message(limit)
         if isinstance(header, RefusedHeader):
             self.close()
             raise ProtocolError(f"{self.peer} refused: {header.reason}")
@@ -161,7 +164,8 @@ class Connection:
 
     def _refuse(self, reason: str) -> None:
         """Send the reason, if that is possible without waiting, and close."""
-        self._pipe.write_now(_encoded(RefusedHeader(reason=reason)))
+        with contextlib.suppress(OSError):
+            self._pipe.write_now([_encoded(RefusedHeader(reason=reason))])
         self.close()
 
     async def request(self, request: Header, *kinds: type[H]) -> tuple[H, Payload]:
@@ -185,14 +189,42 @@ class Connection:
             raise ProtocolError(f"{self.peer} sent {header.kind.name} instead of {expected}")
         return header, payload
 
-    async def _receive_rest(self, prefix: MessagePrefix) -> tuple[Header, Payload]:
+    async def _begin_message(self, within_s: float | None) -> None:
+        """Wait for the first bytes of a message."""
+        async with asyncio.timeout(within_s) if within_s is not None else contextlib.nullcontext():
+            count = await self._pipe.read_some(self._ahead.room)
+        if count == 0:
+            raise ConnectionResetError
+        self._ahead.add(count)
+
+    @property
+    def _has_message(self) -> bool:
+        """Return whether a complete message was read ahead. Raises ProtocolError if it is none."""
+        if len(self._ahead) < PREFIX_BYTES:
+            return False
+        prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
+        return len(self._ahead) >= PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
+
+    async def _receive_message(self, limit: asyncio.Timeout | None = None) -> tuple[Header, Payload]:
+        """Receive a message; its payload may take longer than `limit`, by the time that its bytes need."""
+        start = bytearray(PREFIX_BYTES)
+        await self._fill(memoryview(start))
+        prefix = decode_prefix(start)
+        if limit is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + _time_for(prefix.payload_bytes))
         encoded = bytearray(prefix.header_bytes)
-        await self._pipe.fill(memoryview(encoded))
+        await self._fill(memoryview(encoded))
         header = HEADERS[prefix.kind].decode(encoded)
         payload = np.empty(prefix.payload_bytes, np.uint8)
-        await self._pipe.fill(payload.data)
+        await self._fill(payload.data)
         self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header, payload
+
+    async def _fill(self, target: memoryview) -> None:
+        """Fill memory with what was read ahead, and what comes."""
+        left = self._ahead.take_into(target)
+        if left:
+            await self._pipe.fill(left)
 
 
 def _encoded(header: Header, payload_bytes: int = 0) -> memoryview:

@@ -37,8 +37,8 @@ class Pipe(Protocol):
     async def write(self, buffers: Sequence[memoryview]) -> None:
         """Write these buffers of bytes, in order."""
 
-    def write_now(self, data: bytes | memoryview) -> None:
-        """Write what can be written without waiting; the rest is lost. Only for the last words before `close`."""
+    def write_now(self, buffers: Sequence[memoryview]) -> list[memoryview]:
+        """Write what can be written without waiting; return the rest, for `write`. Raises OSError."""
 
     def finish(self) -> None:
         """End the own direction; the peer reads to the end."""
@@ -55,6 +55,9 @@ class TcpPipe:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _notice_silence(sock)
         self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._reader: tuple[memoryview, asyncio.Future[int]] | None = None
+        self._watched = False
         self._waiting = 0
         self._closing = False
         self._woken_at = 1
@@ -93,25 +96,58 @@ class TcpPipe:
                 return self._socket.recv_into(buffer)
             except (BlockingIOError, InterruptedError):
                 self._wake_at(wake_at)
-                return await asyncio.get_running_loop().sock_recv_into(self._socket, buffer)
+                return await self._receive_into(buffer)
+
+    async def _receive_into(self, buffer: memoryview) -> int:
+        """Wait until the socket is readable, then read.
+
+        The loop goes on watching the socket afterwards, as the next read usually begins before more bytes come: to
+        register it and to take it back would cost more than a small message does.
+        """
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._reader = buffer, future
+        if not self._watched:
+            self._loop.add_reader(self._socket, self._on_readable)
+            self._watched = True
+        try:
+            return await future
+        finally:
+            self._reader = None
+
+    def _on_readable(self) -> None:
+        if self._reader is None or self._reader[1].done():  # nobody reads yet: the loop would call without end
+            self._unwatch()
+            return
+        buffer, future = self._reader
+        try:
+            future.set_result(self._socket.recv_into(buffer))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            future.set_exception(error)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._watched = False
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._socket)
 
     async def write(self, buffers: Sequence[memoryview]) -> None:
         """Write these buffers of bytes, in order: small ones share system calls and packets, and none is copied."""
-        loop = asyncio.get_running_loop()
         left = [part for part in buffers if part.nbytes]
         with self._held():
-            while left:
-                try:
-                    sent = self._socket.sendmsg(left[:MAX_BUFFERS_PER_CALL])
-                except (BlockingIOError, InterruptedError):
-                    sent = 0
-                left = _after(left, sent)
-                if left:  # there is no room: wait until the next buffer is through
-                    await loop.sock_sendall(self._socket, left.pop(0))
+            while left := self.write_now(left):  # there is no room: wait until the next buffer is through
+                await self._loop.sock_sendall(self._socket, left.pop(0))
 
-    def write_now(self, data: bytes | memoryview) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.send(data)
+    def write_now(self, buffers: Sequence[memoryview]) -> list[memoryview]:
+        left = [part for part in buffers if part.nbytes]
+        while left:
+            try:
+                sent = self._socket.sendmsg(left[:MAX_BUFFERS_PER_CALL])
+            except (BlockingIOError, InterruptedError):
+                break
+            left = _after(left, sent)
+        return left
 
     def finish(self) -> None:
         with contextlib.suppress(OSError):
@@ -123,6 +159,7 @@ class TcpPipe:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         if self._waiting == 0:  # else a pending coroutine would wait for the closed descriptor for ever
+            self._unwatch()
             self._socket.close()
 
     @contextlib.contextmanager

@@ -1,0 +1,39 @@
+"""Received bytes that nobody has used yet. Pure."""
+
+from __future__ import annotations
+
+
+class ReadAhead:
+    """A buffer between a stream and its reader, so that small messages take one system call together."""
+
+    def __init__(self, size: int) -> None:
+        self._buffer = memoryview(bytearray(size))
+        self._begin = self._end = 0
+
+    def __len__(self) -> int:
+        """Return the number of unused bytes."""
+        return self._end - self._begin
+
+    @property
+    def room(self) -> memoryview:
+        """Return the memory for more bytes; empty if the buffer is full. Call `add` with their number."""
+        if self._begin:
+            unused = len(self)
+            self._buffer[:unused] = self._buffer[self._begin : self._end]
+            self._begin, self._end = 0, unused
+        return self._buffer[self._end :]
+
+    def add(self, count: int) -> None:
+        """Note that so many bytes were written to `room`."""
+        self._end += count
+
+    def peek(self, count: int) -> memoryview:
+        """Return the next `count` bytes without using them, or fewer. Valid until the next call of `room`."""
+        return self._buffer[self._begin : min(self._end, self._begin + count)]
+
+    def take_into(self, target: memoryview) -> memoryview:
+        """Move bytes to the begin of `target`, as many as there are; return what of it is not filled yet."""
+        taken = self.peek(len(target))
+        target[: len(taken)] = taken
+        self._begin += len(taken)
+        return target[len(taken) :]
