@@ -275,7 +275,7 @@ class CameraAgent:
             self._settled.set()
 
     def _apply_control(self, received: ControlHeader) -> None:
-        self._edge_wants_offers |= received.offers
+        self._edge_wants_offers = received.offers
         control = received.model_copy(update={"look": False, "offers": False})
         if received.look:
             self._reader.selection.show_still_scene()

@@ -1,17 +1,17 @@
-"""Connections of camera agents to this edge: invites frames, receives them, and reports their outcomes."""
+"""The cameras of this edge: invites frames of their agents, receives them, and reports their outcomes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from edge.cameras.admission import AgentIdentity, refusal_reason
+from edge.cameras.camera_session import CameraSession
 from edge.cameras.feed import AgentFeed
 from edge.cameras.invitations import Invitations
-from shared.errors import DeepThingsError, ProtocolError
+from shared.errors import ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
@@ -21,8 +21,6 @@ from shared.wire.camera_headers import (
     ControlHeader,
     FrameHeader,
     OfferHeader,
-    OutcomeHeader,
-    ReadyHeader,
     ReportHeader,
 )
 from shared.wire.shared_pictures import SharedPictureReader
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.connection import Connection, Payload
-    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 
@@ -51,63 +48,6 @@ MAX_FEEDS = 256
 """Cameras whose frame counts are kept, so that a client with invented names cannot fill the memory."""
 
 AGENT_GONE = "its agent is not connected"
-
-
-class CameraSession:
-    """One connection of an agent, which sends one frame for each Ready. `shared`: the memory that the agent shares."""
-
-    def __init__(
-        self, camera: str, connection: Connection, invitations: Invitations, shared: SharedPictureReader | None = None
-    ) -> None:
-        self.camera = camera
-        self.shared = shared
-        self._connection = connection
-        self._invitations = invitations
-        self._unsent: list[Header] = []
-        self._sending: set[asyncio.Task[None]] = set()
-
-    def send_ready(self) -> None:
-        """Invite the agent's newest frame."""
-        self._send_soon(ReadyHeader(shared=self.shared is not None))
-
-    def on_frame_end(self, number: int, outcome: Outcome) -> None:
-        """Report a frame's outcome."""
-        self._invitations.on_frame_end(self.camera)
-        self.send_outcome(number, outcome)
-
-    def send_outcome(self, number: int, outcome: Outcome) -> None:
-        """Report a frame's outcome, also of one that ended before the agent reconnected."""
-        released = self.shared.take_released() if self.shared is not None else ()
-        self._send_soon(OutcomeHeader(number=number, outcome=outcome, released=released))
-
-    def send_control(self, control: ControlHeader) -> None:
-        """Send whether frames are wanted, and at which rate."""
-        self._send_soon(control)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def close_memory(self) -> None:
-        """Accept no more pictures in the shared memory; those that are still read stay."""
-        if self.shared is not None:
-            self.shared.close()
-
-    def _send_soon(self, header: Header) -> None:
-        """Send a message, together with others of the same turn of the loop."""
-        self._unsent.append(header)
-        if len(self._unsent) == 1:
-            task = asyncio.create_task(self._send_unsent())
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-
-    async def _send_unsent(self) -> None:
-        headers, self._unsent = self._unsent, []
-        with contextlib.suppress(DeepThingsError):
-            await self._connection.send_together(headers)
-
-    async def flush(self) -> None:
-        """Wait until all messages are sent."""
-        await asyncio.gather(*self._sending)
 
 
 class CameraSessions:
@@ -145,13 +85,13 @@ class CameraSessions:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        if not (self._open and self._invitations.any_offered):
+        if not (self._open and self._invitations.may_invite):
             return
         now, tasks = time.monotonic(), self._owner.tasks
         wanted = tasks.frames_wanted(self._invitations.invited(now), self._idle_lanes())
         for camera in self._invitations.choose(wanted, now):
             self._sessions[camera].send_ready()
-        if self._invitations.any_offered:
+        if self._invitations.may_invite:
             self._later = asyncio.get_running_loop().call_later(
                 max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self.invite_frames
             )
@@ -167,7 +107,14 @@ class CameraSessions:
 
     def _control_of(self, camera: str) -> ControlHeader:
         """Return the control to send to a camera's agent."""
-        return self._controls.get(camera, ControlHeader()).model_copy(update={"offers": True})
+        control = self._controls.get(camera, ControlHeader())
+        return control.model_copy(update={"offers": self._invitations.needs_offers})
+
+    def _send_controls(self, changed: str = "") -> None:
+        """Send a camera's agent its control; all of them, if a second camera has come or has gone."""
+        for camera, session in self._sessions.items():
+            if camera == changed or self._invitations.needs_offers is not session.offering:
+                session.send_control(self._control_of(camera))
 
     def expect_agent(self, camera: str, token: str | None) -> None:
         """Set the token of the agent that this edge has started, which has priority; None: it has none any more."""
@@ -208,7 +155,7 @@ class CameraSessions:
             self._owner.request_outcome(
                 hello.under_way[number], Outcome.NO_EDGE, self._end_callback(hello.camera, feed, number)
             )
-        session.send_control(self._control_of(hello.camera))
+        self._send_controls(changed=hello.camera)
         self.invite_frames()  # an agent of the release before offers none
         try:
             while True:
@@ -226,6 +173,7 @@ class CameraSessions:
             if self._sessions.get(hello.camera) is session:  # else a newer connection has taken its place
                 del self._sessions[hello.camera]
                 self._invitations.on_gone(hello.camera)
+                self._send_controls()
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
                 self._on_agent_gone(hello.camera, feed)
@@ -288,8 +236,9 @@ class CameraSessions:
             way = {"transfer_ms": transfer_s * 1e3, "invite_ms": min(header.invite_ms, transfer_s * 1e3)}
             await self._owner.accept_frame(info.model_copy(update=way), picture, finished)
             invited_for_s = self._invitations.on_frame_accepted(session.camera, time.monotonic())
-            if invited_for_s is not None:
-                self._owner.tasks.intake.on_frame(invited_for_s)
+            if invited_for_s is not None:  # a camera that had no picture yet was waited for, but that is no way
+                self._owner.tasks.intake.on_frame(min(invited_for_s, transfer_s))
+            self.invite_frames()
         except Exception:  # after any error the frame must end, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise

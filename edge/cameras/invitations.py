@@ -1,7 +1,8 @@
 """Chooses the cameras whose newest picture is wanted, pure: of those that have one, the one that waited longest.
 
 Agents offer a picture, and the edge invites it when it is about to have time for it. So each frame is the newest of its
-camera, and all cameras get equal numbers of frames. Time is monotonic seconds, given by the caller.
+camera, and all cameras get equal numbers of frames. The only camera need not offer: nothing is to be chosen. Time is
+monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class Invitations:
     def __init__(self, max_frames: int) -> None:
         self._max_frames = max_frames
         self._cameras: dict[str, _Camera] = {}
+
+    @property
+    def needs_offers(self) -> bool:
+        """Return whether agents must say that they have a picture."""
+        return len(self._cameras) > 1
 
     def on_connected(self, camera: str, frames: int, *, offers: bool = True) -> None:
         """Add a camera; `frames` of it are under way from an earlier connection."""
@@ -70,17 +76,17 @@ class Invitations:
         return sum(1 for invited_at in times if now - invited_at < MAX_INVITATION_S)
 
     @property
-    def any_offered(self) -> bool:
-        """Return whether a camera may be invited."""
-        return any(self._may_invite(entry) for entry in self._cameras.values())
+    def may_invite(self) -> bool:
+        """Return whether there is a camera to invite."""
+        return any(self._can_send(entry) for entry in self._cameras.values())
 
     def choose(self, count: int, now: float) -> list[str]:
         """Invite the frames of up to `count` cameras; return their names."""
-        chosen = [name for name, entry in self._cameras.items() if self._may_invite(entry)][:count]
+        chosen = [name for name, entry in self._cameras.items() if self._can_send(entry)][:count]
         for name in chosen:
             entry = self._cameras[name] = self._cameras.pop(name)  # moved to the end: the others come first
             entry.offered, entry.invited_at = not entry.offers, now
         return chosen
 
-    def _may_invite(self, entry: _Camera) -> bool:
-        return entry.offered and entry.invited_at is None and entry.frames < self._max_frames
+    def _can_send(self, entry: _Camera) -> bool:
+        return (entry.offered or not self.needs_offers) and entry.invited_at is None and entry.frames < self._max_frames

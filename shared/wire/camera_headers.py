@@ -109,7 +109,7 @@ class ControlHeader(Header):
     """Edge to camera agent: turns detection on or off, and limits frames a second (None: as in the settings).
 
     `look`: frames are needed now even without motion, as the gateway does not know the scene. `offers`: the agent must
-    send an OFFER for a picture that waits, because no READY comes without one.
+    send an OFFER for a picture that waits, because no READY comes without one; the only agent of an edge need not.
     """
 
     kind = MessageKind.CONTROL

@@ -25,14 +25,29 @@ def come(invitations, camera, now=0.0):
 
 
 def test_a_camera_is_invited_once_for_a_picture_that_it_offers():
-    invitations = connected("door")
-    assert invitations.any_offered
-    assert invitations.choose(3, 1.0) == ["door"]
-    assert not invitations.any_offered
+    invitations = connected("door", "yard")
+    assert invitations.may_invite
+    assert invitations.choose(3, 1.0) == ["door", "yard"]
+    assert not invitations.may_invite
     assert come(invitations, "door", 1.25) == 0.25
     assert invitations.choose(3, 2.0) == []
     invitations.on_offer("door")
     assert invitations.choose(3, 2.0) == ["door"]
+
+
+def test_the_only_camera_is_invited_without_an_offer():
+    invitations = Invitations(2)
+    invitations.on_connected("door", 0)
+    assert not invitations.needs_offers
+    for now in (1.0, 2.0):
+        assert invitations.choose(1, now) == ["door"]
+        assert not invitations.may_invite
+        come(invitations, "door")
+    assert not invitations.may_invite  # two frames are under way
+    invitations.on_frame_end("door")
+    invitations.on_connected("yard", 0)
+    assert invitations.needs_offers
+    assert not invitations.may_invite
 
 
 def test_a_camera_is_not_invited_again_before_its_frame_has_come():
@@ -120,7 +135,7 @@ def test_cameras_that_are_gone_or_unknown_are_not_invited():
     assert invitations.choose(5, 1.0) == ["b"]
     invitations.on_gone("b")
     invitations.on_gone("b")
-    assert not invitations.any_offered
+    assert not invitations.may_invite
 
 
 def test_a_frame_that_was_not_invited_has_no_time():
