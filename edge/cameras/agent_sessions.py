@@ -179,13 +179,13 @@ class CameraSessions:
                 self._on_agent_gone(hello.camera, feed)
 
     def _open_memory(self, hello: CameraHeader) -> SharedPictureReader | None:
-        """Return the memory that an agent shares; None if it shares none, or this edge has not started it."""
-        if hello.memory is None or hello.token != self._own_tokens.get(hello.camera):
+        """Return the memory that an agent shares; None if it shares none, or is on another machine."""
+        if hello.memory is None:
             return None
         try:
             return SharedPictureReader(hello.memory)
         except OSError as error:
-            log.info("camera %s sends its pictures, as its memory cannot be read: %s", hello.camera, error)
+            log.debug("camera %s sends its pictures, as its memory cannot be read: %s", hello.camera, error)
             return None
 
     def _admit_agent(self, agent: AgentIdentity, camera: str) -> AgentFeed:

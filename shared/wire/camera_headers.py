@@ -23,12 +23,16 @@ FrameName = Annotated[str, Field(pattern=FRAME_PATTERN)]
 
 
 class SharedMemory(BaseModel):
-    """Memory that a process shares: its id, and its descriptor of the memory (shared.wire.shared_pictures)."""
+    """Memory that a process shares (shared.wire.shared_pictures): its id, and the memory's descriptor and name there.
+
+    The name is a secret of the agent.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     process: int = Field(ge=1, le=2**31 - 1)
     file: int = Field(ge=0, le=2**31 - 1)
+    name: str = Field(pattern=r"^deepthings-[0-9a-f]{32}$", repr=False)
 
 
 class CameraHeader(Header):

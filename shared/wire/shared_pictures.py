@@ -1,8 +1,10 @@
 """Pictures in memory that a camera agent shares with an edge on the same machine, instead of sending them.
 
-The agent makes an anonymous file (memfd_create(2)) and names it by its process and descriptor; the edge opens it as
-/proc/PID/fd/N. The kernel frees it with the last process that has it, however these end. It is sealed: it can never
-shrink, so reading from it cannot fail, whatever the agent does. A picture stays until the edge has released it.
+The agent makes an anonymous file (memfd_create(2)) with a name that nobody can guess, and sends the edge its process,
+descriptor and name. The edge opens /proc/PID/fd/N and checks the name: an agent on another machine, or one that invents
+a process, shares nothing. The kernel frees the file with the last process that has it, however these end. It is sealed:
+it can never shrink, so reading from it cannot fail, whatever the agent does. A picture stays until the edge has
+released it.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import secrets
 import sys
 import weakref
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +40,8 @@ class SharedPictureWriter:
         """Make the memory. Raises OSError where the system has no such memory."""
         if sys.platform != "linux":
             raise OSError("only Linux has anonymous files")
-        self._file = os.memfd_create("deepthings-pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._name = f"deepthings-{secrets.token_hex(16)}"
+        self._file = os.memfd_create(self._name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         except OSError:
@@ -49,7 +54,7 @@ class SharedPictureWriter:
     @property
     def memory(self) -> SharedMemory:
         """Return what an edge needs to open the memory."""
-        return SharedMemory(process=os.getpid(), file=self._file)
+        return SharedMemory(process=os.getpid(), file=self._file, name=self._name)
 
     def put_picture(self, number: int, picture: Pixels) -> int | None:
         """Copy the picture of frame `number` into a free place, and return its offset; None when no place is free."""
@@ -90,14 +95,14 @@ class SharedPictureReader:
     """The edge's side: arrays over an agent's memory. A picture counts as released when nothing refers to it."""
 
     def __init__(self, memory: SharedMemory) -> None:
-        """Open an agent's memory. Raises OSError when it cannot be opened, or could shrink."""
+        """Open an agent's memory. Raises OSError when it cannot be opened, is another's, or could shrink."""
         if sys.platform != "linux":
             raise OSError("only Linux has anonymous files")
         path = f"/proc/{memory.process}/fd/{memory.file}"
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        if not _never_shrinks(self._file):
+        if not (_is_named(self._file, memory.name) and _never_shrinks(self._file)):
             os.close(self._file)
-            raise OSError(f"{path} could shrink while it is read")
+            raise OSError(f"{path} is not memory of that agent on this machine")
         self._map: mmap.mmap | None = None
         self._released: deque[int] = deque()
 
@@ -134,6 +139,11 @@ class SharedPictureReader:
             except OSError as error:
                 raise ProtocolError(f"a shared memory of {size} bytes cannot be mapped: {error}") from error
         return self._map
+
+
+def _is_named(file: int, name: str) -> bool:
+    """Return whether an open file is anonymous and has this name."""
+    return str(Path(f"/proc/self/fd/{file}").readlink()).removesuffix(" (deleted)") == f"/memfd:{name}"
 
 
 def _never_shrinks(file: int) -> bool:

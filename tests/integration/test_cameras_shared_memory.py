@@ -1,4 +1,4 @@
-"""Pictures of agents that an edge has started: in shared memory while there is room, else by the connection."""
+"""Pictures of agents on the edge's machine: in shared memory while there is room, else by the connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from shared.wire.camera_headers import (
     CameraHeader,
     ControlHeader,
     FrameHeader,
-    OfferHeader,
     ReadyHeader,
 )
 from shared.wire.connection import Connection, WireTraffic
@@ -72,37 +71,37 @@ async def test_a_picture_outlives_the_agent_that_was_killed():
         assert shared(edge.frames["front"][-1])
 
 
-async def test_an_agent_that_was_started_by_hand_sends_its_pictures():
+async def test_an_agent_that_was_started_by_hand_shares_its_pictures_too():
     async with edge_side() as edge:
         process = await asyncio.create_subprocess_exec(
             DEEPTHINGS, "camera", "--source", PATTERN, "--name", "front", "--edge", str(edge.server.address),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         await edge.until_more(3)
-        assert not any(map(shared, edge.frames["front"]))
+        assert all(map(shared, edge.frames["front"]))
         process.kill()
         await process.wait()
         await until_gone("front")
 
 
 @contextlib.asynccontextmanager
-async def speaking(edge, memory=None, *, expected=True):
-    """A connection of an agent whose first picture is invited; the edge has started it if `expected`."""
-    edge.sessions.expect_agent("front", TOKEN if expected else None)
+async def speaking(edge, memory=None):
+    """A connection of an agent whose first picture is invited."""
     connection = await Connection.open(edge.server.address, WireTraffic())
     hello = CameraHeader(camera="front", token=TOKEN, offers=True, memory=memory)
     await connection.request(hello, ControlHeader)
-    header, _ = await connection.request(OfferHeader(), ReadyHeader)
+    header, _ = await connection.expect(ReadyHeader)
     try:
         yield connection, header
     finally:
         connection.close()
 
 
-async def test_only_the_agent_that_the_edge_has_started_may_share_memory():
+async def test_memory_is_read_only_by_the_name_that_its_agent_alone_knows():
     writer = SharedPictureWriter()
+    guessed = writer.memory.model_copy(update={"name": f"deepthings-{32 * '0'}"})
     async with edge_side() as edge:
-        async with speaking(edge, writer.memory, expected=False) as (_, ready):
+        async with speaking(edge, guessed) as (_, ready):
             assert not ready.shared
         await edge.until("its end", lambda: edge.sessions.cameras == ())
         async with speaking(edge, writer.memory) as (connection, ready):

@@ -129,13 +129,17 @@ def test_a_picture_beyond_the_memory_is_refused(writer, reader):
         reader.picture(info_of(1), 2**62)
 
 
-def test_a_memory_that_could_shrink_is_refused(tmp_path):
-    unsealed = os.memfd_create("unsealed", os.MFD_ALLOW_SEALING)
-    with pytest.raises(OSError, match="could shrink"):
-        SharedPictureReader(SharedMemory(process=os.getpid(), file=unsealed))
+def test_a_memory_that_could_shrink_or_has_another_name_is_refused(writer, tmp_path):
+    unsealed = os.memfd_create(writer.memory.name, os.MFD_ALLOW_SEALING)
+    for refused in ({"file": unsealed}, {"name": f"deepthings-{32 * '0'}"}):
+        with pytest.raises(OSError, match="is not memory of that agent"):
+            SharedPictureReader(writer.memory.model_copy(update=refused))
     os.close(unsealed)
-    with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="could shrink"):
-        SharedPictureReader(SharedMemory(process=os.getpid(), file=file.fileno()))
+    with (
+        (tmp_path / writer.memory.name).open("wb") as file,
+        pytest.raises(OSError, match="is not memory of that agent"),
+    ):
+        SharedPictureReader(writer.memory.model_copy(update={"file": file.fileno()}))
 
 
 def test_the_memory_never_shrinks(writer):
@@ -146,18 +150,17 @@ def test_the_memory_never_shrinks(writer):
 
 def test_a_memory_that_is_gone_cannot_be_opened(writer):
     with pytest.raises(FileNotFoundError):
-        SharedPictureReader(SharedMemory(process=writer.memory.process, file=2**30))
+        SharedPictureReader(writer.memory.model_copy(update={"file": 2**30}))
 
 
 def test_the_memory_of_a_killed_process_is_read_to_the_end():
     code = (
         "import numpy as np, time; from shared.wire.shared_pictures import SharedPictureWriter\n"
         "w = SharedPictureWriter(); w.put_picture(1, np.full((48, 64, 3), 7, np.uint8))\n"
-        "print(w.memory.process, w.memory.file, flush=True); time.sleep(60)"
+        "print(w.memory.model_dump_json(), flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        number, file = map(int, process.stdout.readline().split())
-        reader = SharedPictureReader(SharedMemory(process=number, file=file))
+        reader = SharedPictureReader(SharedMemory.model_validate_json(process.stdout.readline()))
         made = reader.picture(info_of(1), 0)
         process.kill()
     assert (made == 7).all()
