@@ -33,7 +33,7 @@ NO_ANSWER_GRACE_S = 5.0
 PICTURE_KEPT_S = 10.0
 """A published frame's picture is kept this long, because the gateway fetches it for snapshots."""
 
-LEASE_CHECK_PERIOD_S = 0.1
+LEASE_CHECK_PERIOD_S = 0.25
 """Leases and deadlines are checked this often; leases last at least a second."""
 
 

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 _REPORT_PERIOD_S = 1.0
 """Between reports of the frame counts; a change of the camera's state is reported at once."""
 
-_CHECK_PERIOD_S = 0.2
+_CHECK_PERIOD_S = 0.5
 """Between checks of the camera's state, and of a reader that hangs."""
 
 MAX_PICTURE_AGE_S = 5.0

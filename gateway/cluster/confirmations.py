@@ -36,7 +36,7 @@ class Confirmations:
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
-        self._links: dict[str, asyncio.Queue[Confirmation]] = {}
+        self._links: dict[str, _Link] = {}
 
     def confirm_tile(self, owner: str, done: TileDone) -> None:
         """Tell an owner that one of its tiles has arrived, or cannot be computed by a node."""
@@ -50,36 +50,60 @@ class Confirmations:
 
     async def wait_sent(self, owner: str) -> None:
         """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""
-        queue = self._links.get(owner)
-        if queue is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SENDING_TIMEOUT_S):
-                    await queue.join()
+        link = self._links.get(owner)
+        if link is not None:
+            await link.wait_sent()
 
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
-        queue = self._links[node] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
-        receiving = asyncio.create_task(connection.receive())  # an edge sends nothing: this notices the end
-        receiving.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        link = self._links[node] = _Link(connection)
         try:
-            while not receiving.done():
-                sending = asyncio.ensure_future(queue.get())
-                await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
-                if not sending.done():
-                    sending.cancel()
-                    return
-                await connection.send(sending.result())
-                queue.task_done()
+            await connection.receive()  # an edge sends nothing: this notices the end
         except DeepThingsError as error:
             log.debug("edge %s: %s", node, error)
         finally:
-            receiving.cancel()
-            if self._links.get(node) is queue:
+            link.close()
+            if self._links.get(node) is link:
                 del self._links[node]
 
     def _post(self, owner: str, confirmation: Confirmation) -> bool:
-        queue = self._links.get(owner)
-        if queue is None or queue.full():
+        link = self._links.get(owner)
+        return link is not None and link.post(confirmation)
+
+
+class _Link:
+    """The connection of one edge, and what waits for it: the tile and the frame that it completes go together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._unsent: list[Confirmation] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    def post(self, confirmation: Confirmation) -> bool:
+        """Send a confirmation soon; return False when too many wait."""
+        if len(self._unsent) >= MAX_UNSENT_CONFIRMATIONS:
             return False
-        queue.put_nowait(confirmation)
+        self._unsent.append(confirmation)
+        if len(self._unsent) == 1:
+            asyncio.get_running_loop().call_soon(self._begin_sending)
         return True
+
+    async def wait_sent(self) -> None:
+        """Wait until all is sent, at most SENDING_TIMEOUT_S."""
+        self._begin_sending()
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=SENDING_TIMEOUT_S)
+
+    def close(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+
+    def _begin_sending(self) -> None:
+        if self._unsent and (self._sender is None or self._sender.done()):
+            self._sender = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        with contextlib.suppress(DeepThingsError):  # the connection is closed then, and `serve` ends
+            while self._unsent:
+                confirmations, self._unsent = self._unsent, []
+                await self._connection.send_together(confirmations)

@@ -40,11 +40,12 @@ class Link:
         await self.lost.wait()
         raise PeerLostError("it went away")
 
-    async def send(self, header):
+    async def send_together(self, headers):
         await self.open.wait()
         if self.fails:
+            self.lost.set()
             raise PeerLostError("it went away")
-        self.sent.append(header)
+        self.sent.append(headers)
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +80,7 @@ async def test_an_edge_with_a_link_gets_its_own_confirmations_in_order_and_none_
         confirmations.confirm_frame("pi-1", FRAME)
         confirmations.confirm_frame("pi-2", FRAME)
         await settled()
-    assert link.sent == [TileDoneHeader(done=TILE), FrameDoneHeader(done=FRAME)]
+    assert link.sent == [[TileDoneHeader(done=TILE), FrameDoneHeader(done=FRAME)]], "they go together"
     assert bus.said == [(topics.OUTCOMES, FRAME, "pi-2")]
 
 
@@ -113,7 +114,7 @@ async def test_a_newer_link_takes_the_place_of_an_older_which_then_changes_nothi
         await settled()
         confirmations.confirm_frame("pi-1", FRAME)
         await settled()
-        assert (older.sent, newer.sent, bus.said) == ([], [FrameDoneHeader(done=FRAME)], [])
+        assert (older.sent, newer.sent, bus.said) == ([], [[FrameDoneHeader(done=FRAME)]], [])
 
 
 async def test_more_than_an_edge_takes_goes_by_mqtt(confirmations, bus, monkeypatch):
@@ -128,7 +129,7 @@ async def test_more_than_an_edge_takes_goes_by_mqtt(confirmations, bus, monkeypa
         assert len(bus.said) == 1
         link.open.set()
         await settled()
-        assert len(link.sent) == 3
+        assert link.sent == [[FrameDoneHeader(done=FRAME)], 2 * [TileDoneHeader(done=TILE)]]
 
 
 async def test_a_confirmation_is_sent_when_it_was_waited_for(confirmations):
@@ -136,7 +137,7 @@ async def test_a_confirmation_is_sent_when_it_was_waited_for(confirmations):
     async with linked(confirmations, link):
         confirmations.confirm_frame("pi-1", FRAME)
         await confirmations.wait_sent("pi-1")
-        assert link.sent == [FrameDoneHeader(done=FRAME)]
+        assert link.sent == [[FrameDoneHeader(done=FRAME)]]
 
 
 async def test_nobody_waits_long_for_an_edge_that_takes_nothing_or_is_not_linked(confirmations, monkeypatch):
