@@ -112,11 +112,15 @@ class Worker:
         self._awake.set()
         self._changed.set()
 
-    async def run(self, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None] = lambda: None) -> None:
-        """Compute tiles until cancelled: stolen ones, and those of `tasks`; call `on_idle` when there are none."""
-        await run_together(*(self._run_lane(lane, tasks, thief, on_idle) for lane in range(MAX_LANES)))
+    async def run(self, tasks: FrameTasks, thief: Thief, invite: Callable[[], float] = lambda: 0.0) -> None:
+        """Compute tiles until cancelled: stolen ones, and those of `tasks`.
 
-    async def _run_lane(self, lane: int, tasks: FrameTasks, thief: Thief, on_idle: Callable[[], None]) -> None:
+        `invite` is called when there are none: it invites own frames, and returns the seconds within which one should
+        come, 0 if none will. Others are asked for work only then: frames that cross the network for nothing cost both.
+        """
+        await run_together(*(self._run_lane(lane, tasks, thief, invite) for lane in range(MAX_LANES)))
+
+    async def _run_lane(self, lane: int, tasks: FrameTasks, thief: Thief, invite: Callable[[], float]) -> None:
         """Compute one tile after the other; wait while the plan has fewer lanes."""
         while True:
             if lane >= self.lanes.count:
@@ -124,16 +128,16 @@ class Worker:
                 await self._widened.wait()
                 continue
             self._awake.clear()
-            if not await self._run_next(tasks, thief):
-                if not self.barred:
+            if not await self._run_next(tasks, thief, invite):
+                patience_s = invite()
+                if not (self.barred or patience_s):
                     thief.request_task()
-                on_idle()
-                await self._wait_until_woken()
+                await self._wait_until_woken(patience_s or _WAKE_PERIOD_S)
 
-    async def _run_next(self, tasks: FrameTasks, thief: Thief) -> bool:
+    async def _run_next(self, tasks: FrameTasks, thief: Thief, invite: Callable[[], float]) -> bool:
         if self.barred:
             return await self._return_stolen(thief)
-        return await self._run_stolen(tasks, thief) or await self._run_own(tasks)
+        return await self._run_stolen(tasks, thief, invite) or await self._run_own(tasks)
 
     async def prefetch_strips(self, tasks: FrameTasks) -> None:
         """Fetch the strips for the next own tile while another one runs, until cancelled."""
@@ -191,10 +195,10 @@ class Worker:
         finally:
             self._running -= 1
 
-    async def _wait_until_woken(self) -> None:
-        """Wait until woken, at most _WAKE_PERIOD_S."""
+    async def _wait_until_woken(self, seconds: float) -> None:
+        """Wait until woken, at most for some time."""
         try:
-            async with asyncio.timeout(_WAKE_PERIOD_S):
+            async with asyncio.timeout(seconds):
                 await self._awake.wait()
         except TimeoutError:
             return
@@ -217,12 +221,12 @@ class Worker:
             tasks.on_tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
         return True
 
-    async def _run_stolen(self, tasks: FrameTasks, thief: Thief) -> bool:
+    async def _run_stolen(self, tasks: FrameTasks, thief: Thief, invite: Callable[[], float]) -> bool:
         """Run a stolen tile; return whether there was one. It goes before own tiles, because its lease is running."""
         stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not tasks.has_waiting_tasks:  # request the next one while this one runs, to hide the transfer
+        if not (tasks.has_waiting_tasks or invite()):  # request the next one while this one runs, to hide the transfer
             thief.request_task(idle=False)
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen

@@ -44,6 +44,9 @@ MIN_FPS_CHANGE = 0.2
 MIN_INVITATION_PAUSE_S = 0.005
 """Between two looks whether a frame is due."""
 
+PATIENCE = 2
+"""An invited frame that takes so many times as long as usual is not there yet: its camera has no picture."""
+
 MAX_FEEDS = 256
 """Cameras whose frame counts are kept, so that a client with invented names cannot fill the memory."""
 
@@ -95,6 +98,11 @@ class CameraSessions:
             self._later = asyncio.get_running_loop().call_later(
                 max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self.invite_frames
             )
+
+    def expect_frame(self) -> float:
+        """Invite frames, as there is nothing to compute; return the seconds within which one should come, 0 if none."""
+        self.invite_frames()
+        return self._invitations.expected_s(time.monotonic(), PATIENCE * self._owner.tasks.intake.lead_s)
 
     def set_control(self, camera: str, control: ControlHeader | None) -> None:
         """Send an agent its control now and at each new connection; None: send it none any more."""

@@ -75,6 +75,11 @@ class Invitations:
         times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None]
         return sum(1 for invited_at in times if now - invited_at < MAX_INVITATION_S)
 
+    def expected_s(self, now: float, way_s: float) -> float:
+        """Return the seconds within which an invited frame should come, if each needs `way_s`; 0 if none should."""
+        times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None]
+        return max(0.0, max(times) + way_s - now) if times else 0.0
+
     @property
     def may_invite(self) -> bool:
         """Return whether there is a camera to invite."""

@@ -287,10 +287,10 @@ async def until(condition):
 
 
 @contextlib.asynccontextmanager
-async def computing(engine, owner, thief):
+async def computing(engine, owner, thief, invite=lambda: 0.0):
     worker = Worker("me", Courier(), StripStore(WireTraffic()))
     worker.use_lanes(engine.lanes)
-    running = asyncio.create_task(worker.run(owner, thief))
+    running = asyncio.create_task(worker.run(owner, thief, invite))
     try:
         yield worker
     finally:
@@ -322,6 +322,25 @@ async def test_lanes_without_tiles_request_some_while_others_compute():
         await until(lambda: engine.running == 1)
         await settled()
         assert (thief.requests, worker.idle_lanes) == (2, 2)
+
+
+async def test_nobody_is_asked_for_work_while_an_own_frame_is_expected():
+    engine, thief = SlowEngine(TileLanes(1, 1)), NoTasks()
+    expected, invited = [1000.0], []
+
+    def invite():
+        invited.append(True)
+        return expected[0]
+
+    async with computing(engine, ManyTasks(0, engine), thief, invite) as worker:
+        await until(lambda: invited)
+        assert thief.requests == 0
+        expected[0] = 0.001  # it is late
+        worker.wake()
+        await until(lambda: len(invited) == 2)
+        assert thief.requests == 0
+        expected[0] = 0.0  # and does not come
+        await until(lambda: thief.requests == 1)
 
 
 async def test_a_plan_of_more_lanes_opens_them_and_one_of_fewer_closes_them():

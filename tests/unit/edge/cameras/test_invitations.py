@@ -126,6 +126,18 @@ def test_an_invitation_without_a_frame_is_not_expected_for_long():
     assert invitations.invited(10.0 + MAX_INVITATION_S) == 0
 
 
+def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitation():
+    invitations = connected("a", "b")
+    assert invitations.expected_s(10.0, 0.5) == 0
+    assert invitations.choose(1, 10.0) == ["a"]
+    assert invitations.expected_s(10.25, 0.5) == 0.25
+    assert invitations.expected_s(10.75, 0.5) == 0
+    assert invitations.choose(1, 11.0) == ["b"]
+    assert invitations.expected_s(11.25, 0.5) == 0.25
+    come(invitations, "b")
+    assert invitations.expected_s(11.25, 0.5) == 0
+
+
 def test_cameras_that_are_gone_or_unknown_are_not_invited():
     invitations = connected("a", "b")
     invitations.on_gone("a")
