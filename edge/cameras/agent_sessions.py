@@ -44,8 +44,8 @@ MIN_FPS_CHANGE = 0.2
 MIN_INVITATION_PAUSE_S = 0.005
 """Between two looks whether a frame is due."""
 
-PATIENCE = 2
-"""An invited frame that takes so many times as long as usual is not there yet: its camera has no picture."""
+PATIENCE, MIN_PATIENCE_S = 2, 0.2
+"""An invited frame that takes so many times as long as usual, and at least so many seconds, does not come soon."""
 
 MAX_FEEDS = 256
 """Cameras whose frame counts are kept, so that a client with invented names cannot fill the memory."""
@@ -102,7 +102,8 @@ class CameraSessions:
     def expect_frame(self) -> float:
         """Invite frames, as there is nothing to compute; return the seconds within which one should come, 0 if none."""
         self.invite_frames()
-        return self._invitations.expected_s(time.monotonic(), PATIENCE * self._owner.tasks.intake.lead_s)
+        way_s = max(MIN_PATIENCE_S, PATIENCE * self._owner.tasks.intake.lead_s)
+        return self._invitations.expected_s(time.monotonic(), way_s)
 
     def set_control(self, camera: str, control: ControlHeader | None) -> None:
         """Send an agent its control now and at each new connection; None: send it none any more."""
@@ -238,7 +239,8 @@ class CameraSessions:
         transfer_s = max(0.0, time.time() - info.captured_at)
         _record_arrival(header, time.monotonic(), transfer_s)
         feed.begin_frame(info.number)
-        self._invitations.on_frame(session.camera)  # before it can end, and in step with the feed
+        # before it can end, and in step with the feed
+        self._invitations.on_frame(session.camera, header.invite_ms / 1e3)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
             way = {"transfer_ms": transfer_s * 1e3, "invite_ms": min(header.invite_ms, transfer_s * 1e3)}

@@ -12,17 +12,22 @@ from dataclasses import dataclass
 MAX_INVITATION_S = 1.0
 """An invited frame that takes longer is not waited for: its camera had no picture after all."""
 
+MIN_WAIT_S = 0.005
+"""A picture that has waited for less was invited before it was taken."""
+
 
 @dataclass(slots=True)
 class _Camera:
     """`offered`: a picture waits at the agent; `invited_at` is the time of an invitation without a frame yet.
 
-    `offers`: its agent offers pictures; that of the release before does not, and is invited unasked.
+    `offers`: its agent offers pictures; that of the release before does not, and is invited unasked. `hurries`: its
+    last picture waited for the invitation, so that the next one should come at once.
     """
 
     frames: int = 0
     offers: bool = True
     offered: bool = False
+    hurries: bool = False
     invited_at: float | None = None
 
 
@@ -51,10 +56,12 @@ class Invitations:
         if camera in self._cameras:
             self._cameras[camera].offered = True
 
-    def on_frame(self, camera: str) -> None:
-        """Note that a camera's frame has come; it is under way until it ends."""
-        if camera in self._cameras:
-            self._cameras[camera].frames += 1
+    def on_frame(self, camera: str, waited_s: float) -> None:
+        """Note that a camera's frame has come, whose picture had waited for the invitation; it is under way now."""
+        entry = self._cameras.get(camera)
+        if entry is not None:
+            entry.frames += 1
+            entry.hurries = waited_s > MIN_WAIT_S
 
     def on_frame_accepted(self, camera: str, now: float) -> float | None:
         """Note that a camera's frame is queued or has ended; return the seconds since its invitation, None without."""
@@ -76,8 +83,11 @@ class Invitations:
         return sum(1 for invited_at in times if now - invited_at < MAX_INVITATION_S)
 
     def expected_s(self, now: float, way_s: float) -> float:
-        """Return the seconds within which an invited frame should come, if each needs `way_s`; 0 if none should."""
-        times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None]
+        """Return the seconds within which an invited frame should come whose picture was taken already, 0 if none.
+
+        `way_s`: the time that an invitation and its frame need.
+        """
+        times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None and entry.hurries]
         return max(0.0, max(times) + way_s - now) if times else 0.0
 
     @property
@@ -90,6 +100,7 @@ class Invitations:
         chosen = [name for name, entry in self._cameras.items() if self._can_send(entry)][:count]
         for name in chosen:
             entry = self._cameras[name] = self._cameras.pop(name)  # moved to the end: the others come first
+            entry.hurries |= entry.offered and entry.offers
             entry.offered, entry.invited_at = not entry.offers, now
         return chosen
 

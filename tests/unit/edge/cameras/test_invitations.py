@@ -18,9 +18,9 @@ def connected(*cameras, max_frames=2, offers=True):
     return invitations
 
 
-def come(invitations, camera, now=0.0):
+def come(invitations, camera, now=0.0, waited_s=0.0):
     """A camera's frame has come and is queued."""
-    invitations.on_frame(camera)
+    invitations.on_frame(camera, waited_s)
     return invitations.on_frame_accepted(camera, now)
 
 
@@ -101,7 +101,7 @@ def test_a_frame_that_ends_while_it_is_prepared_is_not_under_way_for_ever():
     invitations = connected("door", max_frames=1)
     for number in range(3):
         assert invitations.choose(1, number) == ["door"]
-        invitations.on_frame("door")
+        invitations.on_frame("door", 0.0)
         invitations.on_frame_end("door")
         invitations.on_frame_accepted("door", number)
         invitations.on_offer("door")
@@ -136,6 +136,19 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
     assert invitations.expected_s(11.25, 0.5) == 0.25
     come(invitations, "b")
     assert invitations.expected_s(11.25, 0.5) == 0
+
+
+def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
+    invitations = Invitations(2)
+    invitations.on_connected("door", 0)
+    for waited_s, expected_s in ((0.0, 0.0), (0.1, 0.5), (0.001, 0.0)):
+        invitations.choose(1, 1.0)
+        come(invitations, "door", waited_s=waited_s)
+        invitations.on_frame_end("door")
+        invitations.choose(1, 1.0)
+        assert invitations.expected_s(1.0, 0.5) == expected_s
+        come(invitations, "door", waited_s=waited_s)
+        invitations.on_frame_end("door")
 
 
 def test_cameras_that_are_gone_or_unknown_are_not_invited():
