@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
@@ -44,7 +45,7 @@ class CameraSession:
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome."""
-        self._invitations.on_frame_end(self.camera)
+        self._invitations.on_frame_end(self.camera, time.monotonic())
         self.send_outcome(number, outcome)
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ monotonic seconds, given by the caller.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MAX_INVITATION_S = 1.0
@@ -21,7 +22,8 @@ class _Camera:
     """`offered`: a picture waits at the agent; `invited_at` is the time of an invitation without a frame yet.
 
     `offers`: its agent offers pictures; that of the release before does not, and is invited unasked. `hurries`: its
-    last picture waited for the invitation, so that the next one should come at once.
+    last picture waited for the invitation, so that the next one should come at once. `active_at`: when it was invited,
+    or a frame of it ended.
     """
 
     frames: int = 0
@@ -29,6 +31,7 @@ class _Camera:
     offered: bool = False
     hurries: bool = False
     invited_at: float | None = None
+    active_at: float = -math.inf
 
 
 class Invitations:
@@ -71,11 +74,11 @@ class Invitations:
         invited_at, entry.invited_at = entry.invited_at, None
         return None if invited_at is None else now - invited_at
 
-    def on_frame_end(self, camera: str) -> None:
+    def on_frame_end(self, camera: str, now: float) -> None:
         """Note that a frame of a camera has ended."""
         entry = self._cameras.get(camera)
         if entry is not None:
-            entry.frames = max(0, entry.frames - 1)
+            entry.frames, entry.active_at = max(0, entry.frames - 1), now
 
     def invited(self, now: float) -> int:
         """Return the number of invited frames that should come soon."""
@@ -83,11 +86,12 @@ class Invitations:
         return sum(1 for invited_at in times if now - invited_at < MAX_INVITATION_S)
 
     def expected_s(self, now: float, way_s: float) -> float:
-        """Return the seconds within which an invited frame should come whose picture was taken already, 0 if none.
+        """Return the seconds within which a frame should come from a camera whose pictures wait, 0 if none should.
 
-        `way_s`: the time that an invitation and its frame need.
+        `way_s`: the time that an invitation and its frame need. Frames that other nodes have may keep it from being
+        invited: to take theirs in exchange would be of no use to anybody.
         """
-        times = [entry.invited_at for entry in self._cameras.values() if entry.invited_at is not None and entry.hurries]
+        times = [entry.active_at for entry in self._cameras.values() if entry.hurries]
         return max(0.0, max(times) + way_s - now) if times else 0.0
 
     @property
@@ -101,7 +105,7 @@ class Invitations:
         for name in chosen:
             entry = self._cameras[name] = self._cameras.pop(name)  # moved to the end: the others come first
             entry.hurries |= entry.offered and entry.offers
-            entry.offered, entry.invited_at = not entry.offers, now
+            entry.offered, entry.invited_at, entry.active_at = not entry.offers, now, now
         return chosen
 
     def _can_send(self, entry: _Camera) -> bool:

@@ -44,7 +44,7 @@ def test_the_only_camera_is_invited_without_an_offer():
         assert not invitations.may_invite
         come(invitations, "door")
     assert not invitations.may_invite  # two frames are under way
-    invitations.on_frame_end("door")
+    invitations.on_frame_end("door", 0.0)
     invitations.on_connected("yard", 0)
     assert invitations.needs_offers
     assert not invitations.may_invite
@@ -84,7 +84,7 @@ def test_no_camera_has_more_frames_under_way_than_allowed():
         come(invitations, "door")
         invitations.on_offer("door")
     assert invitations.choose(1, 1.0) == []
-    invitations.on_frame_end("door")
+    invitations.on_frame_end("door", 0.0)
     assert invitations.choose(1, 1.0) == ["door"]
 
 
@@ -93,7 +93,7 @@ def test_frames_of_an_earlier_connection_count():
     invitations.on_connected("door", 2)
     invitations.on_offer("door")
     assert invitations.choose(1, 1.0) == []
-    invitations.on_frame_end("door")
+    invitations.on_frame_end("door", 0.0)
     assert invitations.choose(1, 1.0) == ["door"]
 
 
@@ -102,7 +102,7 @@ def test_a_frame_that_ends_while_it_is_prepared_is_not_under_way_for_ever():
     for number in range(3):
         assert invitations.choose(1, number) == ["door"]
         invitations.on_frame("door", 0.0)
-        invitations.on_frame_end("door")
+        invitations.on_frame_end("door", 0.0)
         invitations.on_frame_accepted("door", number)
         invitations.on_offer("door")
 
@@ -114,7 +114,7 @@ def test_an_agent_of_the_release_before_is_invited_unasked():
         assert invitations.choose(1, now) == ["old"]
         assert invitations.choose(1, now) == []
         come(invitations, "old")
-        invitations.on_frame_end("old")
+        invitations.on_frame_end("old", 0.0)
 
 
 def test_an_invitation_without_a_frame_is_not_expected_for_long():
@@ -134,8 +134,9 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
     assert invitations.expected_s(10.75, 0.5) == 0
     assert invitations.choose(1, 11.0) == ["b"]
     assert invitations.expected_s(11.25, 0.5) == 0.25
-    come(invitations, "b")
-    assert invitations.expected_s(11.25, 0.5) == 0
+    come(invitations, "b", waited_s=0.1)
+    invitations.on_frame_end("b", 12.0)
+    assert invitations.expected_s(12.25, 0.5) == 0.25, "its next picture waits"
 
 
 def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
@@ -144,11 +145,11 @@ def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
     for waited_s, expected_s in ((0.0, 0.0), (0.1, 0.5), (0.001, 0.0)):
         invitations.choose(1, 1.0)
         come(invitations, "door", waited_s=waited_s)
-        invitations.on_frame_end("door")
+        invitations.on_frame_end("door", 0.0)
         invitations.choose(1, 1.0)
         assert invitations.expected_s(1.0, 0.5) == expected_s
         come(invitations, "door", waited_s=waited_s)
-        invitations.on_frame_end("door")
+        invitations.on_frame_end("door", 0.0)
 
 
 def test_cameras_that_are_gone_or_unknown_are_not_invited():
@@ -156,7 +157,7 @@ def test_cameras_that_are_gone_or_unknown_are_not_invited():
     invitations.on_gone("a")
     invitations.on_offer("nobody")
     assert come(invitations, "nobody") is None
-    invitations.on_frame_end("nobody")
+    invitations.on_frame_end("nobody", 0.0)
     assert invitations.choose(5, 1.0) == ["b"]
     invitations.on_gone("b")
     invitations.on_gone("b")
@@ -180,7 +181,7 @@ def test_cameras_are_served_equally_within_one_frame_however_few_are_wanted(offe
         for name in chosen:
             served[name] += 1
             come(invitations, name, now)
-            invitations.on_frame_end(name)
+            invitations.on_frame_end(name, 0.0)
             invitations.on_offer(name)
         assert max(served.values()) - min(served.values()) <= 1
 
@@ -198,7 +199,7 @@ def test_in_any_order_of_events_the_limit_holds_and_no_camera_is_lost(events):
             come(invitations, camera, now)
         elif event == "end" and under_way[camera]:
             under_way[camera] -= 1
-            invitations.on_frame_end(camera)
+            invitations.on_frame_end(camera, 0.0)
         elif event == "offer":
             invitations.on_offer(camera)
         assert max(under_way.values(), default=0) <= 2
@@ -207,6 +208,6 @@ def test_in_any_order_of_events_the_limit_holds_and_no_camera_is_lost(events):
             come(invitations, camera)
             under_way[camera] += 1
         for _ in range(under_way[camera]):
-            invitations.on_frame_end(camera)
+            invitations.on_frame_end(camera, 0.0)
         invitations.on_offer(camera)
     assert sorted(invitations.choose(3, 1e6)) == ["a", "b", "c"]
