@@ -27,6 +27,11 @@ class LinkRates:
             if len(self._latest) > MAX_PAIRS:
                 self._latest.popitem(last=False)
 
+    def forget_node(self, node: str) -> None:
+        """Forget the links of a node that has left: it may come back by another one."""
+        for pair in [pair for pair in self._latest if node in pair]:
+            del self._latest[pair]
+
     def rate_between(self, owner: str, thief: str, now: float) -> float:
         """Return what the link carries; for a pair without a transfer, what the owner's to others carries."""
         recent = {

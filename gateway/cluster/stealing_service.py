@@ -65,8 +65,9 @@ class StealingService:
             self.publish_helpers()
 
     def forget_node(self, node: str) -> None:
-        """Forget the tasks and the request of a lost node."""
+        """Forget the tasks and the request of a lost node, and what its links carried."""
         self._coordinator.forget_node(node)
+        self._links.forget_node(node)
         self._idle.forget_node(node)
         self.publish_helpers()
 

@@ -34,6 +34,16 @@ def test_a_slow_link_is_tried_again_some_day():
     assert links.rate_between("a", "b", RATE_MEMORY_S) == links.slowest(RATE_MEMORY_S) == USUAL_LINK_BYTES_PER_S
 
 
+def test_the_links_of_a_node_that_has_left_are_forgotten_at_both_ends():
+    links = LinkRates()
+    for owner, thief in (("a", "left"), ("left", "b"), ("a", "b")):
+        links.add_transfer(owner, thief, 2e5 if "left" in (owner, thief) else 3e5, 0.0)
+    links.forget_node("left")
+    links.forget_node("unknown")
+    assert links.slowest(1.0) == links.rate_between("a", "left", 1.0) == 3e5
+    assert links.rate_between("left", "b", 1.0) == USUAL_LINK_BYTES_PER_S
+
+
 def test_names_without_end_do_not_fill_the_memory():
     links = LinkRates()
     for number in range(MAX_PAIRS + 1):
