@@ -142,7 +142,7 @@ def test_a_node_that_is_lost_or_withdrawn_is_no_helper_at_once(bench, forget):
 def test_the_links_of_a_lost_node_are_forgotten_and_those_of_a_barred_one_kept(bench, forget, forgotten):
     bench.links.add_transfer("a", "b", 100.0, bench.now)
     getattr(bench.service, forget)("b")
-    assert (bench.links.slowest(bench.now) > 100.0) is forgotten
+    assert (bench.links.slowest(bench.now, ["b"]) > 100.0) is forgotten
 
 
 async def test_helpers_are_published_again_after_a_connect(bench):
