@@ -181,11 +181,11 @@ class Membership:
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
         """Return the public list of edges; `gateway_bytes` are the gateway's own counts of traffic."""
         return Nodes(
-            nodes={name: self._report(member) for name, member in sorted(self._members.items())},
+            nodes={name: self._report(name, member) for name, member in sorted(self._members.items())},
             gateway_bytes=dict(gateway_bytes),
         )
 
-    def _report(self, member: _Member) -> NodeReport:
+    def _report(self, name: str, member: _Member) -> NodeReport:
         node, stats, reason = member.state, member.stats, self.refusal(member.state)
         online = node.state is State.ONLINE
         return NodeReport(
@@ -204,5 +204,6 @@ class Membership:
             usable_cores=stats.usable_cores if stats and online else 0.0,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
+            drained=self.is_drained(name),
             problem=stats.problem if stats and online else "",
         )

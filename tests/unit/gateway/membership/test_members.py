@@ -106,6 +106,15 @@ def test_the_list_says_what_an_edge_has_done(members):
     assert (report.tiles, report.bytes, report.cameras) == (TileCounts(own=3, stolen=2), {"mqtt": 9}, ("door",))
 
 
+def test_the_list_says_that_an_edge_is_drained_until_it_is_resumed(members):
+    members.drain_node("pi-1")
+    assert members.report({}).nodes["pi-1"].drained
+    members.on_state(offline())
+    assert members.report({}).nodes["pi-1"].drained
+    members.resume_node("pi-1")
+    assert not members.report({}).nodes["pi-1"].drained
+
+
 def test_an_edge_that_went_keeps_its_figures_and_loses_its_present(members):
     members.on_stats(stats())
     members.on_state(offline())
