@@ -9,12 +9,7 @@ import subprocess
 import pytest
 
 from tests.hook_events import event
-from tests.webhook_receiver import (
-    account,
-    post_to,
-    receiving,
-    running,
-)
+from tests.webhook_receiver import account, post_to, receiving, running
 
 
 @pytest.fixture(scope="module")

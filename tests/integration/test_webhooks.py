@@ -16,16 +16,7 @@ from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
-from tests.webhook_receiver import (
-    DEADLINE_S,
-    OK,
-    account,
-    counts_of,
-    post_to,
-    receiving,
-    running,
-    status,
-)
+from tests.webhook_receiver import DEADLINE_S, OK, account, counts_of, post_to, receiving, running, status
 
 KEY = "s3cret"
 
