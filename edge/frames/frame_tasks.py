@@ -153,7 +153,7 @@ class FrameTasks:
         return self.intake.next_due_s(self._busy_s(time.monotonic()))
 
     def _busy_s(self, now: float) -> float:
-        """Return the seconds until this node should have finished the tasks that it computes."""
+        """Return the seconds until this node should be able to begin another task."""
         return max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
 
     def reannounce(self, frames: Iterable[OwnedFrame]) -> None:

@@ -29,8 +29,17 @@ class OwnedPlan:
         self.announced_overdue = 0
         self.announced_at = -math.inf
         self.queue = TaskQueue(
-            node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=alone
+            node,
+            work.tile_order,
+            work.plan.lease_s,
+            longest_s=work.plan.deadline_s / 2,
+            alone=alone,
+            lanes_of=self._lanes_of,
         )
+
+    def _lanes_of(self, node: str) -> int:
+        """Return how many tasks a node computes at the same time; of others, this is not known."""
+        return self.work.lanes.count if node == self.queue.node else 1
 
     def reuses(self, nodes: int) -> bool:
         """Return whether the next frame is computed with reuse, among this many nodes: whether its strips pay."""
@@ -46,7 +55,7 @@ class OwnedPlan:
         own_s = self._own_s
         if not self.work.finds_objects or own_s is None:
             return None
-        ends_s = self.queue.busy_s(now) + self.queue.untouched_frames * own_s
+        ends_s = self.queue.ends_s(now, self.queue.untouched_frames, own_s)
         return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
 
     @property
