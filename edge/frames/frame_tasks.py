@@ -65,7 +65,9 @@ class FrameTasks:
         """Return the tasks of a plan; its engines may have been renewed."""
         plan = self._owned_plans.get(work.epoch)
         if plan is None:
-            plan = self._owned_plans[work.epoch] = OwnedPlan(self._node, work, alone=not self._others)
+            plan = self._owned_plans[work.epoch] = OwnedPlan(
+                self._node, work, alone=not self._others, lanes_of_other=self._others.lanes_of
+            )
         plan.work = work
         return plan
 
@@ -131,7 +133,7 @@ class FrameTasks:
 
     def on_helpers(self, helpers: Helpers) -> None:
         """Note the nodes that are idle."""
-        if self._others.on_helpers(helpers.seconds):
+        if self._others.on_helpers(helpers.seconds, helpers.lanes):
             for plan in self._owned_plans.values():
                 if not plan.queue.empty:
                     self.announcer.announce(plan)

@@ -11,7 +11,7 @@ from edge.tasks.task_queue import TaskQueue
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edge.computing.plan_work import PlanWork
 
@@ -20,10 +20,17 @@ MIN_BENEFIT = 0.95
 
 
 class OwnedPlan:
-    """A plan with the queue of its tasks. `alone`: no other node is known, see TaskQueue."""
+    """A plan with the queue of its tasks.
 
-    def __init__(self, node: str, work: PlanWork, *, alone: bool) -> None:
+    `alone`: no other node is known, see TaskQueue; `lanes_of_other` returns how many tasks another node computes at the
+    same time.
+    """
+
+    def __init__(
+        self, node: str, work: PlanWork, *, alone: bool, lanes_of_other: Callable[[str], int] = lambda _: 1
+    ) -> None:
         self.work = work
+        self._lanes_of_other = lanes_of_other
         self.experience = Experience(node)
         self.holding = Holding()
         self.announced_overdue = 0
@@ -38,8 +45,8 @@ class OwnedPlan:
         )
 
     def _lanes_of(self, node: str) -> int:
-        """Return how many tasks a node computes at the same time; of others, this is not known."""
-        return self.work.lanes.count if node == self.queue.node else 1
+        """Return how many tasks a node computes at the same time."""
+        return self.work.lanes.count if node == self.queue.node else self._lanes_of_other(node)
 
     def reuses(self, nodes: int) -> bool:
         """Return whether the next frame is computed with reuse, among this many nodes: whether its strips pay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.engine.lanes import MAX_LANES
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
@@ -119,6 +120,11 @@ class Membership:
         """Return the addresses that an edge reports as unreachable."""
         member = self._members.get(node)
         return member.stats.unreached if member and member.stats else ()
+
+    def lanes(self, node: str) -> int:
+        """Return how many tiles a node computes at the same time, as it reported last."""
+        member = self._members.get(node)
+        return min(max(1, member.stats.lanes), MAX_LANES) if member and member.stats else 1
 
     def drain_node(self, node: str) -> None:
         """Give a node no tiles of other nodes and no cameras until it is resumed.

@@ -319,6 +319,9 @@ class Helpers(Message):
     """The nodes that have been idle recently, and the seconds that each needs for a whole frame; 0: not known."""
 
     seconds: dict[Name, DurationSeconds] = Field(default_factory=dict, max_length=1000)
+    lanes: dict[Name, Count] = Field(
+        default_factory=dict, max_length=1000, description="tiles that it computes at the same time, if more than one"
+    )
 
 
 class Grant(Message):

@@ -96,10 +96,10 @@ def test_tasks_are_announced_once_after_any_were_queued_again(monkeypatch):
 def test_a_helper_must_end_the_last_frame_sooner(monkeypatch):
     bench = Bench(monkeypatch, "f")
     assert not bench.announcer.may_be_helped(bench.plan)
-    bench.others.on_helpers({"a": 2 * OWN_S})
+    bench.others.on_helpers({"a": 2 * OWN_S}, {})
     assert not bench.announcer.may_be_helped(bench.plan)
     bench.computes_here = False  # then a slower one is better than none
     assert bench.announcer.may_be_helped(bench.plan)
     bench.computes_here = True
-    bench.others.on_helpers({"a": 2 * OWN_S, "b": 0.1 * OWN_S})
+    bench.others.on_helpers({"a": 2 * OWN_S, "b": 0.1 * OWN_S}, {})
     assert bench.announcer.may_be_helped(bench.plan)
