@@ -8,8 +8,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edge.frames.frame_tasks import FrameTasks, OwnedFrame
+from edge.frames.frame_tasks import FrameTasks
 from edge.frames.outcome_requests import OutcomeRequests
+from edge.frames.owned_frame import OwnedFrame
 from shared.model.letterbox import Letterbox
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
@@ -134,7 +135,7 @@ class Owner:
             self._finish(frame, outcome)
         due = self._given_up.due(now, all_again=all_again)
         if due:
-            self.tasks.announce(self.tasks.current_plan(), given_up=due)
+            self.tasks.announcer.announce(self.tasks.current_plan(), given_up=due)
 
     def reannounce_tasks(self) -> None:
         """Announce tasks and open frames again: called after each (re)connect, when the gateway may have lost them.

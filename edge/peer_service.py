@@ -25,7 +25,7 @@ from shared.wire.trace_exchange import send_spans
 if TYPE_CHECKING:
     from edge.cameras.agent_sessions import CameraSessions
     from edge.computing.border_exchange import BorderExchange
-    from edge.frames.frame_tasks import OwnedFrame
+    from edge.frames.owned_frame import OwnedFrame
     from edge.owner import Owner
     from edge.shared_work import SharedWork
     from shared.model.arrays import Pixels

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.computing.tile_assignment import TileAssignment
+from edge.frames.other_nodes import OtherNodes
 from edge.frames.owned_plan import OwnedPlan
+from edge.frames.task_announcer import TaskAnnouncer
 from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
 from edge.tasks.task import AvailableTasks, Taker, Task
-from shared.mqtt import topics
-from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import AbsentHeader
 
@@ -23,39 +22,15 @@ if TYPE_CHECKING:
 
     from edge.computing.plan_work import PlanWork
     from edge.computing.prepared_plans import PreparedPlans
+    from edge.frames.owned_frame import OwnedFrame
     from edge.tasks.task import ScheduledTask
     from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
-    from shared.payloads.frames import FrameInfo, Outcome
+    from shared.payloads.cluster import Helpers, TileDone
+    from shared.payloads.frames import FrameInfo
     from shared.wire.headers import TakeHeader, TileHeader
 
 log = logging.getLogger(__name__)
-
-MAX_OTHER_NODES = 1000
-"""Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
-
-MAX_INVITATION_PAUSE_S = 0.25
-"""Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
-
-REANNOUNCE_S = 0.5
-"""Tasks that are not computed here are announced again after this time: a message may be lost, and the gateway forgets
-those that it heard of just before a node reports that it found none here."""
-
-
-@dataclass(slots=True)
-class OwnedFrame:
-    """A frame under way: its picture and its letterboxed pixels, uint8 (H, W, 3) each.
-
-    `held_until`: its tasks are left to faster helpers until then.
-    """
-
-    info: FrameInfo
-    picture: Pixels
-    pixels: Pixels
-    opened_at: float
-    finished: Callable[[Outcome], None]
-    plan: OwnedPlan
-    held_until: float = 0.0
 
 
 class FrameTasks:
@@ -67,16 +42,17 @@ class FrameTasks:
     def __init__(self, node: str, plans: PreparedPlans, bus: Bus, on_change: Callable[[bool], None]) -> None:
         self._node = node
         self._plans = plans
-        self._bus = bus
         self._on_change = on_change
         self._owned_plans: dict[int, OwnedPlan] = {}
         self._frames: dict[str, OwnedFrame] = {}
-        self._others: set[str] = set()
-        self._helpers: dict[str, float] = {}
+        self._others = OtherNodes(node)
         self.intake = Intake()
         self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
+        self.announcer = TaskAnnouncer(
+            node, bus, self._others, computes_here=lambda: self.computes_here, on_announced=lambda: on_change(True)
+        )
 
     # plans
 
@@ -89,7 +65,9 @@ class FrameTasks:
         """Return the tasks of a plan; its engines may have been renewed."""
         plan = self._owned_plans.get(work.epoch)
         if plan is None:
-            plan = self._owned_plans[work.epoch] = OwnedPlan(self._node, work, alone=not self._others)
+            plan = self._owned_plans[work.epoch] = OwnedPlan(
+                self._node, work, alone=not self._others, lanes_of_other=self._others.lanes_of
+            )
         plan.work = work
         return plan
 
@@ -115,7 +93,7 @@ class FrameTasks:
     def keep_frame(self, owned: OwnedFrame) -> None:
         """Keep a frame whose tasks the gateway shares out, and announce it."""
         self._keep(owned)
-        self.announce(owned.plan, opened=owned.info)
+        self.announcer.announce(owned.plan, opened=owned.info)
 
     def _keep(self, owned: OwnedFrame) -> None:
         self._frames[owned.info.frame] = owned
@@ -126,27 +104,14 @@ class FrameTasks:
         plan, info = owned.plan, owned.info
         self._keep(owned)
         plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
-        hold_s = plan.hold_s(self._idle_helpers)
+        hold_s = plan.hold_s(self._others.helpers)
         if hold_s:
             owned.held_until = owned.opened_at + hold_s
             asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
-        if self._may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
-            self.announce(plan, opened=info)
+        if self.announcer.may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
+            self.announcer.announce(plan, opened=info)
         else:  # nobody else would take it; the gateway learns of it from its result
             self._on_change(False)
-
-    def _may_be_helped(self, plan: OwnedPlan) -> bool:
-        """Return whether an idle node would end the last waiting frame sooner than this one."""
-        limit_s = self._limit_s(plan)
-        return any(limit_s is None or seconds + plan.fetch_s < limit_s for seconds in self._idle_helpers.values())
-
-    def _limit_s(self, plan: OwnedPlan) -> float | None:
-        """Return the time within which another node must compute a frame, see OwnedPlan.limit_s; None for any."""
-        return None if self._needs_others(plan) else plan.limit_s(time.monotonic())
-
-    def _needs_others(self, plan: OwnedPlan) -> bool:
-        """Return whether tasks wait that this node does not compute, as it is barred or has failed."""
-        return not plan.queue.empty and (not self.computes_here or plan.queue.failed_here)
 
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
@@ -168,17 +133,11 @@ class FrameTasks:
 
     def on_helpers(self, helpers: Helpers) -> None:
         """Note the nodes that are idle."""
-        had_helpers, self._helpers = bool(self._idle_helpers), dict(helpers.seconds)
-        if self._idle_helpers and not had_helpers:
+        if self._others.on_helpers(helpers.seconds, helpers.lanes):
             for plan in self._owned_plans.values():
                 if not plan.queue.empty:
-                    self.announce(plan)
+                    self.announcer.announce(plan)
         self._on_change(False)
-
-    @property
-    def _idle_helpers(self) -> dict[str, float]:
-        """Return the other nodes that are idle, with the seconds that each needs for a whole frame; 0: not known."""
-        return {node: seconds for node, seconds in self._helpers.items() if node != self._node}
 
     def frames_wanted(self, invited: int, idle_lanes: int) -> int:
         """Return how many frames to invite now; `invited` are on their way, `idle_lanes` tiles could begin here."""
@@ -186,25 +145,26 @@ class FrameTasks:
             return 0
         now = time.monotonic()
         waiting = sum(plan.queue.untouched_frames for plan in self._owned_plans.values())
-        busy_s = max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
         return self.intake.wanted(
-            waiting=waiting, invited=invited, idle_lanes=0 if waiting else idle_lanes, busy_s=busy_s,
-            helpers=len(self._idle_helpers),
+            waiting=waiting, invited=invited, idle_lanes=0 if waiting else idle_lanes, busy_s=self._busy_s(now),
+            helpers=len(self._others.helpers),
         )  # fmt: skip
 
     def next_frame_due_s(self) -> float:
         """Return the seconds until a frame may be wanted, if nothing else happens."""
-        now = time.monotonic()
-        busy_s = max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
-        return min(MAX_INVITATION_PAUSE_S, max(0.0, busy_s - self.intake.lead_s))
+        return self.intake.next_due_s(self._busy_s(time.monotonic()))
+
+    def _busy_s(self, now: float) -> float:
+        """Return the seconds until this node should be able to begin another task."""
+        return max((plan.queue.busy_s(now) for plan in self._owned_plans.values()), default=0.0)
 
     def reannounce(self, frames: Iterable[OwnedFrame]) -> None:
         """Announce these frames and all tasks again, as the gateway may have lost them."""
         for owned in frames:
-            self.announce(owned.plan, opened=owned.info)
+            self.announcer.announce(owned.plan, opened=owned.info)
         for plan in self._owned_plans.values():
             if plan.queue.available_tasks(time.monotonic()) != AvailableTasks():
-                self.announce(plan)
+                self.announcer.announce(plan)
 
     # tasks
 
@@ -293,14 +253,14 @@ class FrameTasks:
         if scheduled is None or found is None:
             later = take.again is None and not take.idle and queue.available_tasks(now).waiting > 0
             if later:
-                self.announce(plan)  # the gateway has counted this task as granted, but it still waits
+                self.announcer.announce(plan)  # the gateway has counted this task as granted, but it still waits
             return AbsentHeader(reason="no task is waiting for this node", later=later)
         info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if self._frames[info.frame].held_until > now:
             plan.holding.on_taken(now - self._frames[info.frame].opened_at)
         if take.reuses and queue.available_tasks(now).near.get(take.thief):
-            self.announce(plan)  # with this tile the thief will have all strips for others
+            self.announcer.announce(plan)  # with this tile the thief will have all strips for others
         elif queue.empty:
             self._on_change(False)
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
@@ -318,7 +278,7 @@ class FrameTasks:
         plan = self._plan_of_frame(task.frame)
         if plan is not None and plan.queue.task_failed(task, node):
             log.debug("%s tile %s will run on another edge: %s cannot compute it", task.frame, task.tile, node)
-            self.announce(plan)
+            self.announcer.announce(plan)
 
     def on_tile_done(self, done: TileDone) -> None:
         """Process the gateway's message that it has a tile, or that a worker failed to compute it."""
@@ -334,24 +294,22 @@ class FrameTasks:
         plan.experience.add_tile(done.worker, done.fetch_bytes_per_s)
         self._update_alone()
         if plan.queue.available_tasks(now) != before:
-            self.announce(plan)
+            self.announcer.announce(plan)
 
     def on_node_found(self, node: str) -> None:
         """Note that another edge is online."""
-        if len(self._others) < MAX_OTHER_NODES:
-            self._others.add(node)
+        self._others.on_found(node)
         self._update_alone()
 
     def on_node_lost(self, node: str) -> None:
         """Queue the tasks of a lost thief again."""
-        self._others.discard(node)
-        self._helpers.pop(node, None)
+        self._others.on_lost(node)
         self._update_alone()
         for plan in self._owned_plans.values():
             lost = plan.queue.requeue_node(node)
             if lost:
                 log.info("edge %s is offline: its %s tiles will run again", node, len(lost))
-            self._announce_requeued(plan, lost, f"{node} is offline")
+            self.announcer.announce_requeued(plan, lost, f"{node} is offline")
 
     def _update_alone(self) -> None:
         """Note whether this edge computes mostly alone, for the queues."""
@@ -362,36 +320,10 @@ class FrameTasks:
         """Queue a task again that could not be sent to its thief."""
         plan = self._plan_of_frame(task.frame)
         if plan is not None and plan.queue.put_back(task):
-            self._announce_requeued(plan, [task], reason)
+            self.announcer.announce_requeued(plan, [task], reason)
 
     def check_plans(self, now: float) -> None:
         """Queue tasks again whose leases have ended, and announce overdue ones: called periodically."""
         for plan in self._owned_plans.values():
-            self._announce_requeued(plan, plan.queue.requeue_expired(now), "its lease ended")
-            # Tasks become overdue by time alone, without an event that would announce them.
-            overdue = plan.queue.available_tasks(now).overdue
-            unheard = self._needs_others(plan) and now >= plan.announced_at + REANNOUNCE_S
-            if overdue > plan.announced_overdue or unheard:
-                self.announce(plan)
-            plan.announced_overdue = overdue
-
-    def _announce_requeued(self, plan: OwnedPlan, tasks: list[Task], reason: str) -> None:
-        for task in tasks:
-            log.debug("%s tile %s will run again: %s", task.frame, task.tile, reason)
-        if tasks:
-            self.announce(plan)
-
-    def announce(
-        self, plan: OwnedPlan | None, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None
-    ) -> None:
-        """Announce the tasks of a plan, a new frame, and frames that are given up."""
-        available = AvailableTasks() if plan is None else plan.queue.available_tasks(time.monotonic())
-        message = TaskAnnouncement(
-            node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
-            overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
-            unfit=dict(available.unfit), within_s=None if plan is None else self._limit_s(plan),
-        )  # fmt: skip
-        if plan is not None:
-            plan.announced_overdue, plan.announced_at = available.overdue, time.monotonic()
-        self._bus.publish_soon(topics.TASKS, message, self._node)
-        self._on_change(True)
+            self.announcer.announce_requeued(plan, plan.queue.requeue_expired(now), "its lease ended")
+            self.announcer.announce_due(plan, now)

@@ -11,7 +11,7 @@ from edge.tasks.task_queue import TaskQueue
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edge.computing.plan_work import PlanWork
 
@@ -20,17 +20,33 @@ MIN_BENEFIT = 0.95
 
 
 class OwnedPlan:
-    """A plan with the queue of its tasks. `alone`: no other node is known, see TaskQueue."""
+    """A plan with the queue of its tasks.
 
-    def __init__(self, node: str, work: PlanWork, *, alone: bool) -> None:
+    `alone`: no other node is known, see TaskQueue; `lanes_of_other` returns how many tasks another node computes at the
+    same time.
+    """
+
+    def __init__(
+        self, node: str, work: PlanWork, *, alone: bool, lanes_of_other: Callable[[str], int] = lambda _: 1
+    ) -> None:
         self.work = work
+        self._lanes_of_other = lanes_of_other
         self.experience = Experience(node)
         self.holding = Holding()
         self.announced_overdue = 0
         self.announced_at = -math.inf
         self.queue = TaskQueue(
-            node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=alone
+            node,
+            work.tile_order,
+            work.plan.lease_s,
+            longest_s=work.plan.deadline_s / 2,
+            alone=alone,
+            lanes_of=self._lanes_of,
         )
+
+    def _lanes_of(self, node: str) -> int:
+        """Return how many tasks a node computes at the same time."""
+        return self.work.lanes.count if node == self.queue.node else self._lanes_of_other(node)
 
     def reuses(self, nodes: int) -> bool:
         """Return whether the next frame is computed with reuse, among this many nodes: whether its strips pay."""
@@ -46,7 +62,7 @@ class OwnedPlan:
         own_s = self._own_s
         if not self.work.finds_objects or own_s is None:
             return None
-        ends_s = self.queue.busy_s(now) + self.queue.untouched_frames * own_s
+        ends_s = self.queue.ends_s(now, self.queue.untouched_frames, own_s)
         return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
 
     @property

@@ -18,6 +18,9 @@ LEAD_MARGIN = 1.25
 MAX_LEAD_S = 1.0
 """An invitation that takes longer waited for the camera's next picture."""
 
+MAX_INVITATION_PAUSE_S = 0.25
+"""Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
+
 HELPERS_PER_FRAME = 3
 """Idle nodes for which one more frame waits: each takes one in turn, and some of them are busy by then."""
 
@@ -50,3 +53,7 @@ class Intake:
         for_helpers = 0 if not helpers else 1 + (helpers - 1) // HELPERS_PER_FRAME
         for_itself = idle_lanes or int(busy_s <= self.lead_s)
         return max(0, max(for_helpers, for_itself) - waiting - invited)
+
+    def next_due_s(self, busy_s: float) -> float:
+        """Return the seconds until a frame may be wanted, if nothing else happens; `busy_s` as in `wanted`."""
+        return min(MAX_INVITATION_PAUSE_S, max(0.0, busy_s - self.lead_s))

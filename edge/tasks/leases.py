@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from heapq import heapreplace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.tasks.pace import NodePace
     from edge.tasks.task import Task
 
@@ -28,10 +31,14 @@ class _Lease:
 
 
 class Leases:
-    """The leased tasks. A holder computes its tasks one after the other, in the order of their leases."""
+    """The leased tasks. A holder begins its tasks in the order of their leases, each when one of its lanes is free.
 
-    def __init__(self, pace: NodePace) -> None:
+    `lanes_of` returns how many tasks a node computes at the same time.
+    """
+
+    def __init__(self, pace: NodePace, lanes_of: Callable[[str], int]) -> None:
         self._pace = pace
+        self._lanes_of = lanes_of
         self._leases: dict[Task, _Lease] = {}
 
     def __contains__(self, task: Task) -> bool:
@@ -64,8 +71,9 @@ class Leases:
 
     def on_result(self, worker: str, now: float) -> None:
         """Note that a worker has finished a task: it begins its next one no earlier than now."""
-        following = next((lease for lease in self._leases.values() if lease.holder == worker), None)
-        if following is not None:
+        held, lanes = self.held_by(worker), self._lanes_of(worker)
+        if len(held) >= lanes:  # its other lanes have begun the ones before
+            following = self._leases[held[lanes - 1]]
             following.since = max(following.since, now)
 
     def expired(self, now: float) -> list[Task]:
@@ -90,15 +98,23 @@ class Leases:
         if lease is None:
             return math.inf
         late_s = (LATE_FACTOR - 1) * lease.macs * (self._pace.of_node(lease.holder) or 0.0)
-        due = self.free_at(lease.holder, task)  # behind the holder's earlier tasks
-        return math.inf if now > due + late_s else max(0.0, due - now)
+        ends, _ = self._predict(lease.holder)  # behind the holder's earlier tasks
+        return math.inf if now > ends[task] + late_s else max(0.0, ends[task] - now)
 
-    def free_at(self, holder: str, last: Task | None = None) -> float:
-        """Return when a holder should have finished its tasks, or those up to `last`; 0 if it has none."""
-        due, pace = 0.0, self._pace.of_node(holder) or 0.0
+    def free_at(self, holder: str) -> float:
+        """Return when a holder should be able to begin another task; 0 if it can already."""
+        return self.lanes_free_at(holder)[0]
+
+    def lanes_free_at(self, holder: str) -> list[float]:
+        """Return when each lane of a holder should have finished its tasks, as a heap; 0 if it has none."""
+        return self._predict(holder)[1]
+
+    def _predict(self, holder: str) -> tuple[dict[Task, float], list[float]]:
+        """Return when a holder's tasks should end, and `lanes_free_at`."""
+        ends, lanes = {}, [0.0] * self._lanes_of(holder)
+        pace = self._pace.of_node(holder) or 0.0
         for task, lease in self._leases.items():
             if lease.holder == holder:
-                due = max(due, lease.since) + lease.macs * pace
-            if task == last:
-                break
-        return due
+                ends[task] = max(lanes[0], lease.since) + lease.macs * pace
+                heapreplace(lanes, ends[task])
+        return ends, lanes

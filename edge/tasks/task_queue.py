@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from heapq import heapreplace
 from typing import TYPE_CHECKING
 
 from edge.tasks.leases import Leases
@@ -18,7 +19,7 @@ from edge.tasks.reuse_schedule import ReuseMode, ReuseSchedule
 from edge.tasks.task import ANYONE, AvailableTasks, ScheduledTask, Taker, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from edge.tasks.tile_order import TileOrder
 
@@ -37,11 +38,19 @@ class TaskQueue:
 
     `lease_s` is the shortest lease. Leases grow with the duration of tiles, up to `longest_s`, so that a frame still
     has time left when a node that was frozen reports hours for a tile. While the node is `alone`, because others hardly
-    take tasks, it need not send strips of its own tiles to the gateway.
+    take tasks, it need not send strips of its own tiles to the gateway. `lanes_of` returns how many tasks a node
+    computes at the same time.
     """
 
     def __init__(
-        self, node: str, order: TileOrder, lease_s: float, *, longest_s: float = math.inf, alone: bool = False
+        self,
+        node: str,
+        order: TileOrder,
+        lease_s: float,
+        *,
+        longest_s: float = math.inf,
+        alone: bool = False,
+        lanes_of: Callable[[str], int] = lambda _: 1,
     ) -> None:
         self.node = node
         self.alone = alone
@@ -49,7 +58,7 @@ class TaskQueue:
         self._order = order
         self._lease_s, self._longest_s = lease_s, longest_s
         self._waiting: deque[Task] = deque()
-        self._leases = Leases(self.pace)
+        self._leases = Leases(self.pace, lanes_of)
         self._reuse = ReuseSchedule(order, self._leases, self.pace)
         self._helpers: dict[str, float] = {}
         self._unfit: dict[Task, set[str]] = {}
@@ -112,13 +121,25 @@ class TaskQueue:
         return self._leases.has_other_holder(self.node)
 
     def busy_s(self, now: float) -> float:
-        """Return the seconds until this node should have finished the tasks that it computes, 0 if there are none.
+        """Return the seconds until this node should be able to begin another task, 0 if it can now.
 
-        Infinite before the first result.
+        Infinite before the first result, while all its lanes compute.
         """
-        if not self._leases.held_by(self.node):
-            return 0.0
-        return max(0.0, self._leases.free_at(self.node) - now) if self.pace.of_all is not None else math.inf
+        return self.ends_s(now, 0, 0.0)
+
+    def ends_s(self, now: float, count: int, task_s: float) -> float:
+        """Return the seconds until this node would end the last of `count` more tasks, of `task_s` each.
+
+        Without more tasks as `busy_s`; infinite before the first result, while it computes one.
+        """
+        held, lanes = len(self._leases.held_by(self.node)), self._leases.lanes_free_at(self.node)
+        if self.pace.of_all is None and (held >= len(lanes) or (held and count)):
+            return math.inf
+        end = max(now, lanes[0])
+        for _ in range(count):
+            end = max(now, lanes[0]) + task_s
+            heapreplace(lanes, end)
+        return end - now
 
     def take_task(self, now: float, *, reuses: bool = False) -> ScheduledTask | None:
         """Take the next task for the edge's own idle worker; its lease has no end until `on_result_sent`."""

@@ -12,6 +12,8 @@ from gateway.cluster.plan_choice import Division, PlanChoice, Prediction
 from shared.ftp.macs import macs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.running_plans import RunningPlan, RunningPlans
     from gateway.cluster.speeds import NodeSpeeds
@@ -30,7 +32,10 @@ MIN_OFFER_GAIN = 0.9
 
 
 class AutomaticPlans:
-    """Decides which of two running plans new frames follow: `whole` frames, or `tiles`; None: there is no choice."""
+    """Decides which of two running plans new frames follow: `whole` frames, or `tiles`; None: there is no choice.
+
+    `takes_tiles` returns whether a node gets tiles of other nodes; those that do not are no part of a prediction.
+    """
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class AutomaticPlans:
         members: Membership,
         speeds: NodeSpeeds,
         links: LinkRates,
+        takes_tiles: Callable[[str], bool],
     ) -> None:
         self._whole = whole
         self._tiles = tiles
@@ -47,6 +53,7 @@ class AutomaticPlans:
         self._members = members
         self._speeds = speeds
         self._links = links
+        self._takes_tiles = takes_tiles
         self._choice = PlanChoice()
         self._nodes: tuple[str, ...] = ()
         if tiles is not None:
@@ -62,16 +69,16 @@ class AutomaticPlans:
         if self._tiles is None:
             return False
         reordered = self._serve_older_nodes(self._tiles)
-        nodes = self._members.ready_nodes(self._whole.epoch)
+        nodes = self._computing_nodes(self._whole)
         if nodes != self._nodes:
             self._nodes = nodes
             self._choice.forget_measurements()
         prediction = self._predict(self._tiles, nodes)
         offered = self._offer_tiles(self._tiles, prediction) or reordered
         frames, now = self._members.frames_under_way, time.monotonic()
-        if self._tiles.held_back or not self._members.ready_nodes(self._tiles.epoch):
+        if self._tiles.held_back or not self._computing_nodes(self._tiles):
             self._choice.follow_load(frames, now)
-            return offered
+            return self._plans.prefer(self._whole.epoch) or offered
         division = self._choice.update(frames, prediction, now)
         wanted = self._tiles if division is Division.TILES else self._whole
         changed = self._plans.prefer(wanted.epoch)
@@ -81,6 +88,10 @@ class AutomaticPlans:
                 self._choice.load,
             )  # fmt: skip
         return changed or offered
+
+    def _computing_nodes(self, running: RunningPlan) -> tuple[str, ...]:
+        """Return the nodes that are ready for a plan and compute tiles of others."""
+        return tuple(node for node in self._members.ready_nodes(running.epoch) if self._takes_tiles(node))
 
     def _serve_older_nodes(self, tiles: RunningPlan) -> bool:
         """Offer tiles first while there are edges of the release before: whole frames are not for them."""
@@ -120,7 +131,8 @@ class AutomaticPlans:
         macs = sum(tile.macs for tile in stage.tiles)
         network = tiles.partitioned.model.network
         tail_macs = macs_of(network, network.layers) - macs_of(network, tiles.partitioned.stage.layers)
-        gateway = speeds.get(OWN_NODE) or sorted(speeds.values())[len(speeds) // 2]
+        # The tail runs on the gateway's cores, also while its own node gets no tiles.
+        gateway = self._speeds.speed_of(OWN_NODE) or sorted(speeds.values())[len(speeds) // 2]
         pixels = sum(3 * (tile.inputs[0][2] - tile.inputs[0][0]) * (tile.inputs[0][3] - tile.inputs[0][1])
                      for tile in stage.tiles)  # fmt: skip
         results = sum(
@@ -132,7 +144,7 @@ class AutomaticPlans:
         tiled_s = (
             HALO_LOSS * macs / sum(speeds.values())
             + TILE_HANDLING_S * len(stage.tiles) / len(speeds)
-            + (others * pixels + results) / self._links.slowest(time.monotonic())
+            + (others * pixels + results) / self._links.slowest(time.monotonic(), nodes)
             + tail_macs / gateway
         )
         return Prediction(whole_s, tiled_s)

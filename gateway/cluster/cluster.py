@@ -96,7 +96,7 @@ class Cluster:
         )
         self._plan_changes = PlanChanges(
             options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
-            self._links, listener,
+            self._links, listener, self._barring.takes_tiles,
         )  # fmt: skip
         self._confirmations = Confirmations(bus)
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)

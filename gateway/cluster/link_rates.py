@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 RATE_MEMORY_S = 600.0
 """A slow link counts as usual again after this time; one frame that is late then is the price of trying it."""
@@ -27,6 +31,11 @@ class LinkRates:
             if len(self._latest) > MAX_PAIRS:
                 self._latest.popitem(last=False)
 
+    def forget_node(self, node: str) -> None:
+        """Forget the links of a node that has left: it may come back by another one."""
+        for pair in [pair for pair in self._latest if node in pair]:
+            del self._latest[pair]
+
     def rate_between(self, owner: str, thief: str, now: float) -> float:
         """Return what the link carries; for a pair without a transfer, what the owner's to others carries."""
         recent = {
@@ -34,7 +43,9 @@ class LinkRates:
         }
         return recent.get((owner, thief)) or max(recent.values(), default=USUAL_LINK_BYTES_PER_S)
 
-    def slowest(self, now: float) -> float:
-        """Return what the slowest link carries."""
-        recent = [rate for at, rate in self._latest.values() if now - at < RATE_MEMORY_S]
+    def slowest(self, now: float, thieves: Collection[str]) -> float:
+        """Return what the slowest link to one of these nodes carries."""
+        recent = [
+            rate for (_, thief), (at, rate) in self._latest.items() if thief in thieves and now - at < RATE_MEMORY_S
+        ]
         return min([USUAL_LINK_BYTES_PER_S, *recent])

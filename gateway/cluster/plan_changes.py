@@ -15,7 +15,7 @@ from shared.plan.plan import Distribution
 from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.cluster.cluster_listener import ClusterListener
     from gateway.cluster.link_rates import LinkRates
@@ -43,16 +43,20 @@ class PlanChanges:
         speeds: NodeSpeeds,
         links: LinkRates,
         listener: ClusterListener,
+        takes_tiles: Callable[[str], bool],
     ) -> None:
-        """Offer the first plans. Raises ConfigurationError when edges would refuse one."""
+        """Offer the first plans. Raises ConfigurationError when edges would refuse one.
+
+        `takes_tiles` returns whether a node gets tiles of other nodes.
+        """
         self._options = options
         self._plans = plans
         self._sharing, self._stealing = services
         self._listener = listener
         self._changed = asyncio.Event()
-        self._replanner = Replanner(options, model, members, speeds)
+        self._replanner = Replanner(options, model, members, speeds, takes_tiles)
         whole, *others = self._offer(partitions)
-        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, speeds, links)
+        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, speeds, links, takes_tiles)
         if not self._replanner.needed:
             model.forget_weights()
             release_freed_memory()
@@ -84,7 +88,7 @@ class PlanChanges:
         return offered
 
     async def _replan(self) -> None:
-        """Follow the present devices, for a method whose plan is made for each of them."""
+        """Follow the devices, for a method whose plan is made for each of them."""
         async for partitioned, nodes in self._replanner.run():
             self._offer([partitioned], nodes)
             self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))

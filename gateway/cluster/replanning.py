@@ -1,4 +1,4 @@
-"""Makes a new plan for the present devices when they join, leave, or change their speed."""
+"""Makes a new plan for the devices that compute when these join, leave, or change their speed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
@@ -31,10 +31,19 @@ MIN_PLAN_DURATION_S = 10.0
 class Replanner:
     """Watches the devices, for a method that divides the work among all of them."""
 
-    def __init__(self, options: GatewayOptions, model: Model, members: Membership, speeds: NodeSpeeds) -> None:
+    def __init__(
+        self,
+        options: GatewayOptions,
+        model: Model,
+        members: Membership,
+        speeds: NodeSpeeds,
+        takes_tiles: Callable[[str], bool],
+    ) -> None:
+        """`takes_tiles` returns whether a node gets tiles of other nodes."""
         self._options = options
         self._model = model
         self._members = members
+        self._takes_tiles = takes_tiles
         self.needed = options.method is Method.BODP and options.grid is None
         self._speeds = speeds
 
@@ -46,15 +55,15 @@ class Replanner:
         if not self.needed:
             await asyncio.Event().wait()
         while True:
-            present = self._members.present
+            computing = self._computing_nodes()
             await asyncio.sleep(NODES_SETTLE_S)
-            if not present or present != self._members.present:
+            if not computing or computing != self._computing_nodes():
                 continue  # none is present, or the set of devices still changes
-            wanted = self._speeds.work_shares(present)
+            wanted = self._speeds.work_shares(computing)
             speeds_count = time.monotonic() - planned_at >= MIN_PLAN_DURATION_S
-            if present == planned and not (speeds_count and shares_differ(wanted, shares)):
+            if computing == planned and not (speeds_count and shares_differ(wanted, shares)):
                 continue
-            planned, shares, planned_at = present, wanted, time.monotonic()
+            planned, shares, planned_at = computing, wanted, time.monotonic()
             log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(planned, shares, strict=True)))
             options = self._options
             yield (
@@ -68,3 +77,8 @@ class Replanner:
                 ),
                 planned,
             )
+
+    def _computing_nodes(self) -> tuple[str, ...]:
+        """Return the present nodes that get tiles; all present ones if none of them does."""
+        present = self._members.present
+        return tuple(node for node in present if self._takes_tiles(node)) or present

@@ -65,8 +65,9 @@ class StealingService:
             self.publish_helpers()
 
     def forget_node(self, node: str) -> None:
-        """Forget the tasks and the request of a lost node."""
+        """Forget the tasks and the request of a lost node, and what its links carried."""
         self._coordinator.forget_node(node)
+        self._links.forget_node(node)
         self._idle.forget_node(node)
         self.publish_helpers()
 
@@ -84,7 +85,10 @@ class StealingService:
         """Publish the nodes that have been idle recently, if that has changed: called after requests, periodically."""
         epoch = self._plans.preferred.epoch
         idle = self._idle.update(self._coordinator.idle_nodes(epoch), time.monotonic())
-        helpers = Helpers(seconds={node: round(self._seconds_of(node, epoch, None), 4) for node in idle})
+        helpers = Helpers(
+            seconds={node: round(self._seconds_of(node, epoch, None), 4) for node in idle},
+            lanes={node: lanes for node in idle if (lanes := self._members.lanes(node)) > 1},
+        )
         if helpers_differ(helpers, self._published):
             self._published = helpers
             self._bus.publish_soon(topics.HELPERS, helpers)
@@ -119,8 +123,8 @@ MIN_SECONDS_CHANGE = 0.25
 
 
 def helpers_differ(after: Helpers, before: Helpers) -> bool:
-    """Return whether other nodes are idle than before, or one has become clearly faster or slower. Pure."""
-    if after.seconds.keys() != before.seconds.keys():
+    """Return whether other nodes are idle than before, or one has other lanes or a clearly other speed. Pure."""
+    if after.seconds.keys() != before.seconds.keys() or after.lanes != before.lanes:
         return True
     return any(
         abs(seconds - before.seconds[node]) > MIN_SECONDS_CHANGE * before.seconds[node]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.engine.lanes import MAX_LANES
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
@@ -120,6 +121,11 @@ class Membership:
         member = self._members.get(node)
         return member.stats.unreached if member and member.stats else ()
 
+    def lanes(self, node: str) -> int:
+        """Return how many tiles a node computes at the same time, as it reported last."""
+        member = self._members.get(node)
+        return min(max(1, member.stats.lanes), MAX_LANES) if member and member.stats else 1
+
     def drain_node(self, node: str) -> None:
         """Give a node no tiles of other nodes and no cameras until it is resumed.
 
@@ -181,11 +187,11 @@ class Membership:
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
         """Return the public list of edges; `gateway_bytes` are the gateway's own counts of traffic."""
         return Nodes(
-            nodes={name: self._report(member) for name, member in sorted(self._members.items())},
+            nodes={name: self._report(name, member) for name, member in sorted(self._members.items())},
             gateway_bytes=dict(gateway_bytes),
         )
 
-    def _report(self, member: _Member) -> NodeReport:
+    def _report(self, name: str, member: _Member) -> NodeReport:
         node, stats, reason = member.state, member.stats, self.refusal(member.state)
         online = node.state is State.ONLINE
         return NodeReport(
@@ -204,5 +210,6 @@ class Membership:
             usable_cores=stats.usable_cores if stats and online else 0.0,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
+            drained=self.is_drained(name),
             problem=stats.problem if stats and online else "",
         )

@@ -148,6 +148,7 @@ class NodeReport(Message):
     reason: str = ""
     failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or that are not numbers")
     barred: str = Field(default="", description="the reason why it gets no work; empty: it gets work")
+    drained: bool = Field(default=False, description="true: it gets no tiles of other edges until it is resumed")
     problem: str = Field(default="", description="the reason why it cannot follow the plan")
     computable_per_s: float | None = Field(
         default=None, ge=0, description="whole frames that it could compute, by its measured speed; null: not known"
@@ -318,6 +319,9 @@ class Helpers(Message):
     """The nodes that have been idle recently, and the seconds that each needs for a whole frame; 0: not known."""
 
     seconds: dict[Name, DurationSeconds] = Field(default_factory=dict, max_length=1000)
+    lanes: dict[Name, Count] = Field(
+        default_factory=dict, max_length=1000, description="tiles that it computes at the same time, if more than one"
+    )
 
 
 class Grant(Message):

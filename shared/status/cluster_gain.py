@@ -27,7 +27,7 @@ class ClusterGain(Message):
 
 
 def cluster_gain(rates: Mapping[str, float | None], work: float) -> ClusterGain | None:
-    """Return the gain of the devices that are online, None while none of them is measured.
+    """Return the gain of the devices that compute, None while none of them is measured.
 
     `rates`: by device, the whole frames a second that it could compute, None for one that is not measured.
     """
@@ -46,7 +46,7 @@ def cluster_gain(rates: Mapping[str, float | None], work: float) -> ClusterGain 
 
 
 def explain_gain(gain: ClusterGain | None, devices: Sequence[str]) -> str:
-    """Return it in words; empty without `devices` online."""
+    """Return it in words; empty without `devices` that compute."""
     if not devices:
         return ""
     if gain is None:

@@ -40,7 +40,7 @@ class GatewayStatus(Message):
     frame_time: FrameTime | None = Field(default=None, description="medians of where the time of a frame goes")
     frame_time_in_words: str = Field(default="", description="why a frame takes as long as it does; empty: not known")
     gain: ClusterGain | None = Field(default=None, description="what the devices can compute; null: not measured yet")
-    gain_in_words: str = Field(default="", description="the same; empty: no device is online")
+    gain_in_words: str = Field(default="", description="the same; empty: no device computes")
 
 
 class EdgeStatus(Message):
@@ -141,7 +141,7 @@ def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayS
 
 
 def _computes(node: NodeReport) -> bool:
-    return node.state is State.ONLINE and not node.barred
+    return node.state is State.ONLINE and not node.barred and not node.drained
 
 
 def _edge(node: NodeReport, release: str) -> EdgeStatus:

@@ -45,6 +45,10 @@ class Barring:
         """Return whether a node may get tiles, and its results may be used."""
         return not self._standings.is_barred(node)
 
+    def takes_tiles(self, node: str) -> bool:
+        """Return whether a node gets tiles of other nodes: it is neither barred nor drained."""
+        return self.may_compute(node) and not self._members.is_drained(node)
+
     def able_nodes(self, epoch: int) -> frozenset[str] | None:
         """Return the nodes that follow this plan and may compute; None while no node follows it and none is barred."""
         barred = self._standings.all_barred

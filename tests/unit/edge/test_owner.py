@@ -8,6 +8,7 @@ import pytest
 
 from edge import owner as owner_module
 from edge.frames import frame_tasks as frame_tasks_module
+from edge.frames import task_announcer as task_announcer_module
 from edge.owner import Owner
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
@@ -77,8 +78,8 @@ class Bench:
 @pytest.fixture
 async def bench(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(owner_module, "time", clock)
-    monkeypatch.setattr(frame_tasks_module, "time", clock)
+    for module in (owner_module, frame_tasks_module, task_announcer_module):
+        monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
     made = Bench(clock)
     await made.begin()
@@ -189,8 +190,8 @@ async def test_a_tile_that_failed_late_changes_nothing(bench):
     assert bench.bus.said == []
 
 
-def test_names_without_end_are_not_remembered(bench):
-    for number in range(2 * frame_tasks_module.MAX_OTHER_NODES):
-        bench.tasks.on_node_found(f"invented-{number}")
-    assert len(bench.tasks._others) == frame_tasks_module.MAX_OTHER_NODES
+def test_an_owner_is_alone_until_another_node_is_found(bench):
+    bench.tasks.on_node_found("pi-2")
     assert not bench.tasks.current_plan().queue.alone
+    bench.tasks.on_node_lost("pi-2")
+    assert bench.tasks.current_plan().queue.alone

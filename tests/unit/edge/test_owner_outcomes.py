@@ -9,6 +9,7 @@ import pytest
 
 from edge import owner as owner_module
 from edge.frames import frame_tasks as frame_tasks_module
+from edge.frames import task_announcer as task_announcer_module
 from edge.frames.outcome_requests import OUTCOME_RETRY_S, OUTCOME_TIMEOUT_S
 from edge.owner import NO_ANSWER_GRACE_S, PICTURE_KEPT_S, Owner
 from shared.ftp.grid import Grid
@@ -26,8 +27,8 @@ class Bench:
 
     def __init__(self, monkeypatch):
         self.now, self.said, self.ended = 0.0, [], {}
-        monkeypatch.setattr(owner_module, "time", self)
-        monkeypatch.setattr(frame_tasks_module, "time", self)
+        for module in (owner_module, frame_tasks_module, task_announcer_module):
+            monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
         self.plans = plans_of(WORK)
         self.owner = Owner("me", self.plans, self, None, lambda _: None)

@@ -1,125 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
-import numpy as np
 import pytest
 
 from edge import thief as thief_module
-from edge.thief import Thief
 from shared.engine.lanes import TileLanes
-from shared.errors import PeerLostError
-from shared.ftp.grid import Grid
-from shared.mqtt import topics
-from shared.network.addresses import Address
-from shared.payloads.cluster import Grant, StealRequest
-from shared.wire.connection import WireTraffic
-from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
-from tests.settling import settled
-from tests.unit.edge.works import BROKER, FakeEngine, frame_info, plans_of, remove_plan, renumbered, reusing_work
-
-_, WORK = reusing_work(Grid(3, 3))
-VICTIM = Address("victim", 5000)
-GRANT = Grant(epoch=WORK.epoch, victim="victim", host="victim", port=5000)
-
-
-class Bus:
-    broker = BROKER
-
-    def __init__(self):
-        self.requests, self.epochs = [], []
-
-    def publish_soon(self, topic, message, name):
-        assert (topic, name) == (topics.STEAL, "me")
-        self.requests.append((message.missed, message.idle))
-        self.epochs.append((message.epoch, *message.also))
-        StealRequest.model_validate_json(message.model_dump_json())
-
-
-class Strips:
-    def __init__(self):
-        self.prefetched = []
-
-    async def prefetch_strips(self, _work, frame, tile):
-        self.prefetched.append((frame, tile))
-
-
-class Victim:
-    """Answers with the tiles that it was given, one question at a time, in the place of a connection.
-
-    An Absent among them is its answer in their place, as it is when none are left.
-    """
-
-    def __init__(self):
-        self.tiles = []
-        self.asked = []
-        self.closed = False
-        self.lost = False
-        self.epoch = WORK.epoch
-        self.peer = str(VICTIM)
-        self.answering = asyncio.Event()
-        self.answering.set()
-        self._busy = False
-
-    async def open(self, address, _traffic):
-        assert address == VICTIM
-        if self.lost:
-            raise PeerLostError(f"{address} cannot be reached")
-        self.closed = False
-        return self
-
-    async def request(self, take, *kinds):
-        assert kinds == (TileHeader, AbsentHeader)
-        assert not self._busy, "a second question before the first was answered"
-        self._busy = True
-        self.asked.append(take)
-        await self.answering.wait()
-        self._busy = False
-        if take.again is not None:
-            return self.answer(take.again.tile)
-        found = self.tiles.pop(0) if self.tiles else AbsentHeader()
-        return (found, np.empty(0, np.uint8)) if isinstance(found, AbsentHeader) else self.answer(*found)
-
-    def answer(self, tile, reusing=False, /, **change):
-        region = WORK.tile(tile, reusing=reusing).inputs[0]
-        header = TileHeader(
-            info=frame_info(), epoch=self.epoch, owner="victim", tile=tile, height=region.height, width=region.width,
-            lease_s=100.0, reusing=reusing,
-        )  # fmt: skip
-        return header.model_copy(update=change), np.zeros(region.area * 3, np.uint8)
-
-    def close(self):
-        self.closed = True
-
-
-class Bench:
-    def __init__(self, monkeypatch):
-        self.bus, self.strips, self.victim, self.woken = Bus(), Strips(), Victim(), 0
-        monkeypatch.setattr(thief_module, "Connection", self.victim)
-        self.plans = plans_of(WORK)
-        self.thief = Thief("me", self.plans, self.bus, WireTraffic(), self.strips, self.wake)
-
-    def wake(self):
-        self.woken += 1
-
-    async def grant(self, grant=GRANT):
-        self.thief.on_grant(grant)
-        await self.settle()
-
-    async def settle(self):
-        await settled()
+from shared.wire.headers import TakeHeader, TaskRef
+from tests.unit.edge.thieves import GRANT, NEWER, VICTIM, WORK, Victim, stealing
+from tests.unit.edge.works import FakeEngine, plans_of, remove_plan, renumbered
 
 
 @pytest.fixture
 async def bench(monkeypatch):
-    made = Bench(monkeypatch)
-    running = asyncio.create_task(made.thief.run())
-    await made.settle()
-    yield made
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    async with stealing(monkeypatch) as made:
+        yield made
 
 
 async def test_an_open_request_is_not_repeated(bench):
@@ -286,9 +181,6 @@ async def test_a_tile_whose_lease_has_ended_is_not_worth_running(bench):
     assert bench.thief.take_stolen() is None
 
 
-NEWER = renumbered(WORK, WORK.epoch + 1)
-
-
 async def test_what_was_stolen_under_a_plan_is_computed_by_it_after_another_has_replaced_it(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task()
@@ -325,92 +217,3 @@ async def test_a_node_without_a_plan_requests_nothing(bench):
     bench.thief._plans = plans_of()
     bench.thief.request_task()
     assert bench.bus.requests == []
-
-
-LATER = AbsentHeader(reason="no task is waiting for this node", later=True)
-
-
-async def refused(bench, *tiles):
-    """A bench whose thief asked ahead, and was told to come when it is idle; then there are these tiles."""
-    bench.victim.tiles = [LATER, *tiles]
-    bench.thief.request_task(idle=False)
-    await bench.grant()
-    assert bench.thief.take_stolen() is None
-    return bench
-
-
-async def test_a_thief_that_shall_return_later_reports_no_missed_victim(bench):
-    await refused(bench)
-    assert bench.bus.requests == [(None, False)]
-    assert bench.woken == 1
-
-
-async def test_a_thief_that_shall_return_later_does_not_request_ahead_again(bench):
-    await refused(bench, (4,))
-    bench.thief.request_task(idle=False)
-    bench.thief.forget_request()
-    bench.thief.request_task(idle=False)
-    await bench.settle()
-    assert len(bench.bus.requests) == 1
-    assert len(bench.victim.asked) == 1
-
-
-async def test_a_thief_that_shall_return_later_returns_when_idle_without_a_request(bench):
-    await refused(bench, (4,))
-    bench.thief.request_task()
-    await bench.settle()
-    assert [take.idle for take in bench.victim.asked] == [False, True]
-    assert bench.thief.take_stolen().header.tile == 4
-    assert bench.bus.requests == [(None, False)]
-
-
-async def test_who_comes_later_waits_for_the_answer(bench):
-    await refused(bench, (4,))
-    bench.victim.answering.clear()
-    bench.thief.request_task()
-    await bench.settle()
-    bench.thief.request_task()
-    bench.thief.request_task()
-    bench.victim.answering.set()
-    await bench.settle()
-    assert len(bench.victim.asked) == 2
-    assert bench.bus.requests == [(None, False)]
-
-
-async def test_a_thief_that_returns_later_and_finds_nothing_reports_it(bench):
-    await refused(bench)
-    bench.thief.request_task()
-    await bench.settle()
-    assert bench.bus.requests == [(None, False), ("victim", True)]
-
-
-async def test_a_victim_is_come_back_to_once(bench):
-    await refused(bench, (4,))
-    bench.thief.request_task()
-    await bench.settle()
-    bench.thief.take_stolen()
-    bench.thief.request_task()
-    assert bench.bus.requests == [(None, False), (None, True)]
-    assert len(bench.victim.asked) == 2
-
-
-async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back_to(bench, monkeypatch):
-    await refused(bench, (4,))
-    bench.victim.closed = bench.victim.lost = True
-    monkeypatch.setattr(thief_module.Backoff, "next_s", lambda _: 0.0)
-    bench.thief.request_task()
-    await bench.settle()
-    assert bench.bus.requests == [(None, False), ("victim", True)]
-
-
-async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_one_that_is_removed(bench):
-    await refused(bench, (4,))
-    bench.plans.add(NEWER)
-    remove_plan(bench.plans, WORK.epoch)
-    woken = bench.woken
-    bench.thief.request_task()
-    await bench.settle()
-    assert (bench.bus.requests, bench.woken) == ([(None, False)], woken + 1)  # an idle worker requests again
-    bench.thief.request_task()
-    assert bench.bus.requests == [(None, False), (None, True)]
-    assert len(bench.victim.asked) == 1

@@ -11,9 +11,11 @@ import pytest
 from edge import owner as owner_module
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.frames import frame_tasks as frame_tasks_module
-from edge.frames.frame_tasks import REANNOUNCE_S
+from edge.frames import task_announcer as task_announcer_module
+from edge.frames.task_announcer import REANNOUNCE_S
 from edge.owner import Owner
 from edge.tasks.holding import MAX_HOLD_S
+from edge.tasks.intake import MAX_INVITATION_PAUSE_S
 from edge.tasks.task import Task
 from edge.worker import Worker
 from gateway.cluster.whole_frame import read_objects
@@ -58,8 +60,8 @@ class Bench:
 
     def __init__(self, monkeypatch, work=WORK):
         self.now, self.said, self.changes, self.ended = 100.0, [], 0, []
-        monkeypatch.setattr(owner_module, "time", self)
-        monkeypatch.setattr(frame_tasks_module, "time", self)
+        for module in (owner_module, frame_tasks_module, task_announcer_module):
+            monkeypatch.setattr(module, "time", self)
         self.plans, self.courier = plans_of(work), Courier()
         self.owner = Owner("me", self.plans, self, self.courier, self.on_change)
         self.tasks = self.owner.tasks
@@ -334,7 +336,7 @@ async def test_the_next_frame_is_invited_late(bench):
     assert bench.tasks.frames_wanted(0, 1) == 0
     bench.tasks.take_assignment()
     assert bench.tasks.frames_wanted(0, 0) == 0
-    assert bench.tasks.next_frame_due_s() == frame_tasks_module.MAX_INVITATION_PAUSE_S
+    assert bench.tasks.next_frame_due_s() == MAX_INVITATION_PAUSE_S
     bench.now += OWN_S - bench.tasks.intake.lead_s - 0.1
     assert bench.tasks.frames_wanted(0, 0) == 0
     assert bench.tasks.next_frame_due_s() == pytest.approx(0.1)

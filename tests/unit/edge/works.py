@@ -62,7 +62,8 @@ class RowsEngine:
 
     name, reuses = "rows", False
 
-    def __init__(self, rows):
+    def __init__(self, rows, lanes=ONE_LANE):
+        self.lanes = lanes
         self.rows, self.pictures = np.array(rows, np.float32).reshape(1, -1, 6), []
 
     def run(self, _form, parts, strips=()):
@@ -75,11 +76,11 @@ OBJECT = (8, 4, 20, 28, 0.9, 3)
 NO_ROW = (0, 0, 0, 0, 0, 0)
 
 
-def whole_work(rows=(OBJECT, *[NO_ROW] * 29), *, epoch=7, deadline_s=10.0):
+def whole_work(rows=(OBJECT, *[NO_ROW] * 29), *, epoch=7, deadline_s=10.0, lanes=ONE_LANE):
     """Work of whole frames of 36 x 48 pixels; its engine finds objects of these rows: box, score, class."""
     build = ModelBuilder(36, 48)
     network = build.network(build.conv("image", 4, 3, name="output0", pads=[1] * 4))
-    engine = RowsEngine(rows)
+    engine = RowsEngine(rows, lanes)
     spec = CompleteSpec(name="rows", file="rows.onnx", decoder=END2END.name)
     plan = write_plan(
         Method.WHOLE, network, Preprocessing(), (whole_stage(network),), [ProgramRef(sha256="f" * 64, bytes=1)], epoch,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.tasks.intake import FIRST_LEAD_S, HELPERS_PER_FRAME, LEAD_MARGIN, MAX_LEAD_S, Intake
+from edge.tasks.intake import FIRST_LEAD_S, HELPERS_PER_FRAME, LEAD_MARGIN, MAX_INVITATION_PAUSE_S, MAX_LEAD_S, Intake
 
 
 def wanted(intake=None, *, waiting=0, invited=0, idle_lanes=0, busy_s=1.0, helpers=0):
@@ -34,6 +34,16 @@ def test_a_frame_that_waits_or_is_on_its_way_is_enough(here):
 @pytest.mark.parametrize(("helpers", "frames"), [(0, 0), (1, 1), (HELPERS_PER_FRAME, 1), (HELPERS_PER_FRAME + 1, 2)])
 def test_frames_wait_only_while_others_are_idle(helpers, frames):
     assert wanted(busy_s=9.0, helpers=helpers) == frames
+
+
+def test_the_next_frame_is_due_when_the_work_is_about_to_end_and_looked_for_meanwhile():
+    intake = Intake()
+    assert [intake.next_due_s(busy_s) for busy_s in (0.0, intake.lead_s, math.inf)] == [
+        0.0,
+        0.0,
+        MAX_INVITATION_PAUSE_S,
+    ]
+    assert intake.next_due_s(intake.lead_s + 0.1) == pytest.approx(0.1)
 
 
 def test_the_lead_is_that_of_the_usual_frame():

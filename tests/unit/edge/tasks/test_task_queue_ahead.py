@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge.tasks.task import ScheduledTask, Task
-from edge.tasks.task_queue import LEASE_FACTOR, SOONER_FACTOR
+from edge.tasks.task_queue import LEASE_FACTOR, SOONER_FACTOR, TaskQueue
 from tests.unit.edge.queues import TILE_S, crossed, finish, learn_pace, queue_of, thief, tile_of
-from tests.unit.edge.tile_orders import FREE, WHOLE
+from tests.unit.edge.tile_orders import FREE, WHOLE, plain
 
 MARGIN_S = SOONER_FACTOR * TILE_S
 
@@ -109,6 +109,17 @@ def test_two_tiles_of_one_holder_are_due_one_after_the_other():
     assert ahead(queue, "a", 0.0) == 2
     assert ahead(queue, "a", 0.5) is None
     assert ahead(queue, "b", 0.5) == 1
+
+
+@pytest.mark.parametrize(("lanes", "taken"), [(1, None), (2, 1)])
+def test_a_thief_that_computes_two_tasks_side_by_side_is_free_for_the_second(lanes, taken):
+    queue = TaskQueue("me", plain(3), 1.0, lanes_of=lambda node: lanes if node == "a" else 1)
+    queue.add_frame("f")
+    learn_pace(queue)
+    queue.take_task(0.0)
+    queue.lend_task(thief("a"), 0.5)
+    assert ahead(queue, "a", 0.6) == taken
+    assert ahead(queue, "a", 0.6) is None
 
 
 @pytest.mark.parametrize(("now", "taken"), [(LEASE_FACTOR - 0.01, False), (LEASE_FACTOR + 0.01, True)])

@@ -7,7 +7,9 @@ import math
 import pytest
 
 from edge.tasks.task import Taker, Task
+from edge.tasks.task_queue import TaskQueue
 from tests.unit.edge.queues import TILE_S, learn_pace, queue_of
+from tests.unit.edge.tile_orders import plain
 
 
 def test_the_first_frame_is_the_one_whose_task_is_next():
@@ -61,3 +63,32 @@ def test_tasks_of_thieves_do_not_make_this_node_busy():
     learn_pace(queue)
     queue.lend_task(Taker("thief"), 0.0)
     assert queue.busy_s(0.0) == 0.0
+
+
+def queue_with_lanes(count, lanes):
+    queue = TaskQueue("me", plain(count), 1.0, lanes_of=lambda _: lanes)
+    queue.add_frame("f")
+    return queue
+
+
+def test_a_node_with_two_lanes_is_busy_when_both_compute():
+    queue = queue_with_lanes(3, 2)
+    learn_pace(queue)
+    assert [(queue.take_task(10.0).task.tile, queue.busy_s(10.0)) for _ in range(2)] == [(0, 0.0), (1, TILE_S)]
+
+
+def test_a_node_with_an_idle_lane_is_not_busy_before_its_first_result():
+    queue = queue_with_lanes(3, 2)
+    queue.take_task(10.0)
+    assert (queue.busy_s(10.0), queue.ends_s(10.0, 1, TILE_S)) == (0.0, math.inf)
+    queue.take_task(10.0)
+    assert queue.busy_s(10.0) == math.inf
+
+
+@pytest.mark.parametrize(("lanes", "ends"), [(1, [1, 2, 3, 4]), (2, [1, 1, 2, 2])])
+def test_more_tasks_end_one_after_the_other_in_each_lane(lanes, ends):
+    queue = queue_with_lanes(4, lanes)
+    learn_pace(queue)
+    assert [queue.ends_s(10.0, count, 1.0) for count in range(1, 5)] == ends
+    queue.take_task(10.0)
+    assert queue.ends_s(10.0, 2, 1.0) == pytest.approx(TILE_S + (2 if lanes == 1 else 1))

@@ -46,13 +46,16 @@ class Bench:
         self.frames_under_way, self.with_tiles = 1.0, None
         self.whole, self.tiles = running(WHOLE), running(TILES, STAGE) if tiled else None
         self.links, self.has_older_nodes = LinkRates(), False
-        self.automatic = AutomaticPlans(self.whole, self.tiles, self, self, self, self.links)
+        self.without_tiles = set()
+        self.automatic = AutomaticPlans(
+            self.whole, self.tiles, self, self, self, self.links, lambda node: node not in self.without_tiles
+        )
 
     def monotonic(self):
         return self.now
 
     def speed_of(self, node):
-        return MACS / self.seconds[node] if self.seconds[node] else None
+        return MACS / self.seconds[node] if self.seconds.get(node) else None
 
     def ready_nodes(self, epoch):
         nodes = tuple(sorted(self.seconds))
@@ -175,3 +178,39 @@ def test_a_frame_is_not_divided_over_a_slow_link(monkeypatch):
     bench.links.add_transfer("pi-0", "pi-1", 1e3, bench.now)
     assert bench.follow(10) == 0
     assert bench.tiles.held_back
+
+
+def test_devices_that_are_drained_or_barred_are_no_part_of_a_prediction(monkeypatch):
+    bench, pair = Bench(monkeypatch, **even(4)), Bench(monkeypatch, **even(2))
+    bench.without_tiles = {"pi-2", "pi-3"}
+    bench.links.add_transfer("pi-0", "pi-2", 1e3, bench.now)
+    predictions = [
+        made.automatic._predict(made.tiles, made.automatic._computing_nodes(made.whole)) for made in (bench, pair)
+    ]
+    assert predictions[0] == predictions[1]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_frames_are_whole_again_when_fewer_than_two_devices_are_left_that_compute(monkeypatch, left):
+    bench = Bench(monkeypatch, **even(4))
+    bench.follow(10)
+    assert bench.preferred == TILES_EPOCH
+    bench.without_tiles = set(even(4 - left))
+    bench.follow(MIN_DWELL_S + 1)
+    assert bench.preferred == WHOLE_EPOCH
+
+
+def test_tiles_are_not_preferred_while_only_a_drained_device_has_prepared_them(monkeypatch):
+    bench = Bench(monkeypatch, **even(4))
+    bench.with_tiles, bench.without_tiles = ("pi-0",), {"pi-0"}
+    bench.follow(10)
+    assert (bench.tiles.held_back, bench.preferred) == (False, WHOLE_EPOCH)
+
+
+def test_the_speed_of_the_gateways_cores_counts_for_the_tail_also_while_its_own_node_gets_no_tiles(monkeypatch):
+    tails = []
+    for seconds in (20.0, 0.5):
+        bench = Bench(monkeypatch, **even(3), **{OWN_NODE: seconds})
+        bench.without_tiles = {OWN_NODE}
+        tails.append(bench.automatic._predict(bench.tiles, tuple(even(3))).tiled)
+    assert tails[0] > tails[1]

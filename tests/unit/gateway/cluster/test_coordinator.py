@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 from collections import Counter
 
 from hypothesis import given, settings
@@ -10,28 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gateway.cluster.coordinator import Coordinator, Match
 from gateway.cluster.victims import VICTIM_POLICIES, longest_queue
 from tests.extent import examples
-
-
-def with_tasks(**waiting):
-    """A coordinator with these announcements, in this order."""
-    coordinator = Coordinator()
-    for owner, count in waiting.items():
-        assert coordinator.on_announcement(owner, count) == []
-    return coordinator
-
-
-def parked(coordinator):
-    """The nodes whose requests are parked, longest first: those that get the tasks of a new owner."""
-    return [match.thief for match in copy.deepcopy(coordinator).on_announcement("new owner", 1000)]
-
-
-def victims(coordinator, count, thief="thief"):
-    """The victims that a thief is granted, one request after the other; None where it is parked."""
-    found = []
-    for _ in range(count):
-        matches = coordinator.on_request(thief)
-        found.append(matches[0].victim if matches else None)
-    return found
+from tests.unit.gateway.cluster.coordinators import parked, victims, with_tasks
 
 
 def test_a_thief_is_sent_to_an_owner_with_tasks():
@@ -193,122 +171,6 @@ def test_a_lost_owner_takes_nobodys_turn_with_it():
     coordinator.forget_node("a")
     assert coordinator.on_request("y") == [Match("y", "b")]
     assert coordinator.on_request("z") == [Match("z", "c")]
-
-
-def test_overdue_tasks_are_for_thieves_that_are_idle():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=2)
-    assert coordinator.on_request("thief", idle=False) == []
-    assert coordinator.on_request("other") == [Match("other", "a")]
-    assert parked(coordinator) == ["thief"]
-
-
-def test_overdue_tasks_are_granted_as_often_as_there_are_any():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=2)
-    assert victims(coordinator, 3) == ["a", "a", None]
-
-
-def test_tasks_that_wait_go_before_overdue_ones_whosever_turn_it_is():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=3)
-    coordinator.on_announcement("b", 2)
-    assert victims(coordinator, 4) == ["b", "b", "a", "a"]
-
-
-def test_owners_with_overdue_tasks_take_turns():
-    coordinator = Coordinator()
-    for owner in ("a", "b"):
-        coordinator.on_announcement(owner, 0, overdue=2)
-    assert victims(coordinator, 4) == ["a", "b", "a", "b"]
-
-
-def test_an_owner_is_granted_its_waiting_tasks_and_then_its_overdue_ones():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 1, overdue=1)
-    assert victims(coordinator, 3) == ["a", "a", None]
-
-
-def test_a_thief_that_asks_ahead_is_granted_when_tasks_wait_for_anyone():
-    coordinator = Coordinator()
-    coordinator.on_request("thief", idle=False)
-    assert coordinator.on_announcement("a", 0, overdue=4) == []
-    assert coordinator.on_announcement("a", 1) == [Match("thief", "a")]
-
-
-def test_a_thief_that_asked_ahead_and_became_idle_may_have_an_overdue_task():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=1)
-    assert coordinator.on_request("thief", idle=False) == []
-    assert coordinator.on_request("thief") == [Match("thief", "a")]
-
-
-def test_a_thief_that_was_idle_and_asks_ahead_has_no_overdue_task_any_more():
-    coordinator = Coordinator()
-    coordinator.on_request("thief")
-    coordinator.on_request("thief", idle=False)
-    assert coordinator.on_announcement("a", 0, overdue=1) == []
-
-
-def test_a_thief_that_became_idle_keeps_its_place():
-    coordinator = Coordinator()
-    coordinator.on_request("first", idle=False)
-    coordinator.on_request("second")
-    coordinator.on_request("first")
-    assert coordinator.on_announcement("a", 0, overdue=2) == [Match("first", "a"), Match("second", "a")]
-
-
-def test_an_owner_with_nothing_but_overdue_tasks_keeps_its_request():
-    coordinator = Coordinator()
-    coordinator.on_request("a")
-    coordinator.on_announcement("a", 0, overdue=2)
-    assert coordinator.on_announcement("b", 1) == [Match("a", "b")]
-
-
-def test_overdue_tasks_where_nothing_was_to_be_had_are_not_granted_again_until_announced():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=4)
-    assert victims(coordinator, 1) == ["a"]
-    assert coordinator.on_request("thief", missed="a") == []
-    assert coordinator.on_announcement("a", 0, overdue=3) == [Match("thief", "a")]
-
-
-def test_tasks_are_for_nodes_that_are_near_though_they_are_not_idle():
-    coordinator = Coordinator()
-    coordinator.on_request("far", idle=False)
-    coordinator.on_request("near", idle=False)
-    assert coordinator.on_announcement("a", 0, overdue=3, near={"near": 1}) == [Match("near", "a")]
-    assert coordinator.on_request("near", idle=False) == []
-    assert parked(coordinator) == ["far", "near"]
-
-
-def test_what_a_near_node_is_granted_leaves_the_overdue_ones_to_the_others():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
-    assert coordinator.on_request("near", idle=False) == [Match("near", "a")]
-    assert coordinator.on_request("other") == [Match("other", "a")]
-    assert coordinator.on_request("another") == []
-
-
-def test_a_near_node_that_is_idle_is_granted_what_is_near_before_what_is_overdue():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
-    assert [len(coordinator.on_request("near")) for _ in range(3)] == [1, 1, 0]
-    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
-    assert [len(coordinator.on_request("near", idle=idle)) for idle in (True, False)] == [1, 0]
-
-
-def test_a_near_node_takes_what_waits_for_anyone_as_well():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 1, overdue=2, near={"near": 1})
-    assert [len(coordinator.on_request("near", idle=False)) for _ in range(3)] == [1, 1, 0]
-
-
-def test_nodes_that_are_no_longer_near_are_forgotten_with_the_next_announcement():
-    coordinator = Coordinator()
-    coordinator.on_announcement("a", 0, overdue=2, near={"thief": 2})
-    coordinator.on_announcement("a", 0, overdue=2)
-    assert coordinator.on_request("thief", idle=False) == []
 
 
 def test_with_the_longest_queue_first_the_owner_with_the_most_tasks_is_granted():

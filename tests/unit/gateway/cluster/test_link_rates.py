@@ -7,14 +7,14 @@ from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 def test_a_link_counts_as_usual_before_its_first_transfer():
     links = LinkRates()
     links.add_transfer("a", "b", 0.0, 0.0)  # there was none
-    assert links.rate_between("a", "b", 0.0) == links.slowest(0.0) == USUAL_LINK_BYTES_PER_S
+    assert links.rate_between("a", "b", 0.0) == links.slowest(0.0, ["b"]) == USUAL_LINK_BYTES_PER_S
 
 
 def test_the_latest_transfer_of_a_pair_counts():
     links = LinkRates()
     links.add_transfer("a", "b", 5e6, 0.0)
     links.add_transfer("a", "b", 2e5, 1.0)
-    assert links.rate_between("a", "b", 1.0) == links.slowest(1.0) == 2e5
+    assert links.rate_between("a", "b", 1.0) == links.slowest(1.0, ["b"]) == 2e5
 
 
 def test_one_slow_thief_does_not_make_the_link_of_an_owner_slow_but_a_slow_owner_is_slow_for_all():
@@ -27,11 +27,28 @@ def test_one_slow_thief_does_not_make_the_link_of_an_owner_slow_but_a_slow_owner
     assert links.rate_between("b", "slow", 0.0) == USUAL_LINK_BYTES_PER_S
 
 
+def test_only_the_links_to_nodes_that_are_asked_for_count():
+    links = LinkRates()
+    links.add_transfer("a", "drained", 1e5, 0.0)
+    links.add_transfer("a", "b", 2e5, 0.0)
+    assert (links.slowest(0.0, ["b"]), links.slowest(0.0, ["b", "drained"])) == (2e5, 1e5)
+
+
 def test_a_slow_link_is_tried_again_some_day():
     links = LinkRates()
     links.add_transfer("a", "b", 2e5, 0.0)
     assert links.rate_between("a", "b", RATE_MEMORY_S - 1) == 2e5
-    assert links.rate_between("a", "b", RATE_MEMORY_S) == links.slowest(RATE_MEMORY_S) == USUAL_LINK_BYTES_PER_S
+    assert links.rate_between("a", "b", RATE_MEMORY_S) == links.slowest(RATE_MEMORY_S, ["b"]) == USUAL_LINK_BYTES_PER_S
+
+
+def test_the_links_of_a_node_that_has_left_are_forgotten_at_both_ends():
+    links = LinkRates()
+    for owner, thief in (("a", "left"), ("left", "b"), ("a", "b")):
+        links.add_transfer(owner, thief, 2e5 if "left" in (owner, thief) else 3e5, 0.0)
+    links.forget_node("left")
+    links.forget_node("unknown")
+    assert links.slowest(1.0, ["b", "left"]) == links.rate_between("a", "left", 1.0) == 3e5
+    assert links.rate_between("left", "b", 1.0) == USUAL_LINK_BYTES_PER_S
 
 
 def test_names_without_end_do_not_fill_the_memory():

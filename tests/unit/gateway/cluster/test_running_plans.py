@@ -1,87 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
 
 from gateway.cluster.running_plans import RunningPlans
 from gateway.options import GatewayOptions
-from gateway.planning.methods import Method
-from shared.detection.decoding.finished_tables import END2END
-from shared.ftp.grid import Grid
-from shared.ftp.tiles import partition, whole_stage
-from shared.model.spec import CompleteSpec
 from shared.mqtt import topics
 from shared.network.addresses import Address
-from shared.payloads.frames import FrameInfo, Outcome
-from shared.plan.plan import DetectorPlan, PlanOffer, ProgramRef
-from tests.networks import ModelBuilder
-
-DEADLINE_S = GatewayOptions().terms.deadline_s
-LASTS_S = 2 * DEADLINE_S
-
-
-def network_of():
-    build = ModelBuilder(36, 48)
-    return build.network(build.conv("image", 4, 3, name="output0", pads=[1] * 4))
-
-
-NETWORK = network_of()
-SPEC = CompleteSpec(name="rows", file="rows.onnx", decoder=END2END.name)
-
-
-def partition_of(program, *, whole=False):
-    """A partition of a network of one layer: into four tiles, or whole."""
-    stage = whole_stage(NETWORK) if whole else partition(NETWORK, ["output0"], Grid(2, 2))
-    opened: list[int] = []
-
-    def detector(threads):
-        opened.append(threads)
-        return f"of {threads} threads"
-
-    return SimpleNamespace(
-        opened=opened, method=Method.WHOLE if whole else Method.WST, spec=SPEC, stage=stage, stages=(stage,),
-        model=SimpleNamespace(network=NETWORK, forget_weights=lambda: None), build_programs=lambda: (program,),
-        map_shapes=[(1, 4, 36, 48)], detector=detector,
-        detector_plan=DetectorPlan(description=SPEC, outputs={"output0": (1, 30, 6)}) if whole else None,
-    )  # fmt: skip
-
-
-@dataclass
-class Data:
-    """A data plane that knows which programs are served."""
-
-    address: Address = field(default_factory=lambda: Address("10.0.0.1", 7884))
-    programs: set[str] = field(default_factory=set)
-
-    def offer_programs(self, programs):
-        hashes = [f"{int.from_bytes(program):064x}" for program in programs]
-        self.programs |= set(hashes)
-        return [ProgramRef(sha256=sha256, bytes=1) for sha256 in hashes]
-
-    def keep_programs(self, needed):
-        self.programs &= set(needed)
-
-
-class Bus:
-    def __init__(self):
-        self.said = []
-
-    async def publish(self, topic, message):
-        self.said.append((topic, type(message).model_validate_json(message.model_dump_json())))
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def monotonic(self):
-        return self.now
-
-    @staticmethod
-    def time_ns():
-        return 10**15
+from shared.payloads.frames import Outcome
+from shared.plan.plan import PlanOffer
+from tests.unit.gateway.cluster.offered_plans import DEADLINE_S, LASTS_S, Bus, Clock, Data, open_frame, partition_of
 
 
 @pytest.fixture
@@ -104,12 +33,6 @@ def bus():
 @pytest.fixture
 def plans(data, bus, clock):  # noqa: ARG001
     return RunningPlans(GatewayOptions(), data, bus, SimpleNamespace(broker=Address("10.0.0.1", 7883)))
-
-
-def open_frame(running, name="f", owner="pi-1", now=100.0):
-    info = FrameInfo(frame=name, camera="door", number=1, captured_at=0.0, height=36, width=48)
-    assert running.collector.open_frame(info, owner, now) is not None
-    return info
 
 
 def test_plans_are_offered_at_once_and_the_first_is_preferred(plans):

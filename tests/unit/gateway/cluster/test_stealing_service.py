@@ -34,11 +34,13 @@ class Bench:
     def __init__(self, monkeypatch):
         self.now, self.grants, self.helpers = 100.0, [], []
         self.speeds, self.barred, self.drained = {}, set(), set()
-        self.links = LinkRates()
+        self.links, self.lanes = LinkRates(), {}
         monkeypatch.setattr("gateway.cluster.stealing_service.time", self)
         running = {work.epoch: SimpleNamespace(plan=work.plan, epoch=work.epoch) for work in (WHOLE, TILED)}
         plans = SimpleNamespace(get=running.get, preferred=running[WHOLE.epoch])
-        members = SimpleNamespace(online=self.online, is_drained=lambda node: node in self.drained)
+        members = SimpleNamespace(
+            online=self.online, is_drained=lambda node: node in self.drained, lanes=lambda node: self.lanes.get(node, 1)
+        )
         speeds = SimpleNamespace(speed_of=self.speeds.get)
         self.service = StealingService(
             "round-robin", plans, self, members, speeds, self.links, lambda node: node not in self.barred
@@ -61,6 +63,7 @@ class Bench:
         else:
             assert topic is topics.HELPERS
             self.helpers.append(message.seconds)
+            self.said_lanes = message.lanes
 
     async def publish(self, topic, message):
         assert topic is topics.HELPERS
@@ -119,6 +122,16 @@ def test_idle_nodes_are_published_with_their_seconds_for_a_frame(bench):
     assert bench.helpers == [{"b": 0.25}, {"b": 0.25, "c": 0.0}]
 
 
+def test_idle_nodes_are_published_with_their_lanes_if_they_have_several(bench):
+    bench.lanes["b"] = 4
+    bench.ask("b")
+    bench.ask("c")
+    assert bench.said_lanes == {"b": 4}
+    bench.lanes["b"] = 2
+    bench.service.publish_helpers()
+    assert (len(bench.helpers), bench.said_lanes) == (3, {"b": 2})
+
+
 def test_a_node_that_took_a_task_stays_a_helper_for_a_moment(bench):
     bench.ask("b")
     bench.announce("a")
@@ -136,6 +149,13 @@ def test_a_node_that_is_lost_or_withdrawn_is_no_helper_at_once(bench, forget):
     getattr(bench.service, forget)("b")
     bench.announce("a")
     assert (bench.helpers, bench.grants) == ([{"b": 0.0}, {}], [])
+
+
+@pytest.mark.parametrize(("forget", "forgotten"), [("forget_node", True), ("withdraw_request", False)])
+def test_the_links_of_a_lost_node_are_forgotten_and_those_of_a_barred_one_kept(bench, forget, forgotten):
+    bench.links.add_transfer("a", "b", 100.0, bench.now)
+    getattr(bench.service, forget)("b")
+    assert (bench.links.slowest(bench.now, ["b"]) > 100.0) is forgotten
 
 
 async def test_helpers_are_published_again_after_a_connect(bench):

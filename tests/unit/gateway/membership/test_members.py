@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.members import MAX_KNOWN_NODES, NODE_RETURN_TIMEOUT_S, Membership
+from shared.engine.lanes import MAX_LANES
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, NodeStats, State, TileCounts
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
@@ -104,6 +105,22 @@ def test_the_list_says_what_an_edge_has_done(members):
     report = members.report({}).nodes["pi-1"]
     assert (report.state, report.address, report.epoch) == (State.ONLINE, "10.0.0.1:4000", 7)
     assert (report.tiles, report.bytes, report.cameras) == (TileCounts(own=3, stolen=2), {"mqtt": 9}, ("door",))
+
+
+@pytest.mark.parametrize(("reported", "counted"), [(0, 1), (1, 1), (4, 4), (10**9, MAX_LANES)])
+def test_lanes_are_those_that_an_edge_reports_within_reason(members, reported, counted):
+    assert members.lanes("pi-1") == members.lanes("unknown") == 1
+    members.on_stats(stats().model_copy(update={"lanes": reported}))
+    assert members.lanes("pi-1") == counted
+
+
+def test_the_list_says_that_an_edge_is_drained_until_it_is_resumed(members):
+    members.drain_node("pi-1")
+    assert members.report({}).nodes["pi-1"].drained
+    members.on_state(offline())
+    assert members.report({}).nodes["pi-1"].drained
+    members.resume_node("pi-1")
+    assert not members.report({}).nodes["pi-1"].drained
 
 
 def test_an_edge_that_went_keeps_its_figures_and_loses_its_present(members):

@@ -14,7 +14,7 @@ from gateway.state.state_folder import StateFolder
 from shared.mqtt import topics
 from shared.payloads.cluster import DetectedObject, FrameDetections, Latency, State
 from tests.settling import until
-from tests.unit.gateway.test_home import House, running
+from tests.unit.gateway.houses import House, running
 
 BOX = (10.0, 10.0, 60.0, 160.0)
 SEEN = DetectedObject(label="person", score=0.9, box=BOX, box_rel=(0.1, 0.1, 0.2, 0.3))

@@ -55,8 +55,10 @@ def test_without_devices_nothing_is_said():
 def test_devices_that_are_away_or_get_no_work_do_not_count():
     measured = ATTIC.model_copy(update={"computable_per_s": 10.0})
     barred = measured.model_copy(update={"barred": "it computed wrongly"})
+    drained = measured.model_copy(update={"drained": True})
     away = HALL.model_copy(update={"computable_per_s": 10.0})
     info = INFO.model_copy(update={"plan": INFO.plan.model_copy(update={"tiles": 9, "work": 1.53})})
-    gateway = build_status(facts_of(info=info, a=measured, b=measured, c=barred, d=away), GATEWAY, "b", NOW).gateway
+    facts = facts_of(info=info, a=measured, b=measured, c=barred, d=away, e=drained)
+    gateway = build_status(facts, GATEWAY, "b", NOW).gateway
     assert (gateway.gain.devices, gateway.gain.frames_per_s) == (2, 13.07)
     assert gateway.gain_in_words.startswith("these 2 devices can compute up to 13 frames/s")
