@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +27,20 @@ def three_hosts() -> Iterator[list[tuple[str, ...]]]:
     """Give commands that run another command on host 1, 2 or 3; host N has the address 10.77.3.N."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("making network namespaces needs root and iproute2")
+    with _network_free(), _three_hosts() as commands:
+        yield commands
+
+
+@contextlib.contextmanager
+def _network_free() -> Iterator[None]:
+    """Wait until no other process of tests has hosts of these addresses: this one would speak with them."""
+    with (Path(tempfile.gettempdir()) / "deepthings-test-network.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _three_hosts() -> Iterator[list[tuple[str, ...]]]:
     own = f"dt{os.getpid() % 100000}"
     names = [f"{own}-{number}" for number in (1, 2, 3)]
     try:

@@ -78,6 +78,7 @@ class OwnNode:
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
+        log.info("the gateway's own cores compute frames, too: no edge is on this machine")
         ended = asyncio.create_task(process.wait())
         alone_s = 0.0
         try:
@@ -85,6 +86,7 @@ class OwnNode:
                 await asyncio.wait([ended], timeout=SETTLE_S)
                 alone_s = 0.0 if self._others() else alone_s + SETTLE_S
         finally:
+            log.info("the gateway's own cores compute no more: %s", "it ended" if ended.done() else "not needed")
             await stop_process(process, STOP_TIMEOUT_S)
             ended.cancel()
         if ended.done() and not ended.cancelled() and process.returncode:
