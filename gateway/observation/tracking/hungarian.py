@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
     """Return the pairs (row, column) with the largest sum of weights (R, C), sorted; only weights above 0 may pair."""
     rows, columns = np.nonzero(weights > 0)
-    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
-        return list(zip(rows.tolist(), columns.tolist(), strict=True))
     pairs: list[tuple[int, int]] = []
     for some_rows, some_columns in _components(rows.tolist(), columns.tolist()):
         if len(some_rows) == len(some_columns) == 1:
             pairs.append((some_rows[0], some_columns[0]))
             continue
-        part = weights[np.ix_(some_rows, some_columns)]
+        part = weights[some_rows][:, some_columns]
         best = part.argmax(axis=1).tolist()
         # Mostly, the rows have different best columns: then these are the solution.
         found = enumerate(best) if len(set(best)) == len(best) else _solve(part)

@@ -143,7 +143,7 @@ class Tracker:
 
     def is_overdue(self, at: float) -> bool:
         """Return whether `expire` would end an object."""
-        return any(followed.missed and self._overdue(followed, at) for followed in self._followed)
+        return any(self._overdue(followed, at) for followed in self._followed)
 
     def expire(self, at: float) -> Tracks:
         """End objects that enough frames have missed for long enough by `at`, although no frame has come.
@@ -199,6 +199,8 @@ class Tracker:
             self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
 
     def _overdue(self, followed: _Followed, at: float) -> bool:
+        if not followed.missed:
+            return False
         timeout_s = self.settings.max_disappeared_s
         if followed.hits < _MIN_SCORES:
             timeout_s = min(timeout_s, _TENTATIVE_TIMEOUT_S)
