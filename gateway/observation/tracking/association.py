@@ -12,8 +12,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from gateway.observation.tracking.hungarian import best_pairs
 
 if TYPE_CHECKING:
@@ -74,9 +72,9 @@ def _pair(pairs: dict[int, int], weighted: Iterable[WeightedPair]) -> None:
     if len(ones) == len(seen) == len(free):  # there is no choice
         pairs.update((one, found) for one, found, _ in free)
         return
-    weights = np.zeros((max(ones) + 1, max(seen) + 1))
+    weights = [[0.0] * (max(seen) + 1) for _ in range(max(ones) + 1)]
     for one, found, gain in free:
-        weights[one, found] = gain
+        weights[one][found] = gain
     pairs.update(best_pairs(weights))
 
 
