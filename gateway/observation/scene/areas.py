@@ -9,6 +9,8 @@ from shared.payloads.fields import PictureBox
 from shared.settings.polygons import polygon_contains, scale_polygon
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shared.settings.polygons import Polygon
 
 Image = tuple[int, int]
@@ -37,6 +39,11 @@ class Area:
         left, top, right, bottom = self.around
         x, y = point
         return left <= x <= right and top <= y <= bottom and polygon_contains(self.polygon, x, y)
+
+
+def is_inside(point: Point, areas: Iterable[Area]) -> bool:
+    """Return whether a point is inside one of the areas, or on a side."""
+    return any(area.contains_point(point) for area in areas)
 
 
 def standing_point(box: PictureBox, image: Image) -> Point:
