@@ -275,12 +275,12 @@ class Cluster:
         now = time.monotonic()
         self._speeds.add_result(result.worker, result.macs, result.compute_ms, now)
         self._links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
+        if receipt is Receipt.COMPLETED:  # first, so that both confirmations of the tile and of its frame leave at once
+            self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:
             self._confirmations.confirm_tile(result.owner, _tile_done(running, result))
-        if receipt is Receipt.COMPLETED:
-            self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
 
     def _tile_failed(self, running: RunningPlan, result: ResultHeader, reason: str) -> None:
         """Let other nodes compute a tile that its worker could not compute."""

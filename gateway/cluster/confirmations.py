@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
+from shared.process.lifecycle import run_together
 from shared.wire.headers import FrameDoneHeader, TileDoneHeader
 
 if TYPE_CHECKING:
@@ -51,29 +52,22 @@ class Confirmations:
     async def wait_sent(self, owner: str) -> None:
         """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""
         queue = self._links.get(owner)
-        if queue is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SENDING_TIMEOUT_S):
-                    await queue.join()
+        if queue is None:
+            await asyncio.sleep(0)  # those by MQTT are sent by tasks that have been created already
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SENDING_TIMEOUT_S):
+                await queue.join()
 
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
         queue = self._links[node] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
-        receiving = asyncio.create_task(connection.receive())  # an edge sends nothing: this notices the end
-        receiving.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            while not receiving.done():
-                sending = asyncio.ensure_future(queue.get())
-                await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
-                if not sending.done():
-                    sending.cancel()
-                    return
-                await connection.send(sending.result())
-                queue.task_done()
+            # An edge sends nothing: receiving notices the end.
+            await run_together(_send_all(queue, connection), connection.receive())
         except DeepThingsError as error:
             log.debug("edge %s: %s", node, error)
         finally:
-            receiving.cancel()
             if self._links.get(node) is queue:
                 del self._links[node]
 
@@ -83,3 +77,10 @@ class Confirmations:
             return False
         queue.put_nowait(confirmation)
         return True
+
+
+async def _send_all(queue: asyncio.Queue[Confirmation], connection: Connection) -> None:
+    """Send the confirmations of a queue until cancelled. Raises DeepThingsError."""
+    while True:
+        await connection.send(await queue.get())
+        queue.task_done()
