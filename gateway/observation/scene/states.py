@@ -58,12 +58,15 @@ def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment:
 
 def same_state(one: LabelState, other: LabelState) -> bool:
     """Return whether two states differ in nothing but boxes, scores and times."""
-    return _comparable(one) == _comparable(other)
+    return (
+        (one.count, one.active, one.degraded) == (other.count, other.active, other.degraded)
+        and len(one.objects) == len(other.objects)
+        and all(map(_same_object, one.objects, other.objects))
+    )
 
 
-def _comparable(state: LabelState) -> tuple[object, ...]:
-    objects = [(found.id, found.label, found.zones, found.stationary) for found in state.objects]
-    return state.count, state.active, state.degraded, objects
+def _same_object(one: FollowedObject, other: FollowedObject) -> bool:
+    return (one.id, one.label, one.zones, one.stationary) == (other.id, other.label, other.zones, other.stationary)
 
 
 def _by_label(objects: list[FollowedObject], labels: Iterable[str], moment: FrameMoment) -> dict[str, LabelState]:
