@@ -109,7 +109,7 @@ class SceneObject:
     def observed(self, image: Image) -> FollowedObject:
         """Return the object as it appears in states."""
         track = self.track
-        box, box_rel = rounded_boxes(track.box, image)
+        box, box_rel = published_boxes(track, image)
         return FollowedObject(
             id=track.id,
             label=track.label,
@@ -127,7 +127,7 @@ class SceneObject:
 
     def _event(self, kind: EventType, camera: str, frame: str, image: Image) -> ObjectEvent:
         track = self.track
-        box, box_rel = rounded_boxes(track.box, image)
+        box, box_rel = published_boxes(track, image)
         return ObjectEvent(
             type=kind,
             id=track.id,
@@ -145,8 +145,10 @@ class SceneObject:
         )
 
 
-def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
-    """Return a box in pixels, and as fractions of the picture, rounded as detections are."""
-    left, top, right, bottom = box
+def published_boxes(track: Track, image: Image) -> tuple[PictureBox, RelativeBox]:
+    """Return a track's box in pixels, and as parts of the picture, rounded as detections are."""
+    if track.box_rel is not None:
+        return track.box, track.box_rel
+    left, top, right, bottom = track.box
     pixels = round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
-    return PictureBox(pixels), relative_box(box, *image)
+    return PictureBox(pixels), relative_box(track.box, *image)

@@ -68,6 +68,8 @@ def _pair(pairs: dict[int, int], weighted: Iterable[WeightedPair]) -> None:
     """Add the best pairs of elements that are not paired yet."""
     taken = set(pairs.values())
     free = [(one, found, gain) for one, found, gain in weighted if gain > 0 and one not in pairs and found not in taken]
+    if not free:
+        return
     ones, seen = {one for one, _, _ in free}, {found for _, found, _ in free}
     if len(ones) == len(seen) == len(free):  # there is no choice
         pairs.update((one, found) for one, found, _ in free)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.fields import RelativeBox
 
 MAX_TRACKS = 100
 """Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
@@ -27,6 +28,8 @@ detections of a frame takes a tenth of a second in the worst case."""
 
 _MAX_SCORES, _MIN_SCORES = 10, 3
 """The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
+
+_NO_SCORES = (0.0,) * _MIN_SCORES
 
 _TENTATIVE_TIMEOUT_S = 1.0
 """Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
@@ -62,6 +65,8 @@ class _Followed:
     """Frames in a row that have missed it."""
     missed_since: float = 0.0
     """Time of the first of these frames."""
+    box_rel: RelativeBox | None = None
+    """As in Track."""
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,18 +83,19 @@ class _Followed:
         """Process a frame that shows it; its motion was predicted for the time of the frame."""
         self.motion = self.motion.with_measured(found.box, at - self.last_seen, predicted)
         self.rest.see(found.box, at)
-        self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
+        self.box, self.box_rel, self.score = found.box, found.box_rel, found.score
+        self.last_seen, self.visible, self.missed = at, True, 0
         self.scores.append(found.score)
         self.hits += 1
         self._update_scores()
 
     def _update_scores(self) -> None:
-        self.median_score = median([*self.scores, *[0.0] * (_MIN_SCORES - len(self.scores))])
+        self.median_score = median([*self.scores, *_NO_SCORES[len(self.scores) :]])
         self.top_score = max(self.top_score, self.median_score)
 
     def scale(self, along_x: float, along_y: float) -> None:
         left, top, right, bottom = self.box
-        self.box = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
+        self.box, self.box_rel = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y)), None
         self.motion = self.motion.scaled(along_x, along_y)
         self.rest = self.rest.scaled(along_x, along_y)
 
@@ -101,7 +107,7 @@ class _Followed:
         return Track(
             self.id, self.label, self.score, self.top_score, self.median_score, self.box, self.hits,
             self.first_seen, self.last_seen, self.visible,
-            stationary=self.at_rest(stationary_after_s), rested_s=max(0.0, self.last_seen - self.rest.since),
+            self.at_rest(stationary_after_s), max(0.0, self.last_seen - self.rest.since), self.box_rel,
         )  # fmt: skip
 
 
@@ -196,7 +202,11 @@ class Tracker:
             name = f"{at:.3f}-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(6))
             scores = deque([found.score], _MAX_SCORES)
             motion, rest = Motion.from_box(found.box), Rest(found.box, at)
-            self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
+            self._followed.append(
+                _Followed(
+                    name, found.label, motion, rest, found.box, found.score, at, at, scores, box_rel=found.box_rel
+                )
+            )
 
     def _overdue(self, followed: _Followed, at: float) -> bool:
         if not followed.missed:

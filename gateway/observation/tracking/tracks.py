@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.payloads.fields import PictureBox
+    from shared.payloads.fields import PictureBox, RelativeBox
 
 DEFAULT_HIGH_SCORE = 0.6
 """Default score that begins a track, as in ByteTrack."""
@@ -46,6 +46,8 @@ class Track(NamedTuple):
     stationary: bool
     rested_s: float = 0.0
     """Time that it had been at rest."""
+    box_rel: RelativeBox | None = None
+    """The box as parts of the picture's size, if both are as they were detected; None if its size has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
