@@ -32,12 +32,47 @@ SENDING_TIMEOUT_S = 0.2
 Confirmation = TileDoneHeader | FrameDoneHeader
 
 
+class _Link:
+    """The connection of one edge, and what waits to be sent by it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: asyncio.Queue[Confirmation] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
+        self._sending = False
+
+    def post(self, confirmation: Confirmation) -> bool:
+        """Send this soon; return False when too many wait."""
+        if self._waiting.full():
+            return False
+        self._waiting.put_nowait(confirmation)
+        return True
+
+    async def run(self) -> None:
+        """Send until the connection is lost. Raises DeepThingsError."""
+        await run_together(self._send_all(), self._connection.receive())  # an edge sends nothing: that notices the end
+
+    async def wait_sent(self) -> None:
+        """Wait until everything is sent, at most SENDING_TIMEOUT_S."""
+        if self._sending or not self._waiting.empty():  # seldom, so that hardly any frame needs a timer
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SENDING_TIMEOUT_S):
+                    await self._waiting.join()
+
+    async def _send_all(self) -> None:
+        while True:
+            confirmation = await self._waiting.get()
+            self._sending = True
+            await self._connection.send(confirmation)
+            self._sending = False
+            self._waiting.task_done()
+
+
 class Confirmations:
     """Sends confirmations to owners; one that is lost is made up for by leases and requests for outcomes."""
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
-        self._links: dict[str, asyncio.Queue[Confirmation]] = {}
+        self._links: dict[str, _Link] = {}
 
     def confirm_tile(self, owner: str, done: TileDone) -> None:
         """Tell an owner that one of its tiles has arrived, or cannot be computed by a node."""
@@ -51,36 +86,22 @@ class Confirmations:
 
     async def wait_sent(self, owner: str) -> None:
         """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""
-        queue = self._links.get(owner)
-        if queue is None:
-            await asyncio.sleep(0)  # those by MQTT are sent by tasks that have been created already
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SENDING_TIMEOUT_S):
-                await queue.join()
+        await asyncio.sleep(0)  # one turn is enough for a link, and for the tasks that publish by MQTT
+        link = self._links.get(owner)
+        if link is not None:
+            await link.wait_sent()
 
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
-        queue = self._links[node] = asyncio.Queue(MAX_UNSENT_CONFIRMATIONS)
+        link = self._links[node] = _Link(connection)
         try:
-            # An edge sends nothing: receiving notices the end.
-            await run_together(_send_all(queue, connection), connection.receive())
+            await link.run()
         except DeepThingsError as error:
             log.debug("edge %s: %s", node, error)
         finally:
-            if self._links.get(node) is queue:
+            if self._links.get(node) is link:
                 del self._links[node]
 
     def _post(self, owner: str, confirmation: Confirmation) -> bool:
-        queue = self._links.get(owner)
-        if queue is None or queue.full():
-            return False
-        queue.put_nowait(confirmation)
-        return True
-
-
-async def _send_all(queue: asyncio.Queue[Confirmation], connection: Connection) -> None:
-    """Send the confirmations of a queue until cancelled. Raises DeepThingsError."""
-    while True:
-        await connection.send(await queue.get())
-        queue.task_done()
+        link = self._links.get(owner)
+        return link is not None and link.post(confirmation)

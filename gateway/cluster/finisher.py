@@ -99,7 +99,8 @@ class Finisher:
                 log.warning("%s: %s", assembly.info.frame, error)
             except Exception:  # the failure of one frame must not stop the others
                 log.exception("%s could not be finished", assembly.info.frame)
-            decide(assembly, Outcome.FAILED)  # no effect if the frame is published
+            if not self._has_outcome(assembly.info.frame):
+                decide(assembly, Outcome.FAILED)
             free(assembly)
             self._complete.task_done()
 
