@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.detection.decoding.labels import class_label
 from shared.payloads.cluster import DetectedObject
-from shared.payloads.fields import PictureBox, RelativeBox
+from shared.payloads.fields import RelativeBox
 
 if TYPE_CHECKING:
     from shared.model.arrays import Array, FloatArray
@@ -68,12 +68,12 @@ class Detections:
         for (left, top, right, bottom), score, number in zip(boxes, scores, exact[:, 5].tolist(), strict=True):
             if right <= left or bottom <= top:  # outside of the picture, or thinner than the rounding
                 continue
-            box, label = PictureBox((left, top, right, bottom)), class_label(int(number), labels)
+            box, label = (left, top, right, bottom), class_label(int(number), labels)
             objects.append(DetectedObject(label=label, score=score, box=box, box_rel=relative_box(box, width, height)))
         return tuple(objects)
 
 
-def relative_box(box: PictureBox, width: int, height: int) -> RelativeBox:
+def relative_box(box: tuple[float, float, float, float], width: int, height: int) -> RelativeBox:
     """Return a box as parts of the picture's size, rounded as for publication."""
     left, top, right, bottom = box
     parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
