@@ -71,6 +71,7 @@ class Observer:
         self._store = SceneStore(state)
         self._store_waits = False
         self._unstored: set[str] = set()
+        self._just_published: set[str] = set()
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
@@ -93,8 +94,11 @@ class Observer:
                 if changed is not None:
                     await self._follow(changed)
                     continue
+                just_published, self._just_published = self._just_published, set()
                 for name, scene in list(self._scenes.items()):
-                    await self._publish(name, scene.expire(time.monotonic()))
+                    before, update = scene.state(), scene.expire(time.monotonic())
+                    if update.state is not before or name not in just_published:
+                        await self._publish(name, update)
                     if not self._cameras.is_known(name) and not scene.occupied:
                         await self._publish(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
                         await self._forget(name)
@@ -166,6 +170,7 @@ class Observer:
                 )
             begun = time.monotonic()
             await self._publish(name, update)
+            self._just_published.add(name)
             tracer.since(Part.STATES, detections.frame, begun)
             if scene.settled:
                 await self._cameras.mark_settled(name)

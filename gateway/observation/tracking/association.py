@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.observation.tracking.hungarian import best_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from gateway.observation.tracking.motion_model import Motion
     from shared.payloads.fields import PictureBox
@@ -55,16 +55,16 @@ def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) ->
     pairs: dict[int, int] = {}
     if not expected or not seen:
         return pairs
-    overlaps = list(_overlaps([one.motion.box for one in expected], [found.box for found in seen]))
-    _pair(pairs, [(one, found, part - _MIN_OVERLAP_HIGH) for one, found, part in overlaps if seen[found].high])
+    with_high, with_low = _overlaps(expected, seen)
+    _pair(pairs, with_high)
     if len(pairs) < len(expected):
-        _pair(pairs, [(one, found, part - _MIN_OVERLAP_LOW) for one, found, part in overlaps if not seen[found].high])
+        _pair(pairs, with_low)
     if len(pairs) < len(expected):
         _pair(pairs, list(_nearness(expected, seen, pairs)))
     return pairs
 
 
-def _pair(pairs: dict[int, int], weighted: Iterable[WeightedPair]) -> None:
+def _pair(pairs: dict[int, int], weighted: list[WeightedPair]) -> None:
     """Add the best pairs of elements that are not paired yet."""
     taken = set(pairs.values())
     free = [(one, found, gain) for one, found, gain in weighted if gain > 0 and one not in pairs and found not in taken]
@@ -80,16 +80,26 @@ def _pair(pairs: dict[int, int], weighted: Iterable[WeightedPair]) -> None:
     pairs.update(best_pairs(weights))
 
 
-def _overlaps(ones: Sequence[PictureBox], others: Sequence[PictureBox]) -> Iterator[WeightedPair]:
-    """Yield the intersection over union of the boxes that have common parts."""
-    sized = [(*other, (other[2] - other[0]) * (other[3] - other[1])) for other in others]
-    for index, (left, top, right, bottom) in enumerate(ones):
+def _overlaps(
+    expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]
+) -> tuple[list[WeightedPair], list[WeightedPair]]:
+    """Return by how much overlaps exceed the smallest that counts: with detections of high scores, and with others."""
+    with_high: list[WeightedPair] = []
+    with_low: list[WeightedPair] = []
+    sized = [(*box, (box[2] - box[0]) * (box[3] - box[1]), high) for box, high in seen]
+    for one, (motion, _) in enumerate(expected):
+        left, top, right, bottom = motion.box
         area = (right - left) * (bottom - top)
-        for other, (other_left, other_top, other_right, other_bottom, other_area) in enumerate(sized):
+        for found, (other_left, other_top, other_right, other_bottom, other_area, high) in enumerate(sized):
             if left < other_right and other_left < right and top < other_bottom and other_top < bottom:
                 width = min(right, other_right) - max(left, other_left)
                 common = width * (min(bottom, other_bottom) - max(top, other_top))
-                yield index, other, common / max(area + other_area - common, 1e-9)
+                overlap = common / max(area + other_area - common, 1e-9)
+                if high:
+                    with_high.append((one, found, overlap - _MIN_OVERLAP_HIGH))
+                else:
+                    with_low.append((one, found, overlap - _MIN_OVERLAP_LOW))
+    return with_high, with_low
 
 
 def _nearness(
@@ -98,8 +108,10 @@ def _nearness(
     """Yield 1 for equal centres, less for others within reach, of unpaired objects and detections of high scores."""
     taken = set(pairs.values())
     free = [(index, found.box) for index, found in enumerate(seen) if found.high and index not in taken]
+    if not free:
+        return
     for one, (motion, missed) in enumerate(expected):
-        if one in pairs or not free:
+        if one in pairs:
             continue
         left, top, right, bottom = motion.box
         along_x, along_y = motion.uncertainty
