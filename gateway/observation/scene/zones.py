@@ -41,7 +41,7 @@ class ZonePresence:
 
 @dataclass(frozen=True, slots=True)
 class _ZoneFilter:
-    """What an object must pass to enter a zone, prepared for one picture size."""
+    """The filter of one label in one zone, prepared for one picture size."""
 
     limits: BoxLimits
     threshold: float
