@@ -261,7 +261,7 @@ class Scene:
             if followed is None:
                 followed = self._followed[track.id] = SceneObject(track, captured_at, captured_at)
             followed.follow_track(track, captured_at)
-            if track.visible:
+            if track.visible and self._settings.zones:
                 self._zones.see(track, followed.presences, slow=slow)
                 followed.follow_zones()
             if followed.counts:

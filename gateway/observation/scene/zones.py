@@ -75,8 +75,6 @@ class SceneZones:
 
     def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
         """Update the presences after a frame that shows the object; `slow`: frames are rare, so few are enough."""
-        if not self._zones:
-            return
         point = standing_point(track.box, self._image)
         for name, (zone, area) in self._zones.items():
             if zone.objects and track.label not in zone.objects:
