@@ -75,7 +75,7 @@ class _States:
 
     def __init__(self, present: Sequence[FollowedObject], moment: FrameMoment) -> None:
         self._moment = moment
-        self._known = {count: self._make(objects) for count, objects in ((len(present), present), (0, ()))}
+        self._known = {count: self._make(objects) for count, objects in {0: (), len(present): present}.items()}
 
     def of(self, objects: Sequence[FollowedObject]) -> LabelState:
         """Return the state of some of the objects, in the same order."""
