@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-@functools.cache  # a look takes half a millisecond
+@functools.cache  # a look takes 0.3 ms
 def installed_version() -> str:
     """Return the installed version of deepthings; "source" if it is not installed."""
     try:
