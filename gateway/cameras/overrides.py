@@ -33,6 +33,8 @@ class Overrides(Message):
 
 OverridesByCamera = dict[str, Overrides]
 
+_NONE = Overrides()
+
 
 class OverridesFile:
     """Overrides by camera. Every change rewrites the file."""
@@ -45,7 +47,7 @@ class OverridesFile:
 
     def overrides_of(self, camera: str) -> Overrides:
         """Return the overrides of a camera."""
-        return self._cameras.get(camera, Overrides())
+        return self._cameras.get(camera, _NONE)
 
     def keep_only(self, cameras: Collection[str]) -> None:
         """Delete the overrides of all cameras but these."""

@@ -107,6 +107,10 @@ class CameraPresence:
         changes = [self._set(name, online=False, reason="no edge reports it any more") for name in silent]
         return [change for change in changes if change is not None]
 
+    def is_known(self, camera: str) -> bool:
+        """Return whether a camera is configured, or was reported."""
+        return camera in self._cameras
+
     def is_online(self, camera: str) -> bool:
         """Return whether a camera is online."""
         return camera in self._cameras and self._cameras[camera].online

@@ -139,6 +139,10 @@ class CameraRegistry:
         """Return all cameras that are configured or were reported."""
         return self._presence.cameras
 
+    def is_known(self, name: str) -> bool:
+        """Return whether a camera is configured, or was reported."""
+        return self._presence.is_known(name)
+
     @property
     def by_hand(self) -> tuple[str, ...]:
         """Return the cameras that were online without being configured: somebody started them by hand."""

@@ -63,7 +63,9 @@ class CameraAccounts:
         return closed
 
     def _camera(self, name: str) -> _Camera:
-        camera = self._cameras.setdefault(name, _Camera())
+        camera = self._cameras.get(name)
+        if camera is None:
+            camera = self._cameras[name] = _Camera()
         self._cameras.move_to_end(name)
         while len(self._cameras) > MAX_CAMERA_ACCOUNTS:
             self._cameras.popitem(last=False)

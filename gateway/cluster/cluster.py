@@ -275,7 +275,7 @@ class Cluster:
         now = time.monotonic()
         self._speeds.add_result(result.worker, result.macs, result.compute_ms, now)
         self._links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
-        if receipt is Receipt.COMPLETED:
+        if receipt is Receipt.COMPLETED:  # first, so that the confirmations of the tile and of its frame go together
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
         if running.plan.distribution is Distribution.SHARING:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)

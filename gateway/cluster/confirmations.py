@@ -51,7 +51,9 @@ class Confirmations:
     async def wait_sent(self, owner: str) -> None:
         """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""
         link = self._links.get(owner)
-        if link is not None:
+        if link is None:
+            await asyncio.sleep(0)  # for the tasks that publish by MQTT
+        else:
             await link.wait_sent()
 
     async def serve(self, connection: Connection, node: str) -> None:

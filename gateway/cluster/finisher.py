@@ -99,7 +99,8 @@ class Finisher:
                 log.warning("%s: %s", assembly.info.frame, error)
             except Exception:  # the failure of one frame must not stop the others
                 log.exception("%s could not be finished", assembly.info.frame)
-            decide(assembly, Outcome.FAILED)  # no effect if the frame is published
+            if not self._has_outcome(assembly.info.frame):
+                decide(assembly, Outcome.FAILED)
             free(assembly)
             self._complete.task_done()
 
@@ -133,7 +134,7 @@ class Finisher:
         # frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
         await self._outcome_sent(assembly.owner)
-        await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
+        await self._bus.publish(topics.DETECTIONS, detections, info.camera)
         tracer.since(Part.PUBLISH, info.frame, begun)
         self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)

@@ -71,6 +71,7 @@ class Observer:
         self._store = SceneStore(state)
         self._store_waits = False
         self._unstored: set[str] = set()
+        self._just_published: set[str] = set()
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
@@ -93,9 +94,12 @@ class Observer:
                 if changed is not None:
                     await self._follow(changed)
                     continue
+                just_published, self._just_published = self._just_published, set()
                 for name, scene in list(self._scenes.items()):
-                    await self._publish(name, scene.expire(time.monotonic()))
-                    if name not in self._cameras.known and not scene.occupied:
+                    before, update = scene.state(), scene.expire(time.monotonic())
+                    if update.state is not before or name not in just_published:
+                        await self._publish(name, update)
+                    if not self._cameras.is_known(name) and not scene.occupied:
                         await self._publish(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
                         await self._forget(name)
                 await self._store_positions()
@@ -121,7 +125,7 @@ class Observer:
             await listener.on_stopping()
         kept = await self._remember_all()
         for name, scene in self._scenes.items():
-            if name in self._cameras.known:  # also cameras that have not returned yet: their counts are retained
+            if self._cameras.is_known(name):  # also cameras that have not returned yet: their counts are retained
                 stop = scene.suspend if kept else scene.clear
                 update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
                 for event in update.events:
@@ -156,7 +160,7 @@ class Observer:
         """
         name = detections.camera
         async with self._lock:  # otherwise an older state could be published after a newer one
-            scene = self._scene(name) if name in self._cameras.known else None
+            scene = self._scene(name) if self._cameras.is_known(name) else None
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
             degraded = self._health.is_degraded(name, time.monotonic())
@@ -166,6 +170,7 @@ class Observer:
                 )
             begun = time.monotonic()
             await self._publish(name, update)
+            self._just_published.add(name)
             tracer.since(Part.STATES, detections.frame, begun)
             if scene.settled:
                 await self._cameras.mark_settled(name)
@@ -193,7 +198,7 @@ class Observer:
         scene, now = self._scenes.get(name), time.monotonic()
         if scene is None:
             return
-        if name not in self._cameras.known:
+        if not self._cameras.is_known(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_REMOVED))
             await self._forget(name)
             return
@@ -243,7 +248,7 @@ class Observer:
 
     def _known(self, name: str) -> bool:
         """Return whether a camera exists and the state of its scene is certain enough to be published."""
-        return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
+        return self._cameras.is_known(name) and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
         """Store a camera's events; not while no broker is connected, because nothing is published then."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.detection.decoding.labels import class_label
 from shared.payloads.cluster import DetectedObject
+from shared.payloads.fields import RelativeBox
 
 if TYPE_CHECKING:
     from shared.model.arrays import Array, FloatArray
@@ -21,6 +22,11 @@ COLUMNS = 6
 
 MAX_CLASS_NUMBER = 2**16
 """Larger numbers are invalid; every whole number up to here is exact in float32."""
+
+_FINITE = np.finfo(np.float32).max
+_LOWEST = np.array([-_FINITE] * 4 + [0, 0], np.float32)
+_HIGHEST = np.array([_FINITE] * 4 + [1, np.nextafter(np.float32(MAX_CLASS_NUMBER), np.float32(0))], np.float32)
+"""The possible values, by column; what is not a number is not between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,8 @@ class Detections:
             raise ValueError(f"{payload.size} bytes are not a list of at most {MAX_OBJECTS_PER_FRAME} objects")
         table = payload.view(np.float32).reshape(-1, COLUMNS)
         with np.errstate(invalid="ignore"):
-            scores, classes = table[:, 4], table[:, 5]
-            valid = (scores >= 0) & (scores <= 1) & (classes >= 0) & (classes < MAX_CLASS_NUMBER)
-        if not (np.isfinite(table).all() and valid.all()):
+            valid = (table >= _LOWEST) & (table <= _HIGHEST)
+        if not valid.all():
             raise ValueError("an object has numbers that are not finite, or an impossible score or class")
         return cls(table)
 
@@ -57,21 +62,19 @@ class Detections:
         """Return the objects in a picture of (height, width) in words; those without an area are left out."""
         height, width = size
         objects = []
-        for row in self.table.tolist():
-            left, top, right, bottom = (round(value, 1) for value in row[:4])
+        # Rounded as `round` does, bit for bit: a float32 times a power of ten is exact in float64.
+        exact = self.table.astype(np.float64)
+        boxes, scores = np.round(exact[:, :4], 1).tolist(), np.round(exact[:, 4], 4).tolist()
+        for (left, top, right, bottom), score, number in zip(boxes, scores, exact[:, 5].tolist(), strict=True):
             if right <= left or bottom <= top:  # outside of the picture, or thinner than the rounding
                 continue
-            objects.append(
-                DetectedObject(
-                    label=class_label(int(row[5]), labels),
-                    score=round(row[4], 4),
-                    box=(left, top, right, bottom),
-                    box_rel=(
-                        round(left / width, 5),
-                        round(top / height, 5),
-                        round(right / width, 5),
-                        round(bottom / height, 5),
-                    ),
-                )
-            )
+            box, label = (left, top, right, bottom), class_label(int(number), labels)
+            objects.append(DetectedObject(label=label, score=score, box=box, box_rel=relative_box(box, width, height)))
         return tuple(objects)
+
+
+def relative_box(box: tuple[float, float, float, float], width: int, height: int) -> RelativeBox:
+    """Return a box as parts of the picture's size, rounded as for publication."""
+    left, top, right, bottom = box
+    parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
+    return RelativeBox(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+@functools.cache  # a look takes 0.3 ms
 def installed_version() -> str:
     """Return the installed version of deepthings; "source" if it is not installed."""
     try:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import isfinite
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
 from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.settings.crossings import Corner, are_collinear, find_crossing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PolygonSide = tuple[Corner, Corner]
 
 MAX_CORNERS = 200
 """Of one polygon: every object of every frame is compared with all sides, and nobody draws more by hand."""
@@ -67,10 +72,19 @@ def scale_polygon(polygon: Polygon, width: int, height: int) -> Polygon:
 
 
 def polygon_contains(polygon: Polygon, x: float, y: float) -> bool:
-    """Return whether a point in the polygon's units is inside, or on a side. Ray casting, even-odd rule."""
+    """Return whether a point in the polygon's units is inside, or on a side."""
+    return sides_contain(polygon_sides(polygon), side_tolerance(polygon), x, y)
+
+
+def side_tolerance(polygon: Polygon) -> float:
+    """Return how near a side a point counts as on it, in the polygon's units."""
+    return SIDE_TOLERANCE * max(max(corner) for corner in polygon)
+
+
+def sides_contain(sides: Sequence[PolygonSide], near: float, x: float, y: float) -> bool:
+    """Return whether a point is between the sides of a polygon, or `near` one. Ray casting, even-odd rule."""
     inside = False
-    near = SIDE_TOLERANCE * max(max(corner) for corner in polygon)
-    for (x1, y1), (x2, y2) in polygon_sides(polygon):
+    for (x1, y1), (x2, y2) in sides:
         if _is_on_side(x1, y1, x2, y2, x, y, near):
             return True
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
@@ -83,7 +97,7 @@ def polygon_area(polygon: Polygon) -> float:
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in polygon_sides(polygon))) / 2
 
 
-def polygon_sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
+def polygon_sides(polygon: Polygon) -> list[PolygonSide]:
     """Return the sides: from every corner to the next, and from the last to the first."""
     return list(pairwise([*polygon, polygon[0]]))
 

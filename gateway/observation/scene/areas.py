@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from shared.payloads.fields import PictureBox
-from shared.settings.polygons import polygon_contains, scale_polygon
+from shared.settings.polygons import polygon_sides, scale_polygon, side_tolerance, sides_contain
 
 if TYPE_CHECKING:
-    from shared.settings.polygons import Polygon
+    from collections.abc import Iterable, Sequence
+
+    from shared.settings.polygons import Polygon, PolygonSide
 
 Image = tuple[int, int]
 """Width, height of a picture in pixels."""
@@ -22,7 +24,9 @@ Point = tuple[float, float]
 class Area:
     """A polygon in pixels. The box around it excludes most points quickly."""
 
-    polygon: Polygon
+    sides: Sequence[PolygonSide]
+    tolerance: float
+    """A point that is so near a side counts as on it."""
     around: PictureBox
 
     @classmethod
@@ -30,13 +34,19 @@ class Area:
         """Return the area of a polygon; coordinates are fractions of the picture, or pixels of its present size."""
         corners = scale_polygon(polygon, *image)
         xs, ys = zip(*corners, strict=True)
-        return cls(corners, PictureBox((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1)))
+        around = PictureBox((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
+        return cls(polygon_sides(corners), side_tolerance(corners), around)
 
     def contains_point(self, point: Point) -> bool:
         """Return whether a point is inside, or on a side."""
         left, top, right, bottom = self.around
         x, y = point
-        return left <= x <= right and top <= y <= bottom and polygon_contains(self.polygon, x, y)
+        return left <= x <= right and top <= y <= bottom and sides_contain(self.sides, self.tolerance, x, y)
+
+
+def is_inside(point: Point, areas: Iterable[Area]) -> bool:
+    """Return whether a point is inside one of the areas, or on a side."""
+    return any(area.contains_point(point) for area in areas)
 
 
 def standing_point(box: PictureBox, image: Image) -> Point:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from gateway.observation.scene.areas import Area, standing_point
+from gateway.observation.scene.areas import Area, is_inside, standing_point
 
 if TYPE_CHECKING:
     from gateway.configuration.objects import FilterSection
@@ -15,12 +16,40 @@ if TYPE_CHECKING:
     from shared.payloads.fields import PictureBox
 
 
+@dataclass(frozen=True, slots=True)
+class BoxLimits:
+    """The limits of a box's area, in square pixels, and of its width as a multiple of its height."""
+
+    min_area: float
+    max_area: float
+    min_ratio: float
+    max_ratio: float
+
+    @classmethod
+    def from_filter(cls, chosen: FilterSection, image: Image) -> Self:
+        """Return the limits of a filter in a picture of this size; area limits up to 1 are fractions of the picture."""
+        picture_area = image[0] * image[1]
+        min_area = chosen.min_area * picture_area if chosen.min_area <= 1 else chosen.min_area
+        max_area = chosen.max_area * picture_area if chosen.max_area <= 1 else chosen.max_area
+        return cls(min_area, max_area, chosen.min_ratio, chosen.max_ratio)
+
+    def fit(self, box: PictureBox) -> bool:
+        """Return whether a box is within the limits."""
+        left, top, right, bottom = box
+        width, height = right - left, bottom - top
+        return (
+            self.min_area <= width * height <= self.max_area
+            and self.min_ratio <= width / max(height, 1e-9) <= self.max_ratio
+        )
+
+
 class ObjectFilters:
     """The filters of one camera, prepared for one picture size."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._image = image
         self._filters = {label: settings.filter(label) for label in settings.followed}
+        self._limits = {label: BoxLimits.from_filter(chosen, image) for label, chosen in self._filters.items()}
         self._masks = {
             label: tuple(Area.from_polygon(polygon, image) for polygon in (*settings.objects.mask, *chosen.mask))
             for label, chosen in self._filters.items()
@@ -33,17 +62,7 @@ class ObjectFilters:
     def admit(self, found: DetectedObject) -> bool:
         """Return whether the tracker gets this detection."""
         chosen = self._filters.get(found.label)
-        if chosen is None or found.score < chosen.min_score or not box_fits(chosen, found.box, self._image):
+        if chosen is None or found.score < chosen.min_score or not self._limits[found.label].fit(found.box):
             return False
-        point = standing_point(found.box, self._image)
-        return not any(mask.contains_point(point) for mask in self._masks[found.label])
-
-
-def box_fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
-    """Return whether area and ratio are within their limits; area limits up to 1 are fractions of the picture."""
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    picture_area = image[0] * image[1]
-    min_area = chosen.min_area * picture_area if chosen.min_area <= 1 else chosen.min_area
-    max_area = chosen.max_area * picture_area if chosen.max_area <= 1 else chosen.max_area
-    return min_area <= width * height <= max_area and chosen.min_ratio <= width / max(height, 1e-9) <= chosen.max_ratio
+        masks = self._masks[found.label]
+        return not (masks and is_inside(standing_point(found.box, self._image), masks))

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Self
 
 from gateway.observation.scene.kept import KeptObject
 from gateway.observation.scene.zones import ZonePresence, zones_with_object
-from shared.payloads.fields import PictureBox, RelativeBox
+from shared.detection.detections import relative_box
+from shared.payloads.fields import PictureBox
 from shared.payloads.observations import EndReason, EventType, FollowedObject, ObjectEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gateway.observation.scene.areas import Image
     from gateway.observation.tracking.tracks import Track
+    from shared.payloads.fields import RelativeBox
 
 _UPDATE_PERIOD_S = 1.0
 """Shortest time between two updates of an object: a box that jitters at the edge of a zone must not cause a flood."""
@@ -31,6 +35,8 @@ class SceneObject:
     seen_at: float
     """Time of the last detection, in seconds since 1970."""
     presences: dict[str, ZonePresence] = field(default_factory=dict)
+    zones: tuple[str, ...] = ()
+    """The zones that it is in now."""
     entered: list[str] = field(default_factory=list)
     counts: bool = False
     """It had its `new` event. Once true, it stays true."""
@@ -48,8 +54,8 @@ class SceneObject:
             for zone, lingered_s in kept.lingered_s.items()
         }
         return cls(
-            track, event.start_time, kept.seen_at, presences, list(event.entered_zones), counts=True, resumed=True,
-            _last_event=event, _last_event_at=at,
+            track, event.start_time, kept.seen_at, presences, zones_with_object(presences), list(event.entered_zones),
+            counts=True, resumed=True, _last_event=event, _last_event_at=at,
         )  # fmt: skip
 
     def follow_track(self, track: Track, at: float) -> None:
@@ -58,14 +64,15 @@ class SceneObject:
         if track.visible:
             self.seen_at, self.resumed = at, False
 
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """Return the zones that it is in now."""
-        return zones_with_object(self.presences)
-
-    def remember_zones(self) -> None:
-        """Add the present zones to the entered ones."""
+    def follow_zones(self) -> None:
+        """Use changed presences: add the present zones to the entered ones."""
+        self.zones = zones_with_object(self.presences)
         self.entered += [name for name in self.zones if name not in self.entered]
+
+    def forget_zones(self, names: Collection[str]) -> None:
+        """Forget the presences in these zones, which have changed."""
+        self.presences = {name: presence for name, presence in self.presences.items() if name not in names}
+        self.zones = zones_with_object(self.presences)
 
     def begin_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
         """Count it from now on, and return its `new` event."""
@@ -102,7 +109,7 @@ class SceneObject:
     def observed(self, image: Image) -> FollowedObject:
         """Return the object as it appears in states."""
         track = self.track
-        box, box_rel = rounded_boxes(track.box, image)
+        box, box_rel = published_boxes(track, image)
         return FollowedObject(
             id=track.id,
             label=track.label,
@@ -120,7 +127,7 @@ class SceneObject:
 
     def _event(self, kind: EventType, camera: str, frame: str, image: Image) -> ObjectEvent:
         track = self.track
-        box, box_rel = rounded_boxes(track.box, image)
+        box, box_rel = published_boxes(track, image)
         return ObjectEvent(
             type=kind,
             id=track.id,
@@ -138,9 +145,10 @@ class SceneObject:
         )
 
 
-def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
-    """Return a box in pixels, and as fractions of the picture, rounded as detections are."""
-    left, top, right, bottom = box
-    width, height = image
-    parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
-    return PictureBox((round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))), RelativeBox(parts)
+def published_boxes(track: Track, image: Image) -> tuple[PictureBox, RelativeBox]:
+    """Return a track's box in pixels, and as parts of the picture, rounded as detections are."""
+    if track.box_rel is not None:
+        return track.box, track.box_rel
+    left, top, right, bottom = track.box
+    pixels = round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
+    return PictureBox(pixels), relative_box(track.box, *image)

@@ -174,9 +174,10 @@ class Scene:
             labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
             self._presumed = {place: identity for place, identity in self._presumed.items() if place[0] not in labels}
             return self._result(0.0, self._camera_time(now), given_up)
+        zones = {*before.zones, *settings.zones}
+        changed = [name for name in zones if settings.zones.get(name) != before.zones.get(name)]
         for followed in self._followed.values():
-            for name in [name for name in followed.presences if settings.zones.get(name) != before.zones.get(name)]:
-                del followed.presences[name]
+            followed.forget_zones(changed)
         refused = frozenset(
             followed.track.id
             for followed in self._followed.values()
@@ -260,9 +261,9 @@ class Scene:
             if followed is None:
                 followed = self._followed[track.id] = SceneObject(track, captured_at, captured_at)
             followed.follow_track(track, captured_at)
-            if track.visible:
+            if track.visible and self._settings.zones:
                 self._zones.see(track, followed.presences, slow=slow)
-                followed.remember_zones()
+                followed.follow_zones()
             if followed.counts:
                 event = followed.update_event(self._camera, self._moment.frame, self._image, at)
                 if event is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.payloads.observations import LabelState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.observation.scene.scene_settings import SceneSettings
     from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
@@ -49,34 +49,49 @@ class SceneUpdate:
 def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: FrameMoment) -> SceneState:
     """Return the state of a scene; objects are sorted by id, so that equal scenes have equal states."""
     present = sorted(objects, key=lambda found: found.id)
+    states = _States(present, moment)
     zones = {}
     for name, zone in settings.zones.items():
         inside = [found for found in present if name in found.zones]
-        zones[name] = {ALL_LABELS: _state(inside, moment), **_by_label(inside, settings.zone_labels(zone), moment)}
-    return SceneState(_state(present, moment), _by_label(present, settings.followed, moment), zones)
+        zones[name] = {ALL_LABELS: states.of(inside), **states.by_label(inside, settings.zone_labels(zone))}
+    return SceneState(states.of(present), states.by_label(present, settings.followed), zones)
 
 
 def same_state(one: LabelState, other: LabelState) -> bool:
     """Return whether two states differ in nothing but boxes, scores and times."""
-    return _comparable(one) == _comparable(other)
-
-
-def _comparable(state: LabelState) -> tuple[object, ...]:
-    objects = [(found.id, found.label, found.zones, found.stationary) for found in state.objects]
-    return state.count, state.active, state.degraded, objects
-
-
-def _by_label(objects: list[FollowedObject], labels: Iterable[str], moment: FrameMoment) -> dict[str, LabelState]:
-    return {label: _state([found for found in objects if found.label == label], moment) for label in labels}
-
-
-def _state(objects: list[FollowedObject], moment: FrameMoment) -> LabelState:
-    return LabelState(
-        count=len(objects),
-        active=sum(not found.stationary for found in objects),
-        objects=tuple(objects),
-        frame=moment.frame,
-        captured_at=moment.captured_at,
-        latency_ms=moment.latency_ms,
-        degraded=moment.degraded,
+    return (
+        (one.count, one.active, one.degraded) == (other.count, other.active, other.degraded)
+        and len(one.objects) == len(other.objects)
+        and all(map(_same_object, one.objects, other.objects))
     )
+
+
+def _same_object(one: FollowedObject, other: FollowedObject) -> bool:
+    return (one.id, one.label, one.zones, one.stationary) == (other.id, other.label, other.zones, other.stationary)
+
+
+class _States:
+    """Makes the states of parts of a scene. Most parts have all objects or none, whose states are made once."""
+
+    def __init__(self, present: Sequence[FollowedObject], moment: FrameMoment) -> None:
+        self._moment = moment
+        self._known = {count: self._make(objects) for count, objects in {0: (), len(present): present}.items()}
+
+    def of(self, objects: Sequence[FollowedObject]) -> LabelState:
+        """Return the state of some of the objects, in the same order."""
+        return self._known.get(len(objects)) or self._make(objects)
+
+    def by_label(self, objects: Sequence[FollowedObject], labels: Iterable[str]) -> dict[str, LabelState]:
+        """Return the state of each label among some of the objects."""
+        return {label: self.of([found for found in objects if found.label == label]) for label in labels}
+
+    def _make(self, objects: Sequence[FollowedObject]) -> LabelState:
+        return LabelState(
+            count=len(objects),
+            active=sum(not found.stationary for found in objects),
+            objects=tuple(objects),
+            frame=self._moment.frame,
+            captured_at=self._moment.captured_at,
+            latency_ms=self._moment.latency_ms,
+            degraded=self._moment.degraded,
+        )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from gateway.observation.scene.areas import Area, standing_point
-from gateway.observation.scene.filters import box_fits
+from gateway.observation.scene.areas import Area, is_inside, standing_point
+from gateway.observation.scene.filters import BoxLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.configuration.objects import FilterSection, ZoneSection
+    from gateway.configuration.objects import FilterSection
     from gateway.observation.scene.areas import Image, Point
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.tracks import Track
@@ -39,15 +39,36 @@ class ZonePresence:
         self.counts = self.since is not None and at - self.since >= loitering_time_s
 
 
+@dataclass(frozen=True, slots=True)
+class _ZoneFilter:
+    """The filter of one label in one zone, prepared for one picture size."""
+
+    limits: BoxLimits
+    threshold: float
+    masks: tuple[Area, ...]
+
+    @classmethod
+    def from_section(cls, chosen: FilterSection, image: Image) -> Self:
+        """Return a filter whose threshold is the one that the zone itself sets, else 0: then the camera's applies."""
+        threshold = chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
+        masks = tuple(Area.from_polygon(polygon, image) for polygon in chosen.mask)
+        return cls(BoxLimits.from_filter(chosen, image), threshold, masks)
+
+    def admits(self, track: Track, point: Point) -> bool:
+        """Return whether an object that stands at this point passes."""
+        return self.limits.fit(track.box) and track.median_score >= self.threshold and not is_inside(point, self.masks)
+
+
 class SceneZones:
     """The zones of one camera, prepared for one picture size."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
-        self._settings = settings
         self._image = image
-        self._areas = {name: Area.from_polygon(zone.coordinates, image) for name, zone in settings.zones.items()}
-        self._masks = {
-            (name, label): [Area.from_polygon(polygon, image) for polygon in chosen.mask]
+        self._zones = {
+            name: (zone, Area.from_polygon(zone.coordinates, image)) for name, zone in settings.zones.items()
+        }
+        self._filters = {
+            (name, label): _ZoneFilter.from_section(chosen, image)
             for name, zone in settings.zones.items()
             for label, chosen in zone.filters.items()
         }
@@ -55,13 +76,13 @@ class SceneZones:
     def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
         """Update the presences after a frame that shows the object; `slow`: frames are rare, so few are enough."""
         point = standing_point(track.box, self._image)
-        for name, zone in self._settings.zones.items():
+        for name, (zone, area) in self._zones.items():
             if zone.objects and track.label not in zone.objects:
                 continue
-            presence = presences.setdefault(name, ZonePresence())
-            inside = self._areas[name].contains_point(point) and (
-                presence.since is not None or self._admits(name, zone, track, point)
-            )
+            presence = presences.get(name)
+            if presence is None:
+                presence = presences[name] = ZonePresence()
+            inside = area.contains_point(point) and (presence.since is not None or self._admits(name, track, point))
             presence.see(
                 inside=inside,
                 at=track.last_seen,
@@ -69,20 +90,10 @@ class SceneZones:
                 loitering_time_s=zone.loitering_time,
             )
 
-    def _admits(self, name: str, zone: ZoneSection, track: Track, point: Point) -> bool:
+    def _admits(self, name: str, track: Track, point: Point) -> bool:
         """Return whether an object passes the zone's filter; it has to pass only once, as in Frigate."""
-        chosen = zone.filters.get(track.label)
-        if chosen is None:
-            return True
-        return (
-            box_fits(chosen, track.box, self._image)
-            and track.median_score >= self._threshold(chosen)
-            and not any(mask.contains_point(point) for mask in self._masks[name, track.label])
-        )
-
-    def _threshold(self, chosen: FilterSection) -> float:
-        """Return the threshold that the zone itself sets; 0 if it sets none: then the camera's applies."""
-        return chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
+        chosen = self._filters.get((name, track.label))
+        return chosen is None or chosen.admits(track, point)
 
 
 def zones_with_object(presences: Mapping[str, ZonePresence]) -> tuple[str, ...]:

@@ -2,26 +2,26 @@
 
 Source: Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", 2022, section 3:
 first detections with high scores, then those with low scores, which continue a track but begin none.
+
+Most objects overlap one detection each, so only the pairs that may be are looked at, as plain numbers: arrays of so few
+take longer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.observation.tracking.hungarian import best_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Sequence
 
     from gateway.observation.tracking.motion_model import Motion
     from shared.payloads.fields import PictureBox
 
-    Numbers = NDArray[np.float64]
+    WeightedPair = tuple[int, int, float]
+    """The index of an object, that of a detection, and the gain if they are the same; only gains above 0 count."""
 
 _MIN_OVERLAP_HIGH, _MIN_OVERLAP_LOW = 0.2, 0.3
 """Smallest intersection over union of a predicted box and a detection with a high or a low score."""
@@ -36,16 +36,14 @@ _MAX_HEIGHT_RATIO = 1.7
 """Boxes that do not overlap are the same object only if their heights differ by less than this factor."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedObject:
+class ExpectedObject(NamedTuple):
     """The predicted motion of an object, and whether the last frame has missed it."""
 
     motion: Motion
     missed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SeenObject:
+class SeenObject(NamedTuple):
     """A detection: its box, and whether its score is high."""
 
     box: PictureBox
@@ -54,44 +52,74 @@ class SeenObject:
 
 def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) -> dict[int, int]:
     """Return the index of the detection of each object that has one, by the index of the object."""
-    if not expected or not seen:
-        return {}
-    predictions, boxes = np.array([e.motion.box for e in expected]), np.array([s.box for s in seen])
-    high = np.array([s.high for s in seen])
-    overlap = _overlap(predictions, boxes)
     pairs: dict[int, int] = {}
-    _pair(pairs, np.where(high, overlap - _MIN_OVERLAP_HIGH, 0))
-    if len(pairs) < len(expected) and not high.all():
-        _pair(pairs, np.where(high, 0, overlap - _MIN_OVERLAP_LOW))
-    if len(pairs) < len(expected) and np.delete(high, list(pairs.values())).any():
-        _pair(pairs, np.where(high, _nearness(expected, predictions, boxes), 0))
+    if not expected or not seen:
+        return pairs
+    with_high, with_low = _overlaps(expected, seen)
+    _pair(pairs, with_high)
+    if len(pairs) < len(expected):
+        _pair(pairs, with_low)
+    if len(pairs) < len(expected):
+        _pair(pairs, list(_nearness(expected, seen, pairs)))
     return pairs
 
 
-def _pair(pairs: dict[int, int], weights: Numbers) -> None:
-    """Add pairs of unpaired elements with positive weights. Changes `weights`."""
-    weights[list(pairs), :] = 0
-    weights[:, list(pairs.values())] = 0
+def _pair(pairs: dict[int, int], weighted: list[WeightedPair]) -> None:
+    """Add the best pairs of elements that are not paired yet."""
+    taken = set(pairs.values())
+    free = [(one, found, gain) for one, found, gain in weighted if gain > 0 and one not in pairs and found not in taken]
+    if not free:
+        return
+    ones, seen = {one for one, _, _ in free}, {found for _, found, _ in free}
+    if len(ones) == len(seen) == len(free):  # there is no choice
+        pairs.update((one, found) for one, found, _ in free)
+        return
+    weights = [[0.0] * (max(seen) + 1) for _ in range(max(ones) + 1)]
+    for one, found, gain in free:
+        weights[one][found] = gain
     pairs.update(best_pairs(weights))
 
 
-def _overlap(ones: Numbers, others: Numbers) -> Numbers:
-    """Return the intersection over union of boxes (N, 4) and (M, 4), as (N, M)."""
-    a, b = ones[:, None, :], others[None, :, :]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    common = np.maximum(sides, 0).prod(axis=-1)
-    areas = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1)
-    return np.asarray(common / np.maximum(areas - common, 1e-9))
+def _overlaps(
+    expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]
+) -> tuple[list[WeightedPair], list[WeightedPair]]:
+    """Return by how much overlaps exceed the smallest that counts: with detections of high scores, and with others."""
+    with_high: list[WeightedPair] = []
+    with_low: list[WeightedPair] = []
+    sized = [(*box, (box[2] - box[0]) * (box[3] - box[1]), high) for box, high in seen]
+    for one, (motion, _) in enumerate(expected):
+        left, top, right, bottom = motion.box
+        area = (right - left) * (bottom - top)
+        for found, (other_left, other_top, other_right, other_bottom, other_area, high) in enumerate(sized):
+            if left < other_right and other_left < right and top < other_bottom and other_top < bottom:
+                width = min(right, other_right) - max(left, other_left)
+                common = width * (min(bottom, other_bottom) - max(top, other_top))
+                overlap = common / max(area + other_area - common, 1e-9)
+                if high:
+                    with_high.append((one, found, overlap - _MIN_OVERLAP_HIGH))
+                else:
+                    with_low.append((one, found, overlap - _MIN_OVERLAP_LOW))
+    return with_high, with_low
 
 
-def _nearness(expected: Sequence[ExpectedObject], predictions: Numbers, boxes: Numbers) -> Numbers:
-    """Return 1 for equal centres, 0 or less for centres out of reach or unequal heights, as (N, M)."""
-    apart = (predictions[:, None, :2] + predictions[:, None, 2:] - boxes[None, :, :2] - boxes[None, :, 2:]) / 2
-    uncertainty = np.array([e.motion.uncertainty for e in expected])
-    deviations = np.hypot(*np.moveaxis(apart / uncertainty[:, None, :], -1, 0))
-    high = np.array([e.motion.height for e in expected])[:, None]
-    farthest = high * np.array([_MAX_DISTANCE_MISSED if e.missed else _MAX_DISTANCE for e in expected])[:, None]
-    heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1)[None, :]
-    alike = np.maximum(heights / high, high / heights) < _MAX_HEIGHT_RATIO
-    near = np.hypot(apart[..., 0], apart[..., 1]) <= farthest
-    return np.where(alike & near, 1 - deviations / _MAX_DEVIATIONS, 0)
+def _nearness(
+    expected: Sequence[ExpectedObject], seen: Sequence[SeenObject], pairs: dict[int, int]
+) -> Iterator[WeightedPair]:
+    """Yield 1 for equal centres, less for others within reach, of unpaired objects and detections of high scores."""
+    taken = set(pairs.values())
+    free = [(index, found.box) for index, found in enumerate(seen) if found.high and index not in taken]
+    if not free:
+        return
+    for one, (motion, missed) in enumerate(expected):
+        if one in pairs:
+            continue
+        left, top, right, bottom = motion.box
+        along_x, along_y = motion.uncertainty
+        expected_height = max(motion.height, 1e-9)
+        farthest = expected_height * (_MAX_DISTANCE_MISSED if missed else _MAX_DISTANCE)
+        for found, (other_left, other_top, other_right, other_bottom) in free:
+            x, y = (left + right - other_left - other_right) / 2, (top + bottom - other_top - other_bottom) / 2
+            height = max(other_bottom - other_top, 1.0)
+            alike = max(height / expected_height, expected_height / height) < _MAX_HEIGHT_RATIO
+            if alike and math.hypot(x, y) <= farthest:
+                yield one, found, 1 - math.hypot(x / along_x, y / along_y) / _MAX_DEVIATIONS

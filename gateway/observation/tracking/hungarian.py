@@ -2,46 +2,43 @@
 
 Source: H. W. Kuhn, "The Hungarian method for the assignment problem", 1955, in its form with potentials and shortest
 augmenting paths (Jonker, Volgenant, 1987). Groups of rows and columns that are not connected are solved separately.
+
+Groups mostly have two or three members, so everything is computed with plain numbers: arrays would pay from 80 on.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    AssignmentWeights = NDArray[np.float64]
+    AssignmentWeights = Sequence[Sequence[float]]
 
 
 def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
     """Return the pairs (row, column) with the largest sum of weights (R, C), sorted; only weights above 0 may pair."""
-    rows, columns = np.nonzero(weights > 0)
-    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
-        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+    possible = ((row, column) for row, line in enumerate(weights) for column, weight in enumerate(line) if weight > 0)
     pairs: list[tuple[int, int]] = []
-    for some_rows, some_columns in _components(rows.tolist(), columns.tolist()):
-        if len(some_rows) == len(some_columns) == 1:
-            pairs.append((some_rows[0], some_columns[0]))
+    for rows, columns in _components(possible):
+        if len(rows) == len(columns) == 1:
+            pairs.append((rows[0], columns[0]))
             continue
-        part = weights[np.ix_(some_rows, some_columns)]
-        best = part.argmax(axis=1).tolist()
+        part = [[max(weights[row][column], 0.0) for column in columns] for row in rows]
+        best = [line.index(max(line)) for line in part]
         # Mostly, the rows have different best columns: then these are the solution.
         found = enumerate(best) if len(set(best)) == len(best) else _solve(part)
-        pairs += [(some_rows[row], some_columns[column]) for row, column in found if part[row, column] > 0]
+        pairs += [(rows[row], columns[column]) for row, column in found if part[row][column] > 0]
     return sorted(pairs)
 
 
-def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int], list[int]]]:
+def _components(possible: Iterable[tuple[int, int]]) -> Iterator[tuple[list[int], list[int]]]:
     """Yield the connected components: rows and columns that may pair, directly or through others."""
     columns_of: defaultdict[int, list[int]] = defaultdict(list)
     rows_of: defaultdict[int, list[int]] = defaultdict(list)
-    for row, column in zip(rows, columns, strict=True):
+    for row, column in possible:
         columns_of[row].append(column)
         rows_of[column].append(row)
     while columns_of:
@@ -56,30 +53,36 @@ def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int]
 
 def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
     """Pair each element of the shorter side. Weights are not negative, so more pairs never make the sum smaller."""
-    if weights.shape[0] > weights.shape[1]:
-        return [(row, column) for column, row in _solve(weights.T)]
-    costs = weights.max() - np.maximum(weights, 0)
-    rows, columns = costs.shape
-    row_potential, column_potential = np.zeros(rows), np.zeros(columns + 1)
-    row_of = np.full(columns + 1, -1)  # the last column stands for none: each search starts there
+    rows, columns = len(weights), len(weights[0])
+    if rows > columns:
+        return [(row, column) for column, row in _solve(list(zip(*weights, strict=True)))]
+    highest = max(map(max, weights))
+    costs = [[highest - weight for weight in line] for line in weights]
+    row_potential, column_potential = [0.0] * rows, [0.0] * (columns + 1)
+    row_of = [-1] * (columns + 1)  # the last column stands for none: each search starts there
     for start in range(rows):  # add one row to the matching, by a shortest augmenting path (Dijkstra)
         row_of[columns] = start
         column = columns
-        shortest, before = np.full(columns, np.inf), np.full(columns, columns)
-        visited = np.zeros(columns + 1, bool)
+        shortest, before = [math.inf] * columns, [columns] * columns
+        visited, unvisited = list[int](), list(range(columns))
         while row_of[column] >= 0:
-            visited[column] = True
+            visited.append(column)
+            if column in unvisited:
+                unvisited.remove(column)
             row = row_of[column]
-            paths = costs[row] - row_potential[row] - column_potential[:columns]
-            shorter = (paths < shortest) & ~visited[:columns]
-            shortest[shorter], before[shorter] = paths[shorter], column
-            following = int(np.where(visited[:columns], np.inf, shortest).argmin())
+            for other in unvisited:
+                path = costs[row][other] - row_potential[row] - column_potential[other]
+                if path < shortest[other]:
+                    shortest[other], before[other] = path, column
+            following = min(unvisited, key=shortest.__getitem__)
             step = shortest[following]
-            row_potential[row_of[visited]] += step
-            column_potential[visited] -= step
-            shortest[~visited[:columns]] -= step
+            for other in visited:
+                row_potential[row_of[other]] += step
+                column_potential[other] -= step
+            for other in unvisited:
+                shortest[other] -= step
             column = following
         while column != columns:  # change the pairs along the path
             row_of[column] = row_of[before[column]]
-            column = int(before[column])
-    return [(int(row), column) for column, row in enumerate(row_of[:columns]) if row >= 0]
+            column = before[column]
+    return [(row, column) for column, row in enumerate(row_of[:columns]) if row >= 0]

@@ -2,13 +2,14 @@
 
 Sources: A. Bewley et al., "Simple Online and Realtime Tracking", 2016, and Y. Zhang et al., "ByteTrack", 2022, whose
 noise grows with the box's height. Time is in seconds, not in frames, because frames come at varying intervals.
+
+States are named tuples: several are made for each object in each frame, and a frozen dataclass takes twice as long.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from shared.payloads.fields import PictureBox
 
@@ -29,8 +30,7 @@ _SIZE_LAG_S = 0.2
 """Time constant of width and height: single boxes may be cut off, or merged with others."""
 
 
-@dataclass(frozen=True, slots=True)
-class AxisFilter:
+class AxisFilter(NamedTuple):
     """The centre along one axis: position in px and velocity in px/s, with their variances and covariance."""
 
     position: float
@@ -41,33 +41,32 @@ class AxisFilter:
 
     def after(self, seconds: float, acceleration: float) -> AxisFilter:
         """Return the prediction; `acceleration` is the standard deviation of the velocity's change in 1 s, in px/s."""
+        position, velocity, variance, covariance, velocity_variance = self
         noise = acceleration * acceleration * seconds
         return AxisFilter(
-            self.position + seconds * self.velocity,
-            self.velocity,
-            self.variance
-            + seconds * (2 * self.covariance + seconds * self.velocity_variance)
-            + noise * seconds * seconds / 3,
-            self.covariance + seconds * self.velocity_variance + noise * seconds / 2,
-            self.velocity_variance + noise,
+            position + seconds * velocity,
+            velocity,
+            variance + seconds * (2 * covariance + seconds * velocity_variance) + noise * seconds * seconds / 3,
+            covariance + seconds * velocity_variance + noise * seconds / 2,
+            velocity_variance + noise,
         )
 
-    def corrected(self, measured: float, variance: float) -> AxisFilter:
+    def corrected(self, measured: float, measured_variance: float) -> AxisFilter:
         """Return the estimate, corrected by a measured position and its variance."""
-        gain = self.variance / (self.variance + variance)
-        velocity_gain = self.covariance / (self.variance + variance)
-        innovation = measured - self.position
+        position, velocity, variance, covariance, velocity_variance = self
+        gain = variance / (variance + measured_variance)
+        velocity_gain = covariance / (variance + measured_variance)
+        innovation = measured - position
         return AxisFilter(
-            self.position + gain * innovation,
-            self.velocity + velocity_gain * innovation,
-            (1 - gain) * self.variance,
-            (1 - gain) * self.covariance,
-            self.velocity_variance - velocity_gain * self.covariance,
+            position + gain * innovation,
+            velocity + velocity_gain * innovation,
+            (1 - gain) * variance,
+            (1 - gain) * covariance,
+            velocity_variance - velocity_gain * covariance,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
+class Motion(NamedTuple):
     """The state of one object at its last detection."""
 
     x: AxisFilter
@@ -89,22 +88,23 @@ class Motion:
 
     def after(self, seconds: float) -> Motion:
         """Return the prediction after these seconds, at most HORIZON_S."""
-        seconds, acceleration = min(seconds, HORIZON_S), _ACCELERATION_NOISE * self.height
-        return Motion(self.x.after(seconds, acceleration), self.y.after(seconds, acceleration), self.width, self.height)
+        x, y, width, height = self
+        seconds, acceleration = min(seconds, HORIZON_S), _ACCELERATION_NOISE * height
+        return Motion(x.after(seconds, acceleration), y.after(seconds, acceleration), width, height)
 
     def with_measured(self, box: PictureBox, seconds: float, predicted: Motion | None = None) -> Motion:
         """Return the state after a detection `seconds` after the last one; `predicted` is what `after` returned."""
-        predicted = predicted or self.after(seconds)
+        along_x, along_y, old_width, old_height = predicted or self.after(seconds)
         x, y, width, height = _centre_and_size(box)
         follow = seconds / (seconds + _SIZE_LAG_S)
-        variance = (_MEASUREMENT_NOISE * self.height) ** 2
+        variance = (_MEASUREMENT_NOISE * old_height) ** 2
         # The centre of a partly hidden object seems to move, by half of the hidden part. So the more the size differs,
         # the less the centre is trusted.
         return Motion(
-            predicted.x.corrected(x, variance + ((width - self.width) / 2) ** 2),
-            predicted.y.corrected(y, variance + ((height - self.height) / 2) ** 2),
-            self.width + follow * (width - self.width),
-            self.height + follow * (height - self.height),
+            along_x.corrected(x, variance + ((width - old_width) / 2) ** 2),
+            along_y.corrected(y, variance + ((height - old_height) / 2) ** 2),
+            old_width + follow * (width - old_width),
+            old_height + follow * (height - old_height),
         )
 
     @property

@@ -33,7 +33,7 @@ class Rest:
 
     def see(self, box: PictureBox, at: float) -> None:
         """Process a box of the object."""
-        common, area, place_area = _common(box, self.place), _area(box), _area(self.place)
+        common, area, place_area = _common_and_areas(box, self.place)
         part, growth = common / max(min(area, place_area), 1e-9), area / max(place_area, 1e-9)
         doubtful = part < _MIN_COMMON_TWICE or not _MIN_GROWTH <= growth <= _MAX_GROWTH
         if part < _MIN_COMMON_ONCE or (doubtful and self._doubtful):
@@ -42,9 +42,9 @@ class Rest:
         self._doubtful = doubtful
         if not doubtful and self._samples < _MAX_SAMPLES:
             self._samples += 1
-            left, top, right, bottom = (
+            left, top, right, bottom = [
                 mean + (side - mean) / self._samples for mean, side in zip(self.place, box, strict=True)
-            )
+            ]
             self.place = PictureBox((left, top, right, bottom))
 
     def scaled(self, along_x: float, along_y: float) -> Rest:
@@ -54,11 +54,11 @@ class Rest:
         return Rest(place, self.since, self._samples, self._doubtful)
 
 
-def _common(one: PictureBox, other: PictureBox) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, width) * max(0.0, height)
-
-
-def _area(box: PictureBox) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+def _common_and_areas(one: PictureBox, other: PictureBox) -> tuple[float, float, float]:
+    """Return the area that two boxes have in common, and their own areas."""
+    left, top, right, bottom = one
+    other_left, other_top, other_right, other_bottom = other
+    width = min(right, other_right) - max(left, other_left)
+    height = min(bottom, other_bottom) - max(top, other_top)
+    common = width * height if width > 0 and height > 0 else 0.0
+    return common, (right - left) * (bottom - top), (other_right - other_left) * (other_bottom - other_top)

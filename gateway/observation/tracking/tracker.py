@@ -17,9 +17,10 @@ from gateway.observation.tracking.tracks import DEFAULT_HIGH_SCORE, Track, Track
 from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.fields import RelativeBox
 
 MAX_TRACKS = 100
 """Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
@@ -27,6 +28,8 @@ detections of a frame takes a tenth of a second in the worst case."""
 
 _MAX_SCORES, _MIN_SCORES = 10, 3
 """The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
+
+_NO_SCORES = (0.0,) * _MIN_SCORES
 
 _TENTATIVE_TIMEOUT_S = 1.0
 """Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
@@ -62,6 +65,8 @@ class _Followed:
     """Frames in a row that have missed it."""
     missed_since: float = 0.0
     """Time of the first of these frames."""
+    box_rel: RelativeBox | None = None
+    """As in Track."""
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,18 +83,19 @@ class _Followed:
         """Process a frame that shows it; its motion was predicted for the time of the frame."""
         self.motion = self.motion.with_measured(found.box, at - self.last_seen, predicted)
         self.rest.see(found.box, at)
-        self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
+        self.box, self.box_rel, self.score = found.box, found.box_rel, found.score
+        self.last_seen, self.visible, self.missed = at, True, 0
         self.scores.append(found.score)
         self.hits += 1
         self._update_scores()
 
     def _update_scores(self) -> None:
-        self.median_score = median([*self.scores, *[0.0] * (_MIN_SCORES - len(self.scores))])
+        self.median_score = median([*self.scores, *_NO_SCORES[len(self.scores) :]])
         self.top_score = max(self.top_score, self.median_score)
 
     def scale(self, along_x: float, along_y: float) -> None:
         left, top, right, bottom = self.box
-        self.box = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
+        self.box, self.box_rel = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y)), None
         self.motion = self.motion.scaled(along_x, along_y)
         self.rest = self.rest.scaled(along_x, along_y)
 
@@ -98,10 +104,11 @@ class _Followed:
         return self.last_seen - self.rest.since >= stationary_after_s
 
     def track(self, stationary_after_s: float) -> Track:
+        rested_s = self.last_seen - self.rest.since
         return Track(
             self.id, self.label, self.score, self.top_score, self.median_score, self.box, self.hits,
             self.first_seen, self.last_seen, self.visible,
-            stationary=self.at_rest(stationary_after_s), rested_s=max(0.0, self.last_seen - self.rest.since),
+            rested_s >= stationary_after_s, max(0.0, rested_s), self.box_rel,
         )  # fmt: skip
 
 
@@ -137,20 +144,20 @@ class Tracker:
         new: list[DetectedObject] = []
         for label in sorted({found.label for found in objects} | {f.label for f in self._followed}):
             new += self._associate(at, label, [found for found in objects if found.label == label])
-        ended = self._end(lambda followed: self._overdue(followed, at))
+        ended = self._end(self._overdue(at))
         self._begin(at, new)
         return self._tracks(ended)
 
     def is_overdue(self, at: float) -> bool:
         """Return whether `expire` would end an object."""
-        return any(followed.missed and self._overdue(followed, at) for followed in self._followed)
+        return bool(self._overdue(at))
 
     def expire(self, at: float) -> Tracks:
         """End objects that enough frames have missed for long enough by `at`, although no frame has come.
 
         Objects in the last frame, and those that too few frames have missed, stay.
         """
-        return self._tracks(self._end(lambda followed: self._overdue(followed, at)))
+        return self._tracks(self._end(self._overdue(at)))
 
     def resume(self, kept: Sequence[Track], at: float, away_s: float) -> None:
         """Follow these objects again from the frame of time `at` on; they were last detected `away_s` before.
@@ -168,11 +175,11 @@ class Tracker:
 
     def end_tracks(self, ids: frozenset[str]) -> Tracks:
         """End the objects with these ids. Later detections of them are new objects."""
-        return self._tracks(self._end(lambda followed: followed.id in ids))
+        return self._tracks(self._end([followed for followed in self._followed if followed.id in ids]))
 
     def end_all(self) -> Tracks:
         """End all objects."""
-        return self._tracks(self._end(lambda _: True))
+        return self._tracks(self._end(self._followed))
 
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
         """Update the objects of a label with its detections. Return the detections that may begin a track."""
@@ -196,9 +203,17 @@ class Tracker:
             name = f"{at:.3f}-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(6))
             scores = deque([found.score], _MAX_SCORES)
             motion, rest = Motion.from_box(found.box), Rest(found.box, at)
-            self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
+            self._followed.append(
+                _Followed(
+                    name, found.label, motion, rest, found.box, found.score, at, at, scores, box_rel=found.box_rel
+                )
+            )
 
-    def _overdue(self, followed: _Followed, at: float) -> bool:
+    def _overdue(self, at: float) -> list[_Followed]:
+        """Return the objects that enough frames have missed for long enough."""
+        return [followed for followed in self._followed if followed.missed and self._is_overdue(followed, at)]
+
+    def _is_overdue(self, followed: _Followed, at: float) -> bool:
         timeout_s = self.settings.max_disappeared_s
         if followed.hits < _MIN_SCORES:
             timeout_s = min(timeout_s, _TENTATIVE_TIMEOUT_S)
@@ -206,14 +221,13 @@ class Tracker:
         needed = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
         return followed.missed >= needed and at - followed.missed_since >= timeout_s - _ROUNDING_S
 
-    def _end(self, is_over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
-        ended = [followed for followed in self._followed if is_over(followed)]
+    def _end(self, ended: list[_Followed]) -> tuple[Track, ...]:
         if ended:
             self._followed = [followed for followed in self._followed if followed not in ended]
-        return tuple(followed.track(self.settings.stationary_after_s) for followed in ended)
+        return tuple([followed.track(self.settings.stationary_after_s) for followed in ended])
 
     def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
-        return Tracks(tuple(followed.track(self.settings.stationary_after_s) for followed in self._followed), ended)
+        return Tracks(tuple([followed.track(self.settings.stationary_after_s) for followed in self._followed]), ended)
 
     def _fit(self, image: tuple[int, int]) -> None:
         """Scale all boxes if the camera has changed the size of its pictures."""

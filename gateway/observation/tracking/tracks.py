@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.payloads.fields import PictureBox
+    from shared.payloads.fields import PictureBox, RelativeBox
 
 DEFAULT_HIGH_SCORE = 0.6
 """Default score that begins a track, as in ByteTrack."""
@@ -26,8 +26,7 @@ class TrackerSettings:
     """Score that begins a track, by label; detections with less only continue one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """One object at its last detection. Times are seconds of the tracker's clock."""
 
     id: str
@@ -47,6 +46,8 @@ class Track:
     stationary: bool
     rested_s: float = 0.0
     """Time that it had been at rest."""
+    box_rel: RelativeBox | None = None
+    """The box as parts of the picture's size, if both are as they were detected; None if its size has changed since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tests.settling import until
 from tests.unit.gateway.houses import House, running
 
 BOX = (10.0, 10.0, 60.0, 160.0)
-SEEN = DetectedObject(label="person", score=0.9, box=BOX, box_rel=(0.1, 0.1, 0.2, 0.3))
+SEEN = DetectedObject(label="person", score=0.9, box=BOX, box_rel=(0.01562, 0.02083, 0.09375, 0.33333))
 STATES = ("detections/door/all", "detections/door/person")
 LATENCY = Latency(total=1, transfer=0, prepare=0, tiles=1, tail=0, decode=0)
 
