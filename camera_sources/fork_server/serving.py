@@ -36,7 +36,7 @@ from camera_sources.fork_server.fork_messages import (
 )
 from camera_sources.urls.schemes import BUILT_IN_SOURCES
 from shared.cli import main as run_command
-from shared.process.malloc import share_malloc_arena
+from shared.process.malloc import release_freed_memory, share_malloc_arena
 from shared.process.title import set_title
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def prepare() -> None:
     for reference in BUILT_IN_SOURCES.values():
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
-    gc.collect()
+    release_freed_memory()
     gc.freeze()  # the collector would write to objects, and so copy their pages in each agent
 
 
