@@ -48,6 +48,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The edge alone ends this process: a signal to all processes lets the agents take leave of it first."""
 
 
+RARE_SCHEMES = {"mqtt", "mqtts"}
+"""Few cameras publish their pictures; the agents of those load paho-mqtt themselves."""
+
+
 class ForkServer:
     """Forks agents on request and reports their ends."""
 
@@ -132,7 +136,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def prepare() -> None:
     """Import and allocate what agents share."""
     cv2.setNumThreads(1)
-    for reference in BUILT_IN_SOURCES.values():
+    for reference in {reference for scheme, reference in BUILT_IN_SOURCES.items() if scheme not in RARE_SCHEMES}:
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
     release_freed_memory()

@@ -20,7 +20,7 @@ _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ *(.*)$")
 
 
 def unmap_idle_code() -> None:
-    """Unmap the code of all libraries (Linux only, else a no-op): what is used again is mapped again, in about 10 ms."""
+    """Unmap the code of all libraries (Linux only, else no-op): what is used again is mapped again, within 10 ms."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
