@@ -14,6 +14,7 @@ from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import AGENT_STOPPED, MAX_REASON_LENGTH, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
+from shared.process.idle_code import unmap_idle_code
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
 from shared.systemd import notification
@@ -142,6 +143,7 @@ class CameraAgent:
         name = self._config.camera
         if condition.state is State.ONLINE:
             log.info("camera %s is online: %sx%s", name, condition.width, condition.height)
+            unmap_idle_code()
         else:
             log.warning("camera %s is offline: %s", name, condition.reason)
 

@@ -11,6 +11,10 @@ import contextlib
 import ctypes
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _MADV_DONTNEED = 4
 """From linux/mman.h. Private pages of a file that nobody has changed are read again from the file."""
@@ -24,24 +28,23 @@ def unmap_idle_code() -> None:
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-        for start, end in unchanged_code(Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace")):
-            libc.madvise(start, end - start, _MADV_DONTNEED)
+        with Path("/proc/self/smaps").open(encoding="utf-8", errors="replace") as smaps:
+            for start, end in unchanged_code(smaps):
+                libc.madvise(start, end - start, _MADV_DONTNEED)
 
 
-def unchanged_code(smaps: str) -> list[tuple[int, int]]:
-    """Return the bounds of the mappings that hold code or constants of a library, and nothing that was changed.
+def unchanged_code(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of the mappings that hold code or constants of a library, and nothing that was changed.
 
-    `smaps` is the text of /proc/PID/smaps. Only libraries count: they stay loaded, so no other memory takes their
+    `smaps` are the lines of /proc/PID/smaps. Only libraries count: they stay loaded, so no other memory takes their
     place meanwhile.
     """
-    found: list[tuple[int, int]] = []
     mapping: tuple[int, int] | None = None
-    for line in smaps.splitlines():
+    for line in smaps:
         if first := _MAPPING.match(line):
             start, end, permissions, file = first.groups()
             is_library = ".so" in file.rpartition("/")[2]
             unwritable = permissions in {"r-xp", "r--p"}
             mapping = (int(start, 16), int(end, 16)) if is_library and unwritable else None
         elif mapping is not None and line.split() == ["Anonymous:", "0", "kB"]:  # else it has copies of pages
-            found.append(mapping)
-    return found
+            yield mapping
