@@ -12,12 +12,11 @@ import click
 from edge.node import EdgeNode
 from edge.options import DEFAULT_FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
+from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import (
     NAME_TYPE,
-    gateway_option,
     listen_option,
     max_cores_option,
-    prefix_option,
     threads_option,
     verbose_option,
     warn_of_open_port,

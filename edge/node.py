@@ -28,7 +28,6 @@ from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
 from edge.thief import Thief
 from edge.worker import MAX_UNSENT_RESULTS, Worker
-from shared.engine.arena import release_freed_memory
 from shared.errors import BrokerError
 from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
@@ -48,6 +47,7 @@ from shared.payloads.cluster import (
 )
 from shared.payloads.versions import LINK_PROTOCOL, PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
+from shared.process.malloc import release_freed_memory
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier

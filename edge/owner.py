@@ -8,6 +8,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge.frames.frame_tasks import FrameTasks
 from edge.frames.outcome_requests import OutcomeRequests
 from edge.frames.owned_frame import OwnedFrame
@@ -33,6 +35,9 @@ NO_ANSWER_GRACE_S = 5.0
 
 PICTURE_KEPT_S = 10.0
 """A published frame's picture is kept this long, because the gateway fetches it for snapshots."""
+
+NO_PIXELS: Pixels = np.empty((0, 0, 3), np.uint8)
+"""Replaces the letterboxed pixels of a published frame: nobody computes it any more."""
 
 LEASE_CHECK_PERIOD_S = 0.25
 """Leases and deadlines are checked this often; leases last at least a second."""
@@ -182,6 +187,7 @@ class Owner:
         if outcome is not Outcome.PUBLISHED:
             log.debug("%s dropped: %s", frame, outcome)
         elif owned is not None:
+            owned.pixels = NO_PIXELS
             self._published[owned.info.camera] = time.monotonic() + PICTURE_KEPT_S, owned
         finished(outcome)
         self._answered.set()

@@ -14,6 +14,7 @@ from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import AGENT_STOPPED, MAX_REASON_LENGTH, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
+from shared.process.idle_code import unmap_idle_code
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
 from shared.systemd import notification
@@ -142,6 +143,7 @@ class CameraAgent:
         name = self._config.camera
         if condition.state is State.ONLINE:
             log.info("camera %s is online: %sx%s", name, condition.width, condition.height)
+            unmap_idle_code()
         else:
             log.warning("camera %s is offline: %s", name, condition.reason)
 
@@ -203,23 +205,30 @@ class CameraAgent:
             if self._edge_wants_offers and not (self._credit or offered or self._reader.mailbox.empty):
                 offered = True
                 await connection.send(OfferHeader())
-            while self._credit and (shot := self._take_fresh_shot()) is not None:
-                # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
-                self._credit -= 1
-                frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
-                self._under_way[shot.number] = frame
-                info = FrameInfo(
-                    frame=frame,
-                    camera=self._config.camera,
-                    number=shot.number,
-                    captured_at=shot.captured_at,
-                    height=shot.picture.shape[0],
-                    width=shot.picture.shape[1],
-                )
-                offset = self._share_picture(shot)
-                payload = [shot.picture.data] if offset is None else []
-                await connection.send(_frame_header(info, shot, offset), payload)
+            while self._credit and await self._send_frame(connection):
                 offered = False
+
+    async def _send_frame(self, connection: Connection) -> bool:
+        """Send the waiting picture, which is not kept here; return whether there was one."""
+        shot = self._take_fresh_shot()
+        if shot is None:
+            return False
+        # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
+        self._credit -= 1
+        frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
+        self._under_way[shot.number] = frame
+        info = FrameInfo(
+            frame=frame,
+            camera=self._config.camera,
+            number=shot.number,
+            captured_at=shot.captured_at,
+            height=shot.picture.shape[0],
+            width=shot.picture.shape[1],
+        )
+        offset = self._share_picture(shot)
+        payload = [shot.picture.data] if offset is None else []
+        await connection.send(_frame_header(info, shot, offset), payload)
+        return True
 
     def _share_picture(self, shot: Shot) -> int | None:
         """Put a picture into the shared memory and return its offset there; None when it must be sent."""

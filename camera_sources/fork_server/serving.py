@@ -36,7 +36,7 @@ from camera_sources.fork_server.fork_messages import (
 )
 from camera_sources.urls.schemes import BUILT_IN_SOURCES
 from shared.cli import main as run_command
-from shared.process.malloc import share_malloc_arena
+from shared.process.malloc import release_freed_memory, share_malloc_arena
 from shared.process.title import set_title
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ RECEIVE_BYTES = 65536
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The edge alone ends this process: a signal to all processes lets the agents take leave of it first."""
+
+
+RARE_SCHEMES = {"mqtt", "mqtts"}
+"""Few cameras publish their pictures; the agents of those load paho-mqtt themselves."""
 
 
 class ForkServer:
@@ -132,10 +136,10 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def prepare() -> None:
     """Import and allocate what agents share."""
     cv2.setNumThreads(1)
-    for reference in BUILT_IN_SOURCES.values():
+    for reference in {reference for scheme, reference in BUILT_IN_SOURCES.items() if scheme not in RARE_SCHEMES}:
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
-    gc.collect()
+    release_freed_memory()
     gc.freeze()  # the collector would write to objects, and so copy their pages in each agent
 
 

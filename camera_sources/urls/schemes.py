@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from importlib.metadata import EntryPoint, entry_points
 
 ENTRY_POINT_GROUP = "deepthings.camera_sources"
@@ -61,6 +60,8 @@ def known_schemes() -> list[str]:
 
 def intended_scheme(scheme: str) -> str | None:
     """Return the built-in scheme that an unknown, misspelt one probably means; None if there is none."""
+    from difflib import SequenceMatcher  # noqa: PLC0415  (an agent never asks, and saves its memory)
+
     alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in BUILT_IN_SOURCES}
     closest = max(alike, key=alike.__getitem__)
     swapped = sorted(closest) == sorted(scheme)

@@ -14,6 +14,7 @@ from edge.computing.speed_trial import measure_speed
 from shared.engine.opening import open_engine
 from shared.errors import WrongResultError
 from shared.network.addresses import Address
+from shared.process.malloc import release_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +120,7 @@ class PlanPreparation:
         work = PlanWork(plan, engines, gateway)
         if not self.macs_per_s:
             self.macs_per_s = await measure_speed(work, quota=self._config.computing.is_limited)
+        release_freed_memory()
         self._add(replace(work, macs_per_s=self.macs_per_s))
 
     async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:

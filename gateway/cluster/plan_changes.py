@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.replanning import Replanner
 from gateway.planning.methods import Method
-from shared.engine.arena import release_freed_memory
 from shared.payloads.bridge import BridgeEventType
 from shared.plan.plan import Distribution
 from shared.process.lifecycle import run_together
+from shared.process.malloc import release_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ import click
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.options import DEFAULT_GRID
 from gateway.planning.methods import FIXED_METHODS, Method
-from shared.cli.common_options import GRID_TYPE
+from shared.cli.cluster_options import GRID_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -16,9 +16,9 @@ from gateway.configuration.root import Configuration
 from gateway.options import GatewayOptions
 from gateway.planning.planner import PlanTerms
 from gateway.service import Gateway
+from shared.cli.cluster_options import GRID_TYPE
 from shared.cli.common_options import (
     BROKER_TYPE,
-    GRID_TYPE,
     listen_option,
     max_cores_option,
     threads_option,

@@ -1,4 +1,4 @@
-"""Options that several subcommands share, and the types of their values."""
+"""Options that several subcommands share, and the types of their values; see also shared.cli.cluster_options."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from shared.errors import ConfigurationError
-from shared.ftp.grid import Grid
-from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
@@ -54,7 +52,6 @@ def parse_name(text: str) -> str:
 
 
 NAME_TYPE = ParsedType("NAME", parse_name)
-GRID_TYPE = ParsedType("RxC", Grid.parse)
 ADDRESS_TYPE = ParsedType("HOST:PORT", Address.parse)
 BROKER_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_PORT))
 GATEWAY_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
@@ -70,19 +67,6 @@ def warn_of_open_port(host: str) -> None:
         )
 
 
-gateway_option = click.option(
-    "--gateway",
-    "broker",
-    type=GATEWAY_TYPE,
-    default=f"{LOOPBACK}:{CLUSTER_PORT}",
-    help="The address of the gateway's own broker.",
-)
-prefix_option = click.option(
-    "--topic-prefix",
-    default=DEFAULT_PREFIX,
-    metavar="PREFIX",
-    help="The first levels of all topics, as on the gateway.",
-)
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
     help="Address to listen on. Beyond loopback everyone can connect: this release has no credentials.",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.common_options import gateway_option, json_option, prefix_option, verbose_option
+from shared.cli.cluster_options import gateway_option, prefix_option
+from shared.cli.common_options import json_option, verbose_option
 from shared.errors import BrokerError
 from shared.logs.setup import configure_logging
 from shared.payloads.cluster import State

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.common_options import gateway_option, json_option, prefix_option, verbose_option
+from shared.cli.cluster_options import gateway_option, prefix_option
+from shared.cli.common_options import json_option, verbose_option
 from shared.cli.status import require_gateway
 from shared.errors import ConfigurationError, ProtocolError
 from shared.files.whole_file import write_whole

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.common_options import NAME_TYPE, gateway_option, json_option, prefix_option, verbose_option
+from shared.cli.cluster_options import gateway_option, prefix_option
+from shared.cli.common_options import NAME_TYPE, json_option, verbose_option
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus

@@ -1,10 +1,7 @@
-"""Memory of a process: one arena for all tile sessions, and free memory returned to the system."""
+"""One arena for all tile sessions of a process."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import logging
 import threading
 
@@ -38,13 +35,3 @@ def share_arena(working_bytes: int) -> None:
     )
     onnxruntime.create_and_register_allocator(cpu, arena)
     log.debug("one arena for all tiles, %.1f MB at first", _INITIAL_CHUNK_FACTOR * working_bytes / 1e6)
-
-
-def release_freed_memory() -> None:
-    """Return unused memory to the system, such as that of models once their sessions exist (the latter glibc only).
-
-    Models are in reference cycles of protobuf: without a collection they would stay for long.
-    """
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

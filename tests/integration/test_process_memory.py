@@ -1,6 +1,6 @@
 """The memory of a gateway, an edge and its agents, as `python -m benchmarks.process_memory` measures it.
 
-Memory varies by a few MB from run to run; the limits are some 15 % above what is measured.
+Memory varies by a few MB from run to run; the limits are some 10 % above what is measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def memory():
     return asyncio.run(measure_processes(MemorySetting(cameras=2)))
 
 
-LIMITS = {"gateway": (105, 97), "edge": (135, 125), "fork server": (30, 15), "camera": (56, 40)}
+LIMITS = {"gateway": (98, 93), "edge": (114, 107), "fork server": (22, 11), "camera": (50, 34)}
 """By the beginning of a process's name: MB in proportion, and of its own. Only the edge loads onnxruntime, so its
 libraries count fully there."""
 
@@ -36,4 +36,4 @@ def test_no_process_takes_much_more_than_it_did(memory, name, limits):
 
 
 def test_all_of_a_home_with_two_cameras_fits_into_a_small_device(memory):
-    assert sum(footprint.pss_bytes for footprint in memory.values()) <= 380 * MB
+    assert sum(footprint.pss_bytes for footprint in memory.values()) <= 330 * MB

@@ -141,9 +141,15 @@ async def test_an_edge_that_leaves_takes_no_more_frames_and_waits_for_answers(be
 
 async def test_the_picture_of_a_published_frame_is_kept_a_while_for_snapshots(bench):
     await bench.begin("f", "g")
+    under_way = bench.owner.find_frame("f")
+    assert under_way.picture.size
+    assert under_way.pixels.size
     bench.answer("f", Outcome.PUBLISHED)
     bench.answer("g", Outcome.DEADLINE)
-    assert bench.owner.find_frame("f").info.frame == "f"
+    published = bench.owner.find_frame("f")
+    assert published.info.frame == "f"
+    assert published.picture.size
+    assert not published.pixels.size, "nobody computes it any more"
     assert bench.owner.find_frame("g") is None
     await bench.at(PICTURE_KEPT_S)
     assert bench.owner.find_frame("f") is None

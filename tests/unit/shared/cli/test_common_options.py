@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cli.common_options import ADDRESS_TYPE, BROKER_TYPE, GATEWAY_TYPE, GRID_TYPE, NAME_TYPE, parse_name
+from shared.cli.cluster_options import GRID_TYPE
+from shared.cli.common_options import ADDRESS_TYPE, BROKER_TYPE, GATEWAY_TYPE, NAME_TYPE, parse_name
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
