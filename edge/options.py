@@ -10,7 +10,8 @@ from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
 
-DEFAULT_FRAMES_IN_FLIGHT = 2
+DEFAULT_FRAMES_IN_FLIGHT = 3
+"""Of one camera: one in work, one on its way here, and one that another device has."""
 """Frames of one camera at once: one is computed, one prepared, so that workers do not wait between frames."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 RATE_MEMORY_S = 600.0
 """A slow link counts as usual again after this time; one frame that is late then is the price of trying it."""
+
+SUSPICION_S = 30.0
+"""After a slow transfer, the owner's link to others is taken for as slow for this long: which end is it?"""
 
 MAX_PAIRS = 4096
 """Pairs of nodes that are remembered: those of 64 nodes."""
@@ -37,11 +41,18 @@ class LinkRates:
             del self._latest[pair]
 
     def rate_between(self, owner: str, thief: str, now: float) -> float:
-        """Return what the link carries; for a pair without a transfer, what the owner's to others carries."""
+        """Return what the link carries; for a pair without a transfer, what the owner's to others carries.
+
+        Newer transfers of the owner count as well: if all of them were slower, its own link may have changed.
+        """
         recent = {
-            pair: rate for pair, (at, rate) in self._latest.items() if pair[0] == owner and now - at < RATE_MEMORY_S
+            pair: measured
+            for pair, measured in self._latest.items()
+            if pair[0] == owner and now - measured[0] < RATE_MEMORY_S
         }
-        return recent.get((owner, thief)) or max(recent.values(), default=USUAL_LINK_BYTES_PER_S)
+        at, known = recent.pop((owner, thief), (0.0, max((rate for _, rate in recent.values()), default=0.0)))
+        newer = [rate for other_at, rate in recent.values() if other_at > at and now - other_at < SUSPICION_S]
+        return min(known or USUAL_LINK_BYTES_PER_S, max(newer, default=math.inf))
 
     def slowest(self, now: float, thieves: Collection[str]) -> float:
         """Return what the slowest link to one of these nodes carries."""

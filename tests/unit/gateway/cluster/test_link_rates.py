@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.cluster.link_rates import MAX_PAIRS, RATE_MEMORY_S, LinkRates
+from gateway.cluster.link_rates import MAX_PAIRS, RATE_MEMORY_S, SUSPICION_S, LinkRates
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 
 
@@ -25,6 +25,18 @@ def test_one_slow_thief_does_not_make_the_link_of_an_owner_slow_but_a_slow_owner
     assert links.rate_between("a", "c", 0.0) == 9e6
     assert links.rate_between("a", "slow", 0.0) == 2e5
     assert links.rate_between("b", "slow", 0.0) == USUAL_LINK_BYTES_PER_S
+
+
+def test_the_links_of_an_owner_are_under_suspicion_after_a_slow_transfer_until_another_was_fast():
+    links = LinkRates()
+    for thief in "bcd":
+        links.add_transfer("a", thief, 9e6, 0.0)
+    links.add_transfer("a", "b", 2e5, 10.0)
+    assert links.rate_between("a", "c", 11.0) == 2e5
+    assert links.rate_between("a", "c", 10.0 + SUSPICION_S) == 9e6
+    links.add_transfer("a", "d", 8e6, 12.0)
+    assert (links.rate_between("a", "c", 13.0), links.rate_between("a", "b", 13.0)) == (8e6, 2e5)
+    assert links.rate_between("c", "b", 11.0) == USUAL_LINK_BYTES_PER_S
 
 
 def test_only_the_links_to_nodes_that_are_asked_for_count():
