@@ -11,31 +11,26 @@ from typing import TYPE_CHECKING
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
 from gateway.observation.scene_store import SceneStore
-from gateway.observation.snapshot_policy import SnapshotPolicy
-from gateway.observation.snapshots import render_object_snapshot, render_snapshot
+from gateway.observation.snapshot_publisher import SnapshotPublisher
 from gateway.observation.state_publisher import StatePublisher
-from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.payloads.observations import EndReason, EventType
-from shared.settings.slugs import slug
 from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.bridge.event_queue import EventQueue
     from gateway.bridge.health import GatewayHealth
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import CameraRegistry
     from gateway.cluster.cluster_listener import FetchPicture
-    from gateway.configuration.cameras import SnapshotsSection
     from gateway.configuration.root import Configuration
     from gateway.observation.scene.states import SceneUpdate
     from gateway.observation.scene_listener import SceneListener
     from gateway.state.state_folder import StateFolder
-    from shared.model.arrays import Pixels
     from shared.payloads.cluster import FrameDetections
-    from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
+    from shared.payloads.observations import ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +69,7 @@ class Observer:
         self._just_published: set[str] = set()
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
-        self._snapshot_policy = SnapshotPolicy()
-        self._requested_snapshots: set[str] = set()
+        self._snapshots = SnapshotPublisher(bus, listeners)
         self._away: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
         self._lock = asyncio.Lock()
@@ -85,6 +79,12 @@ class Observer:
         async with self._lock:
             for name in self._store.cameras:
                 self._scene(name)
+        try:
+            await self._follow_changes()
+        finally:
+            await self._snapshots.close()
+
+    async def _follow_changes(self) -> None:
         while True:
             changed = None
             with contextlib.suppress(TimeoutError):
@@ -144,7 +144,7 @@ class Observer:
 
     def request_snapshot(self, camera: str) -> None:
         """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
-        self._requested_snapshots.add(camera)
+        self._snapshots.request(camera)
 
     async def reload(self, configuration: Configuration) -> None:
         """Follow another configuration."""
@@ -174,7 +174,7 @@ class Observer:
             tracer.since(Part.STATES, detections.frame, begun)
             if scene.settled:
                 await self._cameras.mark_settled(name)
-        await self._publish_due_snapshots(name, update, fetch)
+        self._snapshots.publish_due(name, update, fetch, self._cameras.section_of(name).snapshots)
 
     def _scene(self, name: str) -> Scene | None:
         if name not in self._scenes and len(self._scenes) < MAX_SCENES:
@@ -221,7 +221,7 @@ class Observer:
         del self._scenes[name]
         self._unstored.discard(name)
         self._away.discard(name)
-        self._snapshot_policy.forget_camera(name)
+        self._snapshots.forget_camera(name)
         self._publisher.forget_camera(name)
         for listener in self._listeners:
             await listener.on_camera_forgotten(name)
@@ -285,40 +285,6 @@ class Observer:
             await asyncio.to_thread(self._store.write)
         else:
             self._store.touch()
-
-    async def _publish_due_snapshots(self, name: str, update: SceneUpdate, fetch: FetchPicture) -> None:
-        settings = self._cameras.section_of(name).snapshots
-        if not settings.enabled:
-            return
-        choice = self._snapshot_policy.choose(name, update.state, time.monotonic())
-        whole = choice.whole or name in self._requested_snapshots
-        if not (whole or choice.labels):
-            return
-        self._requested_snapshots.discard(name)
-        try:
-            await self._publish_snapshots(name, update, choice.labels, whole, await fetch(), settings)
-        except DeepThingsError as error:
-            self._snapshot_policy.retry_later(name, choice)
-            log.warning("no snapshot of camera %s: %s", name, error)
-
-    async def _publish_snapshots(
-        self,
-        name: str,
-        update: SceneUpdate,
-        labels: Mapping[str, FollowedObject],
-        whole: bool,
-        picture: Pixels,
-        settings: SnapshotsSection,
-    ) -> None:
-        objects, at = update.state.all.objects, update.state.all.captured_at
-        if whole:
-            snapshot = await asyncio.to_thread(render_snapshot, picture, objects, settings, at)
-            await self._bus.publish_plain(topics.SNAPSHOT, snapshot.jpeg, name)
-        for label, found in labels.items():
-            snapshot = await asyncio.to_thread(render_object_snapshot, picture, found, settings, at)
-            await self._bus.publish_plain(topics.LABEL_SNAPSHOT, snapshot.jpeg, name, slug(label))
-            for listener in self._listeners:
-                await listener.on_snapshot(name, label, snapshot.jpeg)
 
 
 def _is_kept(update: SceneUpdate) -> bool:
