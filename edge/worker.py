@@ -48,6 +48,9 @@ BARRED_REASON = "this node is barred"
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
 
+LONG_FRAME_S = 0.5
+"""A whole frame that takes longer is fetched when the device is idle: ahead, it would grow old for hardly any gain."""
+
 _SHORT_WAIT_S = 0.001
 """A tile that waits for the thread for a shorter time is not traced as waiting."""
 
@@ -88,6 +91,7 @@ class Worker:
         self._awake, self._changed, self._widened = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._running = 0
         self._failing = False
+        self._frame_s = 0.0
         self.own = 0
         self.stolen = 0
         self.barred = False
@@ -226,8 +230,8 @@ class Worker:
         stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not (tasks.has_waiting_tasks or invite()):  # request the next one while this one runs, to hide the transfer
-            thief.request_task(idle=False)
+        if not (tasks.has_waiting_tasks or self._frame_s > LONG_FRAME_S or invite()):
+            thief.request_task(idle=False)  # while this one runs, to hide the transfer
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
         waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3
@@ -266,9 +270,11 @@ class Worker:
         task = Task(info.frame, tile.index)
         if work.finds_objects:
             objects, compute_ms = await self._in_thread(lambda: work.find_objects(info, assigned.pixels), task)
+            self._frame_s = compute_ms / 1e3
             return TileResult(
                 (), compute_ms, tile.macs, assigned.fetch_bytes_per_s, objects=objects, waited_ms=assigned.waited_ms
             )
+        self._frame_s = 0.0
         maps, given, compute_ms = await self.compute_tile(
             work.engines[0], tile.form, [assigned.pixels], assigned.strips, task=task
         )

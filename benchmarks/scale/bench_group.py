@@ -45,6 +45,11 @@ class ScaleScope:
         return 2.0 if self.quick else 8.0
 
     @property
+    def settle_s(self) -> float:
+        """Return the seconds that a cluster gets to measure devices and links anew, whose limits have changed."""
+        return 10.0 if self.quick else 20.0
+
+    @property
     def window_s(self) -> float:
         """Return the seconds for which a cluster with frequent frames is observed."""
         return 8.0 if self.quick else 30.0
