@@ -92,7 +92,7 @@ async def with_thin_link(bench: EmulatedBench) -> list[ScaleResult]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens to an edge while a camera is observed: the camera's `owner`, its link, and how much slower it is."""
+    """Trouble with an edge while a camera is observed: the camera's `owner`, its link, and how much slower it is."""
 
     owner: str
     begin: Callable[[], AbstractContextManager[None]]
