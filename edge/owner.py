@@ -80,8 +80,6 @@ class Owner:
             self.tasks.keep_frame(owned)
             await self._send_tiles(owned)
         else:
-            outdated = [frame for frame in self.tasks.outdated_frames(now) if frame.info.camera == info.camera]
-            self._give_up_frames(outdated, Outcome.SUPERSEDED)
             self.tasks.add_frame(owned)
 
     async def _send_tiles(self, owned: OwnedFrame) -> None:

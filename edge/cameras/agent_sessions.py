@@ -92,10 +92,8 @@ class CameraSessions:
             return
         now, tasks = time.monotonic(), self._owner.tasks
         wanted = tasks.frames_wanted(self._invitations.invited(now), self._idle_lanes())
-        if wanted:
-            outdated = [owned.info.camera for owned in tasks.outdated_frames(now)]
-            for camera in self._invitations.choose(wanted, now, first=outdated):
-                self._sessions[camera].send_ready()
+        for camera in self._invitations.choose(wanted, now):
+            self._sessions[camera].send_ready()
         if self._invitations.may_invite:
             self._later = asyncio.get_running_loop().call_later(
                 max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self.invite_frames

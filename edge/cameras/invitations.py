@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 MAX_INVITATION_S = 1.0
 """An invited frame that takes longer is not waited for: its camera had no picture after all."""
@@ -103,10 +99,9 @@ class Invitations:
         """Return whether there is a camera to invite."""
         return any(self._can_send(entry) for entry in self._cameras.values())
 
-    def choose(self, count: int, now: float, first: Collection[str] = ()) -> list[str]:
-        """Invite the frames of up to `count` cameras; return their names. Those in `first` come before the others."""
-        able = [name for name, entry in self._cameras.items() if self._can_send(entry)]
-        chosen = sorted(able, key=lambda name: name not in first)[:count]
+    def choose(self, count: int, now: float) -> list[str]:
+        """Invite the frames of up to `count` cameras; return their names."""
+        chosen = [name for name, entry in self._cameras.items() if self._can_send(entry)][:count]
         for name in chosen:
             entry = self._cameras[name] = self._cameras.pop(name)  # moved to the end: the others come first
             entry.hurries |= entry.offered and entry.offers

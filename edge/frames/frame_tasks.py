@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OUTDATED_S = 0.5
-"""A frame that has waited for longer is not computed any more once there is a newer one."""
-
 
 class FrameTasks:
     """Frames under way and their tasks, by plan: every frame is finished by the plan that it began with.
@@ -147,21 +144,11 @@ class FrameTasks:
         if not self._owned_plans and self.current_plan() is None:
             return 0
         now = time.monotonic()
-        waiting = sum(len(plan.queue.untouched_frames) for plan in self._owned_plans.values())
+        waiting = sum(plan.queue.untouched_frames for plan in self._owned_plans.values())
         return self.intake.wanted(
-            waiting=waiting, outdated=len(self.outdated_frames(now)), invited=invited,
-            idle_lanes=0 if waiting else idle_lanes, busy_s=self._busy_s(now), helpers=len(self._others.helpers),
+            waiting=waiting, invited=invited, idle_lanes=0 if waiting else idle_lanes, busy_s=self._busy_s(now),
+            helpers=len(self._others.helpers),
         )  # fmt: skip
-
-    def outdated_frames(self, now: float) -> list[OwnedFrame]:
-        """Return the whole frames that have waited for others for so long that a newer one should replace them."""
-        waiting = [
-            self._frames.get(frame)
-            for plan in self._owned_plans.values()
-            if plan.work.finds_objects
-            for frame in plan.queue.untouched_frames
-        ]
-        return [owned for owned in waiting if owned is not None and now - owned.opened_at > OUTDATED_S]
 
     def next_frame_due_s(self) -> float:
         """Return the seconds until a frame may be wanted, if nothing else happens."""

@@ -62,7 +62,7 @@ class OwnedPlan:
         own_s = self._own_s
         if not self.work.finds_objects or own_s is None:
             return None
-        ends_s = self.queue.ends_s(now, len(self.queue.untouched_frames), own_s)
+        ends_s = self.queue.ends_s(now, self.queue.untouched_frames, own_s)
         return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
 
     @property

@@ -44,18 +44,15 @@ class Intake:
         """Return the time before the end of the current work at which the next frame is invited."""
         return LEAD_MARGIN * (median(self._leads) if self._leads else FIRST_LEAD_S)
 
-    def wanted(
-        self, *, waiting: int, invited: int, idle_lanes: int, busy_s: float, helpers: int, outdated: int = 0
-    ) -> int:
+    def wanted(self, *, waiting: int, invited: int, idle_lanes: int, busy_s: float, helpers: int) -> int:
         """Return how many frames to invite now.
 
-        `waiting`: frames of which no task is taken, `outdated`: those that this node replaces before it computes one;
-        `invited`: frames on their way here; `idle_lanes`: tiles that this node could begin now; `busy_s`: until its
-        current work should end; `helpers`: other nodes that are idle.
+        `waiting`: frames of which no task is taken; `invited`: frames on their way here; `idle_lanes`: tiles that this
+        node could begin now; `busy_s`: until its current work should end; `helpers`: other nodes that are idle.
         """
         for_helpers = 0 if not helpers else 1 + (helpers - 1) // HELPERS_PER_FRAME
         for_itself = idle_lanes or int(busy_s <= self.lead_s)
-        return max(0, for_helpers - waiting - invited, for_itself - (waiting - outdated) - invited)
+        return max(0, max(for_helpers, for_itself) - waiting - invited)
 
     def next_due_s(self, busy_s: float) -> float:
         """Return the seconds until a frame may be wanted, if nothing else happens; `busy_s` as in `wanted`."""

@@ -110,10 +110,10 @@ class TaskQueue:
         return task in self._waiting
 
     @property
-    def untouched_frames(self) -> list[str]:
-        """Return the frames all of whose tasks wait."""
+    def untouched_frames(self) -> int:
+        """Return the number of frames all of whose tasks wait."""
         counts = Counter(task.frame for task in self._waiting)
-        return [frame for frame, count in counts.items() if count == len(self._order.order)]
+        return sum(1 for count in counts.values() if count == len(self._order.order))
 
     @property
     def has_lent(self) -> bool:

@@ -13,7 +13,6 @@ from edge import owner as owner_module
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.frames import frame_tasks as frame_tasks_module
 from edge.frames import task_announcer as task_announcer_module
-from edge.frames.frame_tasks import OUTDATED_S
 from edge.frames.task_announcer import REANNOUNCE_S
 from edge.owner import Owner
 from edge.tasks.holding import MAX_HOLD_S
@@ -26,7 +25,6 @@ from shared.errors import ModelError
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.cluster import Helpers, TaskAnnouncement, TileDone
-from shared.payloads.frames import Outcome
 from shared.wire.headers import AbsentHeader, TakeHeader, TileHeader
 from tests.settling import settled, until
 from tests.unit.edge.works import (
@@ -151,20 +149,6 @@ async def test_the_next_frame_is_stolen_ahead_unless_it_would_grow_old(bench, fr
     assert await bench.worker._run_stolen(bench.tasks, thief, lambda: 0.0)
     assert thief.ahead == ahead
     assert bench.courier.sent.pop()[0].info.frame == "theirs"
-
-
-async def test_a_newer_frame_replaces_one_that_nobody_has_taken_for_long(bench):
-    bench.learn_speed()
-    await bench.accept("old")
-    await bench.accept("newer")
-    bench.now += OUTDATED_S
-    assert bench.tasks.outdated_frames(bench.now) == []
-    bench.now += 0.01
-    await bench.accept("newest")
-    assert [task.given_up for task in bench.said if task.given_up] == [
-        {"old": Outcome.SUPERSEDED, "newer": Outcome.SUPERSEDED}
-    ]
-    assert (await compute(bench))[0].info.frame == "newest"
 
 
 async def test_a_frame_without_objects_has_a_result_without_payload(monkeypatch):

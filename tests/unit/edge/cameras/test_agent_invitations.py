@@ -67,12 +67,7 @@ class Bench:
         self.accepting = asyncio.Event()
         self.accepting.set()
         self.intake = Intake()
-        tasks = SimpleNamespace(
-            frames_wanted=self.frames_wanted,
-            next_frame_due_s=lambda: 1000.0,
-            outdated_frames=lambda _: [],
-            intake=self.intake,
-        )
+        tasks = SimpleNamespace(frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake)
         owner = SimpleNamespace(tasks=tasks, accept_frame=self.accept_frame)
         bus = SimpleNamespace(publish_soon=lambda *_: None)
         self.sessions = CameraSessions("pi-1", bus, owner, max_frames, lambda: 1)

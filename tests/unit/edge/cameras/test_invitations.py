@@ -68,12 +68,6 @@ def test_the_camera_that_has_waited_longest_comes_first():
     assert invitations.choose(2, 3.0) == ["a"]
 
 
-def test_cameras_whose_frame_is_to_be_replaced_come_first():
-    invitations = connected("a", "b", "c")
-    assert invitations.choose(1, 1.0, first=["c"]) == ["c"]
-    assert invitations.choose(2, 1.0, first=["c"]) == ["a", "b"]
-
-
 def test_a_camera_that_connects_again_keeps_its_turn():
     invitations = connected("a", "b")
     assert invitations.choose(1, 1.0) == ["a"]

@@ -9,18 +9,10 @@ from hypothesis import strategies as st
 from edge.tasks.intake import FIRST_LEAD_S, HELPERS_PER_FRAME, LEAD_MARGIN, MAX_INVITATION_PAUSE_S, MAX_LEAD_S, Intake
 
 
-def wanted(intake=None, *, waiting=0, outdated=0, invited=0, idle_lanes=0, busy_s=1.0, helpers=0):
+def wanted(intake=None, *, waiting=0, invited=0, idle_lanes=0, busy_s=1.0, helpers=0):
     return (intake or Intake()).wanted(
-        waiting=waiting, outdated=outdated, invited=invited, idle_lanes=idle_lanes, busy_s=busy_s, helpers=helpers
+        waiting=waiting, invited=invited, idle_lanes=idle_lanes, busy_s=busy_s, helpers=helpers
     )
-
-
-def test_a_frame_that_waited_too_long_for_others_is_replaced_when_this_device_is_about_to_compute_one():
-    assert wanted(waiting=1, outdated=1, helpers=1, busy_s=1.0) == 0
-    assert wanted(waiting=1, outdated=1, helpers=1, busy_s=0.0) == 1
-    assert wanted(waiting=1, outdated=0, helpers=1, busy_s=0.0) == 0
-    assert wanted(waiting=2, outdated=1, helpers=1, busy_s=0.0) == 0
-    assert wanted(waiting=1, outdated=1, invited=1, helpers=1, busy_s=0.0) == 0
 
 
 def test_a_busy_device_invites_nothing_until_its_work_is_about_to_end():

@@ -35,11 +35,11 @@ def test_a_task_waits_until_it_is_taken_and_again_when_it_is_put_back():
 def test_frames_are_untouched_until_a_task_of_theirs_is_taken():
     queue = queue_of(2, "f")
     queue.add_frame("g")
-    assert len(queue.untouched_frames) == 2
+    assert queue.untouched_frames == 2
     queue.lend_task(Taker("thief"), 0.0)
-    assert len(queue.untouched_frames) == 1
+    assert queue.untouched_frames == 1
     queue.take_task(0.0)
-    assert len(queue.untouched_frames) == 0
+    assert queue.untouched_frames == 0
 
 
 def test_a_node_is_busy_for_as_long_as_its_task_should_take():
