@@ -48,13 +48,13 @@ async def slow_cluster(folder, seconds):
 
 
 @pytest.mark.slow
-async def test_the_frames_of_one_slow_camera_are_divided_among_edges_that_were_idle_until_then(tmp_path):
+async def test_the_frames_of_one_slow_camera_are_divided_among_all_edges(tmp_path):
     async with slow_cluster(tmp_path, 0.5) as cluster:
         witness = cluster.witness
         front = await cluster.start_camera("front", "edge-1", "--loop", "--fps", "1")
         await witness.until("frames in tiles", lambda: sum(frame.grid == "3x3" for frame in witness.detections) >= 10)
         first = next(number for number, frame in enumerate(witness.detections) if frame.grid == "3x3")
-        assert all(set(frame.nodes) == {"edge-1"} for frame in witness.detections[:first])
+        assert all(len(frame.nodes) == 1 for frame in witness.detections[:first])
         assert {node for frame in witness.detections[first:] for node in frame.nodes} == set(EDGES)
         await cluster.processes.stop(front)
         await check_frames(witness, "front")
