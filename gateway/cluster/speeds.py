@@ -19,9 +19,6 @@ SPEED_MEMORY_S = 30.0
 MIN_SPEED_RESULTS = 8
 """Fewer results do not count, because the first tiles of a process are slow."""
 
-MIN_RESULTS_AFTER_TRIAL = 2
-"""The same for a node that has measured its speed before its first tile."""
-
 MIN_SHARE_CHANGE = 0.3
 """Decrease of a node's speed, relative to that of the others, that justifies another plan, and the increase that makes
 up for it. A device that is too hot loses 40 %; less than 15 % more or less is within the noise of measurements."""
@@ -51,11 +48,17 @@ class NodeSpeeds:
             self._recent.pop(node, None)
 
     def speed_of(self, node: str) -> float | None:
-        """Return operations per second; before enough results those of its trial, None without one."""
-        recent, tried = self._recent.get(node, ()), self._trials.get(node)
-        if len(recent) >= (MIN_SPEED_RESULTS if tried is None else MIN_RESULTS_AFTER_TRIAL):
-            return median(speed for _, speed in recent)
-        return tried
+        """Return operations per second, None while they are not known.
+
+        Before MIN_SPEED_RESULTS the node's trial counts as one of the results, so that a single late one changes little.
+        """
+        speeds = [speed for _, speed in self._recent.get(node, ())]
+        if len(speeds) < MIN_SPEED_RESULTS:
+            tried = self._trials.get(node)
+            if tried is None:
+                return None
+            speeds.append(tried)
+        return median(speeds)
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
         """Return each node's share of the work; the sum is 1."""

@@ -61,7 +61,7 @@ async def test_the_demo_shows_three_edges_sharing_real_footage_exactly(tmp_path)
     assert set(stages) == {"transfer", "prepare", "tiles", "tail", "decode"}
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"]
     sent = summary["bytes"]["tcp"]
-    assert sent["frame"] > 768 * 576 * 3 * summary["frames_published"]
+    assert 0 < sent["frame"] < 768 * 576 * 3, "cameras and edges of one machine share memory"
     assert sent["result"] > 128 * 52 * 52 * 4 * summary["frames_published"]
     assert min(summary["bytes"]["mqtt"].values()) > 0
     assert summary["frames_published"] == summary["detections_seen"] == len(seen)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from gateway.cluster.speeds import (
     MAX_SPEED_RESULTS,
-    MIN_RESULTS_AFTER_TRIAL,
     MIN_SHARE_CHANGE,
     MIN_SPEED_RESULTS,
     NodeSpeeds,
@@ -46,12 +45,21 @@ def test_before_its_results_a_node_is_as_fast_as_it_has_tried():
     assert speeds.speed_of("a") is None
     speeds.add_trial("a", 500.0)
     assert speeds.speed_of("a") == 500.0
-    speeds.add_result("a", 100, 1.0, 0.0)
-    assert speeds.speed_of("a") == 500.0
-    for _ in range(MIN_RESULTS_AFTER_TRIAL - 1):
+    for _ in range(2):
         speeds.add_result("a", 100, 1.0, 0.0)
         speeds.add_trial("a", 500.0)  # figures of a node repeat it
     assert speeds.speed_of("a") == 100_000.0
+
+
+def test_a_single_late_result_after_a_trial_does_not_make_a_slow_node():
+    speeds = NodeSpeeds()
+    speeds.add_trial("a", 90_000.0)
+    speeds.add_result("a", 100, 1.0, 0.0)
+    speeds.add_result("a", 100, 8000.0, 1.0)  # it was frozen meanwhile
+    assert speeds.speed_of("a") == 90_000.0
+    speeds.add_result("a", 100, 8000.0, 2.0)
+    speeds.add_result("a", 100, 8000.0, 3.0)
+    assert speeds.speed_of("a") == 12.5
 
 
 def test_a_new_trial_of_an_idle_node_replaces_the_results_before():
