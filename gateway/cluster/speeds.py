@@ -50,7 +50,7 @@ class NodeSpeeds:
     def speed_of(self, node: str) -> float | None:
         """Return operations per second, None while they are not known.
 
-        Before MIN_SPEED_RESULTS the node's trial counts as one of the results, so that a single late one changes little.
+        Before MIN_SPEED_RESULTS the node's trial counts as one of the results: a single late one changes little.
         """
         speeds = [speed for _, speed in self._recent.get(node, ())]
         if len(speeds) < MIN_SPEED_RESULTS:
