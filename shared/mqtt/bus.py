@@ -179,7 +179,8 @@ class Bus:
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
-        client = self._client if topic.qos == 0 else None  # there is nothing to wait for, so no task either
+        waits = topic.qos > 0 or topic.retain  # otherwise there is nothing to wait for, so no task either
+        client = None if waits else self._client
         if (len(self._outbox) if client is None else client.posted) >= MAX_PENDING_CALLS:
             path = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)

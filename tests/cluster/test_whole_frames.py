@@ -129,8 +129,7 @@ async def test_a_gateway_that_is_killed_and_started_again_gets_whole_frames_of_b
         await witness.until("a new plan", lambda: witness.plan.epoch > epoch)
         await cluster.edges_ready("edge-1", "edge-2")
         stolen = len(computed_by(witness, "edge-2"))
-        # On a busy machine edge-2 may have measured itself as slow; idle, it does so again every two minutes.
-        await witness.until("stolen frames", lambda: len(computed_by(witness, "edge-2")) > stolen + 3, 160)
+        await witness.until("stolen frames", lambda: len(computed_by(witness, "edge-2")) > stolen + 3)
         await more_frames(witness, 10)
         await cluster.processes.stop(camera)
         await witness.until("the camera's end", lambda: witness.stats["front"].ended)

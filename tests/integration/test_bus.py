@@ -19,7 +19,7 @@ from shared.mqtt.received import Received
 from shared.mqtt.topics import PlainTopic
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
-from shared.payloads.cluster import BridgeState, CameraStats, State
+from shared.payloads.cluster import BridgeState, CameraStats, Helpers, State
 from shared.payloads.frames import FrameCounts
 from tests.harness import broker_at, connected, cut_off
 from tests.ports import free_port
@@ -80,6 +80,16 @@ async def retained(broker, where="#"):
                 assert message.retain
                 told[str(message.topic)] = message.payload
     raise AssertionError("the broker went away")
+
+
+async def test_what_is_published_in_the_background_is_retained_if_its_topic_is(broker):
+    speaker = Bus(broker, "speaker")
+    async with connected(speaker):
+        for seconds in (1.0, 2.0):
+            speaker.publish_soon(topics.HELPERS, Helpers(seconds={"pi-1": seconds}))
+        await asyncio.gather(*speaker._outbox)
+    (told,) = (await retained(broker, topics.HELPERS.full_path())).values()
+    assert Helpers.model_validate_json(told).seconds == {"pi-1": 2.0}
 
 
 async def test_a_payload_that_is_no_message_arrives_as_it_is_with_all_names(broker):
