@@ -12,7 +12,6 @@ from shared.process.usable_cores import ComputingCores
 
 DEFAULT_FRAMES_IN_FLIGHT = 3
 """Of one camera: one in work, one on its way here, and one that another device has."""
-"""Frames of one camera at once: one is computed, one prepared, so that workers do not wait between frames."""
 
 
 def default_cache() -> Path:

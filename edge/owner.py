@@ -70,7 +70,7 @@ class Owner:
             return
         begun, work = time.monotonic(), plan.work
         letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
-        with tracer.measure(Part.PREPARE, info.frame):  # in a thread it would not cost half as much as the way there
+        with tracer.measure(Part.PREPARE, info.frame):  # in the loop: the way to a thread and back costs more
             pixels = letterbox.apply(picture, work.plan.preprocessing)
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})

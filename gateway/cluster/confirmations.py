@@ -7,13 +7,13 @@ release before, and while an edge is not connected.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.wire.headers import FrameDoneHeader, TileDoneHeader
+from shared.wire.message_batcher import MessageBatcher
 
 if TYPE_CHECKING:
     from gateway.broker.planes import Planes
@@ -36,7 +36,7 @@ class Confirmations:
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, MessageBatcher] = {}
 
     def confirm_tile(self, owner: str, done: TileDone) -> None:
         """Tell an owner that one of its tiles has arrived, or cannot be computed by a node."""
@@ -54,11 +54,11 @@ class Confirmations:
         if link is None:
             await asyncio.sleep(0)  # for the tasks that publish by MQTT
         else:
-            await link.wait_sent()
+            await link.wait_sent(SENDING_TIMEOUT_S)
 
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
-        link = self._links[node] = _Link(connection)
+        link = self._links[node] = MessageBatcher(connection)
         try:
             await connection.receive()  # an edge sends nothing: this notices the end
         except DeepThingsError as error:
@@ -70,42 +70,7 @@ class Confirmations:
 
     def _post(self, owner: str, confirmation: Confirmation) -> bool:
         link = self._links.get(owner)
-        return link is not None and link.post(confirmation)
-
-
-class _Link:
-    """The connection of one edge, and what waits for it: the tile and the frame that it completes go together."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._unsent: list[Confirmation] = []
-        self._sender: asyncio.Task[None] | None = None
-
-    def post(self, confirmation: Confirmation) -> bool:
-        """Send a confirmation soon; return False when too many wait."""
-        if len(self._unsent) >= MAX_UNSENT_CONFIRMATIONS:
+        if link is None or len(link) >= MAX_UNSENT_CONFIRMATIONS:
             return False
-        self._unsent.append(confirmation)
-        if len(self._unsent) == 1:
-            asyncio.get_running_loop().call_soon(self._begin_sending)
+        link.send_soon(confirmation)
         return True
-
-    async def wait_sent(self) -> None:
-        """Wait until all is sent, at most SENDING_TIMEOUT_S."""
-        self._begin_sending()
-        if self._sender is not None:
-            await asyncio.wait([self._sender], timeout=SENDING_TIMEOUT_S)
-
-    def close(self) -> None:
-        if self._sender is not None:
-            self._sender.cancel()
-
-    def _begin_sending(self) -> None:
-        if self._unsent and (self._sender is None or self._sender.done()):
-            self._sender = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        with contextlib.suppress(DeepThingsError):  # the connection is closed then, and `serve` ends
-            while self._unsent:
-                confirmations, self._unsent = self._unsent, []
-                await self._connection.send_together(confirmations)

@@ -20,6 +20,7 @@ from shared.errors import DeepThingsError
 from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
+from shared.process.installation import program_here
 from shared.process.lifecycle import cancel_in_order
 from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 from shared.process.usable_cores import usable_cores
@@ -80,7 +81,8 @@ class Demo:
         self._edges = tuple(f"edge-{number}" for number in range(1, config.edges + 1))
         self._console = Console(stderr=True)
         self._hint = (
-            f"deepthings watch --gateway {cluster.broker}\nmosquitto_sub -p {config.port} -t 'deepthings/detections/#'"
+            f"{program_here()} watch --gateway {cluster.broker}\n"
+            f"mosquitto_sub -p {config.port} -t 'deepthings/detections/#'"
         )
         self.bus = Bus(cluster.broker, f"deepthings-demo-{os.getpid()}")
         self.statistics = ClusterStatistics(self.bus, DEMO_CAMERA, self._edges)

@@ -18,7 +18,7 @@ from gateway.init.next_steps import ThisDevice
 from shared.errors import ConfigurationError
 from shared.files.whole_file import write_whole
 from shared.network.addresses import network_address
-from shared.process.installation import find_clone
+from shared.process.installation import find_clone, program_here
 from shared.systemd.units import installed_gateway
 
 if TYPE_CHECKING:
@@ -111,5 +111,5 @@ def this_device() -> ThisDevice:
         address=network_address() or socket.gethostname(),
         program="deepthings" if shutil.which("deepthings") else path,
         program_of_root="deepthings" if shutil.which("deepthings", path=PATH_OF_ROOT) else path,
-        program_elsewhere="deepthings" if find_clone() is None else "scripts/deepthings",
+        program_elsewhere=program_here(),
     )

@@ -179,8 +179,7 @@ class Bus:
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
-        waits = topic.qos > 0 or topic.retain  # otherwise there is nothing to wait for, so no task either
-        client = None if waits else self._client
+        client = None if topic.qos or topic.retain else self._client  # else nothing to wait for, so no task either
         if (len(self._outbox) if client is None else client.posted) >= MAX_PENDING_CALLS:
             path = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)

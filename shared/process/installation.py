@@ -38,6 +38,11 @@ def find_clone() -> Path | None:
     return folder if (folder / ".git").exists() else None
 
 
+def program_here() -> str:
+    """Return what to type for the program where this process was installed: in a clone the script beside the README."""
+    return "deepthings" if find_clone() is None else "scripts/deepthings"
+
+
 def installed_extras() -> list[str]:
     """Return the extras whose packages are all installed."""
     try:

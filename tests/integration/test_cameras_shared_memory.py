@@ -77,10 +77,12 @@ async def test_an_agent_that_was_started_by_hand_shares_its_pictures_too():
             DEEPTHINGS, "camera", "--source", PATTERN, "--name", "front", "--edge", str(edge.server.address),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        await edge.until_more(3)
-        assert all(map(shared, edge.frames["front"]))
-        process.kill()
-        await process.wait()
+        try:
+            await edge.until_more(3)
+            assert all(map(shared, edge.frames["front"]))
+        finally:
+            process.kill()
+            await process.wait()
         await until_gone("front")
 
 

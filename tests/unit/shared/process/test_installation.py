@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.process.installation import complete_extras, find_clone, installed_extras, version_of_wheel
+from shared.process.installation import complete_extras, find_clone, installed_extras, program_here, version_of_wheel
 
 REQUIREMENTS = [
     "click>=8.1",
@@ -38,6 +38,7 @@ def test_this_installation_has_what_the_tests_need():
 
 def test_this_installation_is_a_clone():
     assert (find_clone() / "pyproject.toml").exists()
+    assert (find_clone() / program_here()).exists()
 
 
 def test_the_version_is_read_from_the_wheel(tmp_path):
