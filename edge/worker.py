@@ -201,11 +201,11 @@ class Worker:
 
     async def _wait_until_woken(self, seconds: float) -> None:
         """Wait until woken, at most for some time."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._awake.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self._awake.wait()
-        except TimeoutError:
-            return
+            await self._awake.wait()
+        finally:
+            timer.cancel()
 
     async def _run_own(self, tasks: FrameTasks) -> bool:
         assignment = tasks.take_assignment()

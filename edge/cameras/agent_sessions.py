@@ -63,6 +63,7 @@ class CameraSessions:
         self._owner = owner
         self._idle_lanes = idle_lanes
         self._invitations = Invitations(max_frames)
+        self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         self._sessions: dict[str, CameraSession] = {}
         self._feeds: dict[str, AgentFeed] = {}
@@ -84,10 +85,16 @@ class CameraSessions:
         self.invite_frames()
 
     def invite_frames(self) -> None:
+        """Invite frames after what else follows from the same event: a frame that came is usually begun at once."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_soon(self._invite)
+
+    def _invite(self) -> None:
         """Invite the newest frames of cameras, as many as are wanted now; look again when the next one is due."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        for timer in (self._soon, self._later):
+            if timer is not None:
+                timer.cancel()
+        self._soon = self._later = None
         if not (self._open and self._invitations.may_invite):
             return
         now, tasks = time.monotonic(), self._owner.tasks
@@ -96,12 +103,12 @@ class CameraSessions:
             self._sessions[camera].send_ready()
         if self._invitations.may_invite:
             self._later = asyncio.get_running_loop().call_later(
-                max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self.invite_frames
+                max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self._invite
             )
 
     def expect_frame(self) -> float:
         """Invite frames, as there is nothing to compute; return the seconds within which one should come, 0 if none."""
-        self.invite_frames()
+        self._invite()
         way_s = max(MIN_PATIENCE_S, PATIENCE * self._owner.tasks.intake.lead_s)
         return self._invitations.expected_s(time.monotonic(), way_s)
 

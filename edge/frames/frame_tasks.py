@@ -13,7 +13,7 @@ from edge.frames.owned_plan import OwnedPlan
 from edge.frames.task_announcer import TaskAnnouncer
 from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
-from edge.tasks.task import AvailableTasks, Taker, Task
+from edge.tasks.task import NO_TASKS, Taker, Task
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import AbsentHeader
 
@@ -163,7 +163,7 @@ class FrameTasks:
         for owned in frames:
             self.announcer.announce(owned.plan, opened=owned.info)
         for plan in self._owned_plans.values():
-            if plan.queue.available_tasks(time.monotonic()) != AvailableTasks():
+            if plan.queue.available_tasks(time.monotonic()) != NO_TASKS:
                 self.announcer.announce(plan)
 
     # tasks

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edge.tasks.task import AvailableTasks
+from edge.tasks.task import NO_TASKS
 from shared.mqtt import topics
 from shared.payloads.cluster import TaskAnnouncement
 
@@ -50,7 +50,7 @@ class TaskAnnouncer:
         self, plan: OwnedPlan | None, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None
     ) -> None:
         """Announce the tasks of a plan, a new frame, and frames that are given up."""
-        available = AvailableTasks() if plan is None else plan.queue.available_tasks(time.monotonic())
+        available = NO_TASKS if plan is None else plan.queue.available_tasks(time.monotonic())
         message = TaskAnnouncement(
             node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
             overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},

@@ -33,16 +33,14 @@ class Intake:
 
     def __init__(self) -> None:
         self._leads: deque[float] = deque(maxlen=_LEADS)
+        self.lead_s = LEAD_MARGIN * FIRST_LEAD_S
+        """The time before the end of the current work at which the next frame is invited."""
 
     def on_frame(self, invited_for_s: float) -> None:
         """Note the time from an invitation until its frame was in the queue."""
         if invited_for_s <= MAX_LEAD_S:
             self._leads.append(invited_for_s)
-
-    @property
-    def lead_s(self) -> float:
-        """Return the time before the end of the current work at which the next frame is invited."""
-        return LEAD_MARGIN * (median(self._leads) if self._leads else FIRST_LEAD_S)
+            self.lead_s = LEAD_MARGIN * median(self._leads)
 
     def wanted(self, *, waiting: int, invited: int, idle_lanes: int, busy_s: float, helpers: int) -> int:
         """Return how many frames to invite now.

@@ -19,17 +19,22 @@ class NodePace:
         self._seconds: deque[float] = deque(maxlen=PACE_TILES)
         self._all: deque[float] = deque(maxlen=PACE_TILES)
         self._by_worker: dict[str, deque[float]] = {}
+        self._of_all: float | None = None
+        self._medians: dict[str, float] = {}
 
     def add_result(self, worker: str, compute_s: float, macs: int) -> None:
         """Note that `worker` has computed a tile; one of unknown cost (0 `macs`) only counts for the longest tile."""
         self._seconds.append(compute_s)
         if macs:
             self._all.append(compute_s / macs)
-            self._by_worker.setdefault(worker, deque(maxlen=PACE_TILES_OF_NODE)).append(compute_s / macs)
+            own = self._by_worker.setdefault(worker, deque(maxlen=PACE_TILES_OF_NODE))
+            own.append(compute_s / macs)
+            self._of_all, self._medians[worker] = median(self._all), median(own)  # they are asked for more often
 
     def forget_node(self, worker: str) -> None:
         """Forget the pace of a lost node."""
         self._by_worker.pop(worker, None)
+        self._medians.pop(worker, None)
 
     @property
     def longest_s(self) -> float:
@@ -39,7 +44,7 @@ class NodePace:
     @property
     def of_all(self) -> float | None:
         """Return the median of all nodes; None before the first result."""
-        return median(self._all) if self._all else None
+        return self._of_all
 
     def of_node(self, worker: str) -> float | None:
         """Return the median of one worker; that of all nodes before its first result."""
@@ -47,5 +52,4 @@ class NodePace:
 
     def of_own(self, worker: str) -> float | None:
         """Return the median of one worker; None before its first result."""
-        own = self._by_worker.get(worker)
-        return median(own) if own else None
+        return self._medians.get(worker)

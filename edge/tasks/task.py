@@ -51,3 +51,6 @@ class AvailableTasks:
     overdue: int = 0
     near: Mapping[str, int] = field(default_factory=dict)
     unfit: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_TASKS = AvailableTasks()

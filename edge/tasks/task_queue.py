@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from edge.tasks.leases import Leases
 from edge.tasks.pace import NodePace
 from edge.tasks.reuse_schedule import ReuseMode, ReuseSchedule
-from edge.tasks.task import ANYONE, AvailableTasks, ScheduledTask, Taker, Task
+from edge.tasks.task import ANYONE, NO_TASKS, AvailableTasks, ScheduledTask, Taker, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,6 +75,8 @@ class TaskQueue:
 
     def available_tasks(self, now: float) -> AvailableTasks:
         """Return the numbers of tasks that may be taken now."""
+        if not self._waiting:
+            return NO_TASKS
         waiting, blocked, near, unfit = 0, [], Counter[str](), Counter[str]()
         for task in self._waiting:
             if self._schedule(task, ANYONE) is not None:
@@ -112,6 +114,8 @@ class TaskQueue:
     @property
     def untouched_frames(self) -> int:
         """Return the number of frames all of whose tasks wait."""
+        if len(self._order.order) == 1:  # whole frames
+            return len(self._waiting)
         counts = Counter(task.frame for task in self._waiting)
         return sum(1 for count in counts.values() if count == len(self._order.order))
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from shared.payloads.observations import FollowedObject, LabelState
 
+MIN_PERIOD_S = 1.0
+"""Between two whole pictures of a camera, and between two objects of one label: nobody could look at more."""
+
 WHOLE_PICTURE_PERIOD_S = 10.0
 """While an object moves, the whole picture is published again after this time."""
 
@@ -50,12 +53,16 @@ class _View:
 
 
 class _Shown:
-    """Published snapshots of one camera. `ids` are the objects in the last whole picture, None if unknown."""
+    """Published snapshots of one camera. `ids` are the objects in the last whole picture, None if unknown.
+
+    `label_at`: when an object of each label was last shown.
+    """
 
     def __init__(self) -> None:
         self.ids: frozenset[str] | None = frozenset()
         self.whole_at = -math.inf
         self.views: dict[str, _View] = {}
+        self.label_at: dict[str, float] = {}
 
 
 class SnapshotPolicy:
@@ -69,22 +76,26 @@ class SnapshotPolicy:
 
         The whole picture: if the objects differ from the last picture's, and every WHOLE_PICTURE_PERIOD_S while one of
         them moves. One object: if it is new, clearly better visible than before, or moves and was last shown
-        VIEW_LIFETIME_S ago. Each frame gives at most one object of each label: the one with the highest score, then the
-        largest area. The others follow with the next frames.
+        VIEW_LIFETIME_S ago. Every MIN_PERIOD_S, at most one object of each label: the one with the highest score, then
+        the largest area. The others follow with later frames.
         """
         shown = self._shown[camera]
         ids = frozenset(found.id for found in state.all.objects)
-        whole = ids != shown.ids or (state.all.active > 0 and now - shown.whole_at >= WHOLE_PICTURE_PERIOD_S)
+        since_s, changed = now - shown.whole_at, ids != shown.ids
+        moved = state.all.active > 0 and since_s >= WHOLE_PICTURE_PERIOD_S
+        whole = moved or (changed and since_s >= MIN_PERIOD_S)
         if whole:
             shown.ids, shown.whole_at = ids, now
         present = {found.id for seen in state.labels.values() for found in seen.objects}
         shown.views = {name: view for name, view in shown.views.items() if name in present}
         labels = {}
         for label, seen in state.labels.items():
+            if now - shown.label_at.get(label, -math.inf) < MIN_PERIOD_S:
+                continue
             candidates = [found for found in seen.objects if _is_worth_showing(found, shown.views.get(found.id), now)]
             if candidates:
                 best = labels[label] = max(candidates, key=_quality)
-                shown.views[best.id] = _after(best, shown.views.get(best.id), now)
+                shown.views[best.id], shown.label_at[label] = _after(best, shown.views.get(best.id), now), now
         return SnapshotChoice(whole, labels)
 
     def retry_later(self, camera: str, choice: SnapshotChoice) -> None:
@@ -92,8 +103,9 @@ class SnapshotPolicy:
         shown = self._shown[camera]
         if choice.whole:
             shown.ids, shown.whole_at = None, -math.inf
-        for found in choice.labels.values():
+        for label, found in choice.labels.items():
             shown.views.pop(found.id, None)
+            shown.label_at.pop(label, None)
 
     def forget_camera(self, camera: str) -> None:
         """Forget a camera that was removed, or starts again."""

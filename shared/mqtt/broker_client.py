@@ -38,6 +38,9 @@ MAX_QUEUED_MESSAGES = 2000
 MAX_PENDING_CALLS = 500
 """Messages that wait for the broker's acknowledgement. It normally takes a millisecond; more would not help."""
 
+MAX_POSTED = 32
+"""Messages with QoS 0 that nobody waits for: the detections of some frames."""
+
 MAX_PACKETS_AT_ONCE = 20
 """Packets that are read before other tasks get their turn, such as those that work off a backlog of requests."""
 
@@ -125,8 +128,12 @@ class BrokerClient(aiomqtt.Client):
     ) -> None:
         """Publish, and with QoS 1 wait for the acknowledgement. Raises MqttError.
 
-        aiomqtt's own `publish` ignores the reason code of the acknowledgement.
+        aiomqtt's own `publish` ignores the reason code of the acknowledgement. With QoS 0 there is none to wait for:
+        such a message waits for the socket only while many others do.
         """
+        if qos == 0 and not retain and self.posted < MAX_POSTED:
+            self.post(topic, payload, properties=properties)
+            return
         info = self._send(topic, payload, qos, retain=retain, properties=properties)
         if info.is_published():
             return

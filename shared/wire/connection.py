@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
-from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
+from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
 from shared.wire.codec import PREFIX_BYTES, decode_prefix, encode_prefix
 from shared.wire.header import Header
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shared.network.addresses import Address
+    from shared.wire.codec import MessagePrefix
     from shared.wire.pipe import Pipe
 
 MESSAGE_TIMEOUT_S = 30.0
@@ -63,6 +64,8 @@ class Connection:
         self._pipe = pipe
         self._traffic = traffic
         self._sending = asyncio.Lock()
+        self._rest: list[memoryview] = []
+        self._finishing: asyncio.Task[None] | None = None
         self._ahead = ReadAhead(READ_AHEAD_BYTES)
         self._closed = False
 
@@ -106,16 +109,34 @@ class Connection:
 
         Raises PeerLostError or PeerTimeoutError, with the connection closed.
         """
-        buffers = [part.cast("B") for part in payload if part.nbytes]
-        size = sum(part.nbytes for part in buffers)
-        await self._write([_encoded(header, size), *buffers], size)
+        buffers, size = _buffers_of(header, payload)
+        await self._write(buffers, size)
 
     async def send_together(self, headers: Sequence[Header]) -> None:
         """Send messages without payloads, which wake the peer once. Raises as `send`."""
         await self._write([_encoded(header) for header in headers], 0)
 
+    def send_now(self, headers: Sequence[Header], payload: Iterable[memoryview] = ()) -> bool:
+        """Send small messages if nothing else is being sent; return whether they are. Raises as `send`.
+
+        `payload` is that of the last one. What the peer does not take at once is copied, and sent in the background.
+        """
+        if self._sending.locked() or self._rest:
+            return False
+        buffers = [*(_encoded(header) for header in headers[:-1]), *_buffers_of(headers[-1], payload)[0]]
+        with self._closing_on_failure("stopped reading"):
+            self._rest = [memoryview(bytes(left)) for left in self._pipe.write_now(buffers)]
+        if self._rest:
+            self._finishing = asyncio.create_task(self._send_rest())
+        return True
+
+    async def _send_rest(self) -> None:
+        with contextlib.suppress(DeepThingsError):  # the connection is closed then, which the next call reports
+            await self._write((), 0)
+
     async def _write(self, buffers: Sequence[memoryview], payload_bytes: int) -> None:
         async with self._sending:
+            buffers, self._rest = [*self._rest, *buffers], []
             with self._closing_on_failure("stopped reading"):
                 left = self._pipe.write_now(buffers)
                 if left:
@@ -132,11 +153,11 @@ class Connection:
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
             if not self._ahead:
                 await self._begin_message(begin_within_s)
-            if self._has_message:  # nothing to wait for, and a timeout would cost as much as the message
-                header, payload = await self._receive_message()
-            else:
+            message = self._take_message()
+            if message is None:
                 async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
-                    header, payload = await self._receive_message(limit)
+                    message = await self._receive_message(limit)
+        header, payload = message
         if isinstance(header, RefusedHeader):
             self.close()
             raise ProtocolError(f"{self.peer} refused: {header.reason}")
@@ -191,40 +212,58 @@ class Connection:
 
     async def _begin_message(self, within_s: float | None) -> None:
         """Wait for the first bytes of a message."""
-        async with asyncio.timeout(within_s) if within_s is not None else contextlib.nullcontext():
+        if within_s is None:
             count = await self._pipe.read_some(self._ahead.room)
+        else:
+            async with asyncio.timeout(within_s):
+                count = await self._pipe.read_some(self._ahead.room)
         if count == 0:
             raise ConnectionResetError
         self._ahead.add(count)
 
-    @property
-    def _has_message(self) -> bool:
-        """Return whether a complete message was read ahead. Raises ProtocolError if it is none."""
+    def _take_message(self) -> tuple[Header, Payload] | None:
+        """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much."""
         if len(self._ahead) < PREFIX_BYTES:
-            return False
+            return None
         prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
-        return len(self._ahead) >= PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
+        if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
+            return None
+        self._ahead.skip(PREFIX_BYTES)
+        encoded, payload = bytearray(prefix.header_bytes), np.empty(prefix.payload_bytes, np.uint8)
+        self._ahead.take_into(memoryview(encoded))
+        self._ahead.take_into(payload.data)
+        return self._count(prefix, HEADERS[prefix.kind].decode(encoded)), payload
 
-    async def _receive_message(self, limit: asyncio.Timeout | None = None) -> tuple[Header, Payload]:
+    async def _receive_message(self, limit: asyncio.Timeout) -> tuple[Header, Payload]:
         """Receive a message; its payload may take longer than `limit`, by the time that its bytes need."""
         start = bytearray(PREFIX_BYTES)
         await self._fill(memoryview(start))
         prefix = decode_prefix(start)
-        if limit is not None:
-            limit.reschedule(asyncio.get_running_loop().time() + _time_for(prefix.payload_bytes))
+        limit.reschedule(asyncio.get_running_loop().time() + _time_for(prefix.payload_bytes))
         encoded = bytearray(prefix.header_bytes)
         await self._fill(memoryview(encoded))
         header = HEADERS[prefix.kind].decode(encoded)
         payload = np.empty(prefix.payload_bytes, np.uint8)
         await self._fill(payload.data)
+        return self._count(prefix, header), payload
+
+    def _count(self, prefix: MessagePrefix, header: Header) -> Header:
+        """Count the bytes of a message that is complete; return its header."""
         self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
-        return header, payload
+        return header
 
     async def _fill(self, target: memoryview) -> None:
         """Fill memory with what was read ahead, and what comes."""
         left = self._ahead.take_into(target)
         if left:
             await self._pipe.fill(left)
+
+
+def _buffers_of(header: Header, payload: Iterable[memoryview]) -> tuple[list[memoryview], int]:
+    """Return a message as buffers of bytes, and the number of bytes in its payload."""
+    parts = [part.cast("B") for part in payload if part.nbytes]
+    size = sum(part.nbytes for part in parts)
+    return [_encoded(header, size), *parts], size
 
 
 def _encoded(header: Header, payload_bytes: int = 0) -> memoryview:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 IDLE_TIMEOUT_S = 120.0
 """A connection that is idle for this long is closed: a restarted gateway has another address."""
 
+MAX_BYTES_AT_ONCE = 32 * 1024
+"""A payload up to this size usually fits into the kernel's buffer, and is sent without queuing."""
+
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
 
@@ -44,14 +48,18 @@ class Courier:
         self._routes: dict[Address, _Route] = {}
 
     async def send(self, address: Address, parcel: Parcel) -> None:
-        """Queue a message; wait while the queue of that address is full."""
-        queued = time.monotonic()
-        await self._route(address).queue.put((parcel, queued))
+        """Send a message, or queue it; wait while the queue of that address is full."""
+        route = self._route(address)
+        if not route.send_now(parcel):
+            await route.queue.put((parcel, time.monotonic()))
 
     def post(self, address: Address, parcel: Parcel) -> bool:
-        """Queue a message without waiting; return False when the queue of that address is full."""
+        """Send or queue a message without waiting; return False when the queue of that address is full."""
+        route = self._route(address)
+        if route.send_now(parcel):
+            return True
         try:
-            self._route(address).queue.put_nowait((parcel, time.monotonic()))
+            route.queue.put_nowait((parcel, time.monotonic()))
         except asyncio.QueueFull:
             return False
         return True
@@ -97,43 +105,71 @@ class _Route:
         self._traffic = traffic
         self._on_lost = on_lost
         self._on_closed = on_closed
+        self._connection: Connection | None = None
+        self._delivering = False
+        self._used_at = time.monotonic()
         self.task = asyncio.create_task(self._run())
+
+    def send_now(self, parcel: Parcel) -> bool:
+        """Send a small message at once if none waits; return whether it is sent.
+
+        Queuing it would cost as much as sending it: another turn of the loop, and a timeout.
+        """
+        header, payload = parcel
+        connection, now = self._connection, time.monotonic()
+        if self._delivering or not self.queue.empty() or connection is None or connection.closed:
+            return False
+        if sum(part.nbytes for part in payload) > MAX_BYTES_AT_ONCE:
+            return False
+        try:
+            sent = connection.send_now([header], payload)
+        except DeepThingsError:
+            return False  # it is queued, and sent by a new connection
+        if sent:
+            self._used_at = now
+            _record_sent(header, now)
+        return sent
 
     async def _next(self) -> tuple[Parcel, float] | None:
         """Return the next message and when it was queued; None after the idle timeout."""
-        try:
-            async with asyncio.timeout(IDLE_TIMEOUT_S):
-                return await self.queue.get()
-        except TimeoutError:
-            # a message may have been queued while the timeout cancelled the wait
-            return None if self.queue.empty() else self.queue.get_nowait()
+        while (left_s := self._used_at + IDLE_TIMEOUT_S - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    return await self.queue.get()
+            if not self.queue.empty():  # it was queued while the timeout cancelled the wait
+                return self.queue.get_nowait()
+        return None
 
     async def _run(self) -> None:
-        connection: Connection | None = None
         outage = Outage()
         try:
             while (queued := await self._next()) is not None:
-                (header, payload), queued_at = queued
-                try:
-                    if connection is None or connection.closed:
-                        connection = await Connection.open(self._address, self._traffic)
-                    await connection.send(header, payload)
-                    _record_sent(header, queued_at)
-                    if outage.note_success():
-                        log.info("%s accepts messages again", self._address, extra={SUBJECT: self._address})
-                except DeepThingsError as error:
-                    log.log(
-                        outage.level(str(error)), "%s not delivered: %s", header.kind.name.lower(), error,
-                        extra={SUBJECT: self._address},
-                    )  # fmt: skip
-                    self._on_lost(self._address)
-                except Exception:  # if this task ended, senders would wait for ever
-                    log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
-                    self._on_lost(self._address)
+                self._delivering = True
+                await self._deliver(*queued, outage)
+                self._delivering, self._used_at = False, time.monotonic()
             self._on_closed(self._address)  # without an await in between, so that no message enters a dead queue
         finally:
-            if connection is not None:
-                connection.close()
+            if self._connection is not None:
+                self._connection.close()
+
+    async def _deliver(self, parcel: Parcel, queued_at: float, outage: Outage) -> None:
+        header, payload = parcel
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = await Connection.open(self._address, self._traffic)
+            await self._connection.send(header, payload)
+            _record_sent(header, queued_at)
+            if outage.note_success():
+                log.info("%s accepts messages again", self._address, extra={SUBJECT: self._address})
+        except DeepThingsError as error:
+            log.log(
+                outage.level(str(error)), "%s not delivered: %s", header.kind.name.lower(), error,
+                extra={SUBJECT: self._address},
+            )  # fmt: skip
+            self._on_lost(self._address)
+        except Exception:  # if this task ended, senders would wait for ever
+            log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
+            self._on_lost(self._address)
 
 
 def _record_sent(header: Header, queued_at: float) -> None:

@@ -20,6 +20,7 @@ class MessageBatcher:
         self._connection = connection
         self._unsent: list[Header] = []
         self._sender: asyncio.Task[None] | None = None
+        self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -29,12 +30,13 @@ class MessageBatcher:
     def send_soon(self, header: Header) -> None:
         """Send a message, together with others of the same turn of the loop, and with those that wait."""
         self._unsent.append(header)
-        self._begin_sending()
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_soon(self._begin_sending)
 
     def send_within(self, header: Header, seconds: float) -> None:
         """Send a message together with the next one, at the latest after this time."""
         self._unsent.append(header)
-        if self._later is None:
+        if self._soon is None and self._later is None:
             self._later = asyncio.get_running_loop().call_later(seconds, self._begin_sending)
 
     async def wait_sent(self, timeout_s: float | None = None) -> None:
@@ -45,23 +47,33 @@ class MessageBatcher:
 
     def close(self) -> None:
         """Send nothing more."""
-        self._cancel_timer()
+        self._cancel_timers()
         self._unsent.clear()
         if self._sender is not None:
             self._sender.cancel()
 
     def _begin_sending(self) -> None:
-        self._cancel_timer()
-        if self._unsent and (self._sender is None or self._sender.done()):
-            self._sender = asyncio.create_task(self._send())
+        """Send what waits, at once if possible: a task and its turn of the loop would cost as much as the sending."""
+        self._cancel_timers()
+        if not self._unsent or self._sender is not None:
+            return
+        with contextlib.suppress(DeepThingsError):
+            headers, self._unsent = self._unsent, []
+            if not self._connection.send_now(headers):
+                self._unsent = headers
+                self._sender = asyncio.create_task(self._send())
 
-    def _cancel_timer(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+    def _cancel_timers(self) -> None:
+        for timer in (self._soon, self._later):
+            if timer is not None:
+                timer.cancel()
+        self._soon = self._later = None
 
     async def _send(self) -> None:
-        with contextlib.suppress(DeepThingsError):
-            while self._unsent:
-                headers, self._unsent = self._unsent, []
-                await self._connection.send_together(headers)
+        try:
+            with contextlib.suppress(DeepThingsError):
+                while self._unsent:
+                    headers, self._unsent = self._unsent, []
+                    await self._connection.send_together(headers)
+        finally:
+            self._sender = None

@@ -75,7 +75,11 @@ class TcpPipe:
             raise
 
     async def read_some(self, buffer: memoryview) -> int:
-        return await self._read(buffer, 1)
+        if not self._watched:
+            return await self._read(buffer, 1)
+        with self._held():  # nothing came since the last read, or the loop would have stopped watching
+            self._wake_at(1)
+            return await self._receive_into(buffer)
 
     async def fill(self, buffer: memoryview) -> None:
         """Read until the buffer is full. Raises ConnectionResetError at the end of the stream.

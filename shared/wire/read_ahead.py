@@ -31,6 +31,10 @@ class ReadAhead:
         """Return the next `count` bytes without using them, or fewer. Valid until the next call of `room`."""
         return self._buffer[self._begin : min(self._end, self._begin + count)]
 
+    def skip(self, count: int) -> None:
+        """Drop the next `count` bytes, which were read by `peek`."""
+        self._begin += count
+
     def take_into(self, target: memoryview) -> memoryview:
         """Move bytes to the begin of `target`, as many as there are; return what of it is not filled yet."""
         taken = self.peek(len(target))

@@ -40,12 +40,17 @@ class Link:
         await self.lost.wait()
         raise PeerLostError("it went away")
 
-    async def send_together(self, headers):
-        await self.open.wait()
+    def send_now(self, headers):
         if self.fails:
             self.lost.set()
             raise PeerLostError("it went away")
-        self.sent.append(headers)
+        if self.open.is_set():
+            self.sent.append(headers)
+        return self.open.is_set()
+
+    async def send_together(self, headers):
+        await self.open.wait()
+        self.send_now(headers)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.observation.snapshot_policy import (
     BETTER_SCORE,
     LARGER_AREA,
+    MIN_PERIOD_S,
     VIEW_LIFETIME_S,
     WHOLE_PICTURE_PERIOD_S,
     SnapshotChoice,
@@ -65,9 +66,16 @@ def test_labels_do_not_wait_for_one_another(policy):
 
 def test_of_several_new_ones_the_best_comes_first_and_the_others_follow(policy):
     three = found("a", score=0.7), found("b", score=0.9), found("c", score=0.9, area=2000.0)
-    assert [shown(policy, *three, at=now)[1] for now in (0.0, 0.1, 0.2, 0.3)] == [
-        {"person": "c"}, {"person": "b"}, {"person": "a"}, {},
+    assert [shown(policy, *three, at=now)[1] for now in (0.0, 0.9, 1.0, 2.0, 3.0)] == [
+        {"person": "c"}, {}, {"person": "b"}, {"person": "a"}, {},
     ]  # fmt: skip
+
+
+def test_a_crowd_that_comes_and_goes_is_shown_once_a_second(policy):
+    wishes = [shown(policy, found(f"a{step // 3}"), found(f"b{step // 2}", "cat"), at=step / 10) for step in range(50)]
+    assert sum(whole for whole, _ in wishes) == 5
+    assert [sum(label in close_ups for _, close_ups in wishes) for label in ("person", "cat")] == [5, 5]
+    assert shown(policy, at=5.0) == (True, {})
 
 
 def test_who_leaves_is_worth_the_whole_picture_only(policy):
@@ -124,12 +132,12 @@ def test_cameras_know_nothing_of_each_other(policy):
 
 
 def test_what_was_missed_is_wished_for_again(policy):
-    for objects in ((found("a"),), ()):
-        first = policy.choose("front", scene(*objects), 1.0)
+    for objects, at in (((found("a"),), 1.0), ((), 3.0)):
+        first = policy.choose("front", scene(*objects), at)
         assert first != SnapshotChoice()
         policy.retry_later("front", first)
-        assert policy.choose("front", scene(*objects), 1.1) == first
-        assert policy.choose("front", scene(*objects), 1.2) == SnapshotChoice()
+        assert policy.choose("front", scene(*objects), at + 0.1) == first
+        assert policy.choose("front", scene(*objects), at + 1.2) == SnapshotChoice()
 
 
 def test_a_camera_that_is_forgotten_begins_anew(policy):
@@ -151,7 +159,7 @@ VIEWS = st.builds(
 OBJECTS = st.lists(VIEWS, max_size=5, unique_by=lambda each: each.id)
 
 
-@given(OBJECTS, st.lists(st.floats(0.1, 500), min_size=10, max_size=30))
+@given(OBJECTS, st.lists(st.floats(MIN_PERIOD_S, 500), min_size=10, max_size=30))
 def test_a_still_scene_is_shown_once(objects, gaps):
     policy = SnapshotPolicy()
     still = scene(*(each.model_copy(update={"stationary": True}) for each in objects))
@@ -180,12 +188,12 @@ def test_close_ups_are_of_objects_that_are_there_and_each_gets_one_in_time(frame
     for number, objects in enumerate(frames):
         got = set()
         for step in range(len(objects) + 1):
-            wishes = policy.choose("front", scene(*objects), number + step / 100)
+            wishes = policy.choose("front", scene(*objects), 10 * number + step * MIN_PERIOD_S)
             for label, each in wishes.labels.items():
                 assert each in objects
                 assert each.label == label
                 assert each.id not in got
                 got.add(each.id)
-        assert not policy.choose("front", scene(*objects), number + 0.5).labels
+        assert not policy.choose("front", scene(*objects), 10 * number + 9).labels
         new = {each.id for each in objects} - {each.id for each in (frames[number - 1] if number else ())}
         assert new <= got

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gateway.configuration.cameras import SnapshotsSection
+from gateway.observation import snapshot_policy
 from gateway.observation.scene.states import SceneUpdate
 from gateway.observation.snapshot_publisher import SnapshotPublisher
 from shared.errors import PeerLostError
@@ -67,7 +68,8 @@ async def test_a_new_object_gives_a_picture_of_the_whole_and_one_of_itself(publi
     ]  # fmt: skip
 
 
-async def test_a_camera_whose_picture_is_late_holds_up_neither_others_nor_its_own_frames(publisher):
+async def test_a_camera_whose_picture_is_late_holds_up_neither_others_nor_its_own_frames(publisher, monkeypatch):
+    monkeypatch.setattr(snapshot_policy, "MIN_PERIOD_S", 0.0)
     late, quick = Owner(), Owner()
     quick.has_time.set()
     publisher.publish_due("front", update(found("a")), late.fetch, ON)

@@ -19,11 +19,16 @@ class Peer:
         self.sent, self.takes, self.lost = [], asyncio.Event(), False
         self.takes.set()
 
-    async def send_together(self, headers):
-        await self.takes.wait()
+    def send_now(self, headers):
         if self.lost:
             raise PeerLostError("it went away")
-        self.sent.append(headers)
+        if self.takes.is_set():
+            self.sent.append(headers)
+        return self.takes.is_set()
+
+    async def send_together(self, headers):
+        await self.takes.wait()
+        self.send_now(headers)
 
 
 @pytest.fixture
@@ -49,9 +54,13 @@ async def test_what_comes_while_the_peer_takes_nothing_goes_together_afterwards(
     for header in (OFFER, READY, READY):
         batcher.send_soon(header)
         await settled()
+    assert len(batcher) == 2  # the first is being sent
     peer.takes.set()
     await settled()
     assert peer.sent == [[OFFER], [READY, READY]]
+    batcher.send_soon(OFFER)
+    await settled()
+    assert (peer.sent[2:], batcher._sender) == ([[OFFER]], None)
 
 
 async def test_a_message_that_has_time_goes_with_the_next_one(batcher):
@@ -87,10 +96,18 @@ async def test_waiting_sends_what_has_time_and_is_limited(batcher):
 
 
 async def test_a_lost_peer_is_no_error_here(batcher):
-    batcher._connection.lost = True
+    peer = batcher._connection
+    peer.lost = True
     batcher.send_soon(OFFER)
     await batcher.wait_sent()
-    assert batcher._sender.exception() is None
+    peer.takes.clear()
+    peer.lost = False
+    batcher.send_soon(OFFER)
+    await settled()
+    peer.lost = True
+    peer.takes.set()
+    await batcher.wait_sent()
+    assert (peer.sent, batcher._sender) == ([], None)
 
 
 async def test_nothing_is_sent_after_the_end(batcher):
