@@ -62,8 +62,13 @@ class Owner:
         self._answered = asyncio.Event()
         self._busy = asyncio.Event()
 
-    async def accept_frame(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
-        """Accept a frame with its picture, uint8 BGR (H, W, 3); `finished` is called once, with its outcome."""
+    async def accept_frame(
+        self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None], *, promised: bool = False
+    ) -> None:
+        """Accept a frame with its picture, uint8 BGR (H, W, 3); `finished` is called once, with its outcome.
+
+        `promised`: it was invited for another node, which waits for it.
+        """
         plan = self.tasks.current_plan()
         if self._stopping or plan is None:
             finished(Outcome.STOPPED if self._stopping else Outcome.NO_PLAN)
@@ -74,7 +79,7 @@ class Owner:
             pixels = letterbox.apply(picture, work.plan.preprocessing)
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
-        owned = OwnedFrame(info, picture, pixels, now, finished, plan)
+        owned = OwnedFrame(info, picture, pixels, now, finished, plan, promised=promised)
         self._busy.set()
         if work.plan.distribution is Distribution.SHARING:
             self.tasks.keep_frame(owned)

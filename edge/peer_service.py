@@ -63,7 +63,8 @@ class PeerService:
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, TakeHeader)
-            lent = self._owner.tasks.lend_tile(take)
+            pulled_s = await self._cameras.pull_frame() if self._owner.tasks.needs_picture(take) else None
+            lent = self._owner.tasks.lend_tile(take, pulled_s)
             if isinstance(lent, AbsentHeader):
                 await connection.send(lent)
             else:

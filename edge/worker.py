@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from edge.computing.tile_assignment import TileAssignment
+from edge.tasks.intake import LONG_FRAME_S
 from edge.tasks.task import Task
 from shared.engine.lanes import MAX_LANES, ONE_LANE
 from shared.errors import ModelError
@@ -47,9 +48,6 @@ BARRED_REASON = "this node is barred"
 
 MAX_UNSENT_RESULTS = 4
 """Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
-
-LONG_FRAME_S = 0.5
-"""A whole frame that takes longer is fetched when the device is idle: ahead, it would grow old for hardly any gain."""
 
 _SHORT_WAIT_S = 0.001
 """A tile that waits for the thread for a shorter time is not traced as waiting."""

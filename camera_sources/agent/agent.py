@@ -83,6 +83,8 @@ class CameraAgent:
         self._backoff, self._outage = Backoff(), Outage()
         self._under_way: dict[int, str] = {}
         self._credit = 0
+        self._picture_waited = False
+        """A picture was there when the edge invited one."""
         self._connection: Connection | None = None
         self._shared: SharedPictureWriter | None = None
         self._edge_reads_shared = False
@@ -227,7 +229,8 @@ class CameraAgent:
         )
         offset = self._share_picture(shot)
         payload = [shot.picture.data] if offset is None else []
-        await connection.send(_frame_header(info, shot, offset), payload)
+        waited, self._picture_waited = self._picture_waited, False
+        await connection.send(_frame_header(info, shot, offset, waited=waited), payload)
         return True
 
     def _share_picture(self, shot: Shot) -> int | None:
@@ -264,6 +267,7 @@ class CameraAgent:
         while True:
             header, _ = await connection.expect(ReadyHeader, OutcomeHeader, ControlHeader)
             if isinstance(header, ReadyHeader):
+                self._picture_waited = not self._reader.mailbox.empty
                 self._credit += 1
                 self._edge_reads_shared = header.shared
                 self._backoff.reset()
@@ -349,11 +353,12 @@ class CameraAgent:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
 
 
-def _frame_header(info: FrameInfo, shot: Shot, offset: int | None) -> FrameHeader:
+def _frame_header(info: FrameInfo, shot: Shot, offset: int | None, *, waited: bool) -> FrameHeader:
     """Return the header of a frame that is sent now; `offset`: the place of its picture in the shared memory."""
     return FrameHeader(
         info=info,
         offset=offset,
+        waited=waited,
         capture_ms=max(0.0, shot.ready_at - shot.captured_at) * 1e3,
         invite_ms=max(0.0, time.time() - shot.ready_at) * 1e3,
         cpu_ms=shot.cpu_s * 1e3,

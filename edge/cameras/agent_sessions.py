@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.cameras.admission import AgentIdentity, refusal_reason
 from edge.cameras.camera_session import CameraSession
 from edge.cameras.feed import AgentFeed
-from edge.cameras.invitations import Invitations
+from edge.cameras.invitations import MAX_INVITATION_S, Invitations
 from shared.errors import ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
@@ -72,10 +73,22 @@ class CameraSessions:
         self._published: dict[str, tuple[float, CameraStats]] = {}
         self._closed: dict[str, CameraStats] = {}
         self._open = False
+        self._awaited: deque[asyncio.Future[None]] = deque()
+        owner.tasks.cameras = self
 
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(sorted(self._sessions))
+
+    @property
+    def saturated(self) -> bool:
+        """Return whether a camera has more pictures than are invited."""
+        return self._invitations.saturated
+
+    @property
+    def may_have_more(self) -> bool:
+        """Return whether a saturated camera may have one more frame under way."""
+        return self._open and self._invitations.may_have_more
 
     def open(self) -> None:
         """Invite frames, now that there is a plan; still scenes too, as a new gateway has not seen them."""
@@ -98,13 +111,33 @@ class CameraSessions:
         if not (self._open and self._invitations.may_invite):
             return
         now, tasks = time.monotonic(), self._owner.tasks
-        wanted = tasks.frames_wanted(self._invitations.invited(now), self._idle_lanes())
+        own_invited = max(0, self._invitations.invited(now) - len(self._awaited))
+        wanted = tasks.frames_wanted(own_invited, self._idle_lanes())
         for camera in self._invitations.choose(wanted, now):
             self._sessions[camera].send_ready()
         if self._invitations.may_invite:
             self._later = asyncio.get_running_loop().call_later(
                 max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self._invite
             )
+
+    async def pull_frame(self) -> float:
+        """Get a frame for another node: the one that is invited, or invite one; return the seconds that it took.
+
+        It is in the queue then, unless no camera had a picture, or it did not come in time.
+        """
+        began = time.monotonic()
+        chosen = self._invitations.choose(1, began)
+        for camera in chosen:
+            self._sessions[camera].send_ready()
+        if chosen or self._invitations.invited(began) > len(self._awaited):
+            awaited = asyncio.get_running_loop().create_future()
+            self._awaited.append(awaited)
+            try:
+                await asyncio.wait([awaited], timeout=MAX_INVITATION_S)
+            finally:
+                if awaited in self._awaited:
+                    self._awaited.remove(awaited)
+        return time.monotonic() - began
 
     def expect_frame(self) -> float:
         """Invite frames, as there is nothing to compute; return the seconds within which one should come, 0 if none."""
@@ -247,11 +280,14 @@ class CameraSessions:
         _record_arrival(header, time.monotonic(), transfer_s)
         feed.begin_frame(info.number)
         # before it can end, and in step with the feed
-        self._invitations.on_frame(session.camera, header.invite_ms / 1e3)
+        self._invitations.on_frame(session.camera, info.number, waited=header.waited)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
             way = {"transfer_ms": transfer_s * 1e3, "invite_ms": min(header.invite_ms, transfer_s * 1e3)}
-            await self._owner.accept_frame(info.model_copy(update=way), picture, finished)
+            promised = bool(self._awaited)
+            await self._owner.accept_frame(info.model_copy(update=way), picture, finished, promised=promised)
+            if promised and self._awaited:
+                self._awaited.popleft().set_result(None)
             invited_for_s = self._invitations.on_frame_accepted(session.camera, time.monotonic())
             if invited_for_s is not None:  # a camera that had no picture yet was waited for, but that is no way
                 self._owner.tasks.intake.on_frame(min(invited_for_s, transfer_s))

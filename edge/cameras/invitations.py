@@ -13,8 +13,8 @@ from dataclasses import dataclass
 MAX_INVITATION_S = 1.0
 """An invited frame that takes longer is not waited for: its camera had no picture after all."""
 
-MIN_WAIT_S = 0.005
-"""A picture that has waited for less was invited before it was taken."""
+EXCESS_FRAMES = 8
+"""A camera with hardly more pictures than are invited shows that in one of so many frames."""
 
 
 @dataclass(slots=True)
@@ -22,16 +22,23 @@ class _Camera:
     """`offered`: a picture waits at the agent; `invited_at` is the time of an invitation without a frame yet.
 
     `offers`: its agent offers pictures; that of the release before does not, and is invited unasked. `hurries`: its
-    last picture waited for the invitation, so that the next one should come at once. `active_at`: when it was invited,
-    or a frame of it ended.
+    last picture waited for the invitation, so that the next one should come at once; `number`: that of its last
+    frame; `excess`: after so many more frames without a sign of others, it is not saturated. `active_at`: when it was
+    invited, or a frame of it ended.
     """
 
     frames: int = 0
     offers: bool = True
     offered: bool = False
     hurries: bool = False
+    number: int | None = None
+    excess: int = 0
     invited_at: float | None = None
     active_at: float = -math.inf
+
+    @property
+    def saturated(self) -> bool:
+        return self.excess > 0 or (self.offered and self.offers)
 
 
 class Invitations:
@@ -59,12 +66,18 @@ class Invitations:
         if camera in self._cameras:
             self._cameras[camera].offered = True
 
-    def on_frame(self, camera: str, waited_s: float) -> None:
-        """Note that a camera's frame has come, whose picture had waited for the invitation; it is under way now."""
+    def on_frame(self, camera: str, number: int, *, waited: bool) -> None:
+        """Note that a camera's frame of this number has come, which is under way now.
+
+        `waited`: it was there when it was invited. Numbers that are missing are those of pictures that newer ones have
+        replaced.
+        """
         entry = self._cameras.get(camera)
         if entry is not None:
             entry.frames += 1
-            entry.hurries = waited_s > MIN_WAIT_S
+            entry.hurries = waited
+            replaced = entry.number is not None and number > entry.number + 1
+            entry.number, entry.excess = number, EXCESS_FRAMES if waited or replaced else max(0, entry.excess - 1)
 
     def on_frame_accepted(self, camera: str, now: float) -> float | None:
         """Note that a camera's frame is queued or has ended; return the seconds since its invitation, None without."""
@@ -93,6 +106,19 @@ class Invitations:
         """
         times = [entry.active_at for entry in self._cameras.values() if entry.hurries]
         return max(0.0, max(times) + way_s - now) if times else 0.0
+
+    @property
+    def saturated(self) -> bool:
+        """Return whether a camera has more pictures than are invited: one that is wanted comes at once."""
+        return any(entry.saturated for entry in self._cameras.values())
+
+    @property
+    def may_have_more(self) -> bool:
+        """Return whether a saturated camera may have one more frame under way."""
+        return any(
+            entry.saturated and entry.frames + (entry.invited_at is not None) < self._max_frames
+            for entry in self._cameras.values()
+        )
 
     @property
     def may_invite(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.frames.other_nodes import OtherNodes
@@ -32,6 +33,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_PROMISED_HOLD_S = 0.5
+"""A frame that was invited for a thief which then did not take it is computed here after this time."""
+
+
+class PictureSource(Protocol):
+    """The cameras of this edge: whether one has more pictures than are invited, and another frame may be invited."""
+
+    @property
+    def saturated(self) -> bool: ...
+    @property
+    def may_have_more(self) -> bool: ...
+
+
+class _NoCameras:
+    saturated = may_have_more = False
+
 
 class FrameTasks:
     """Frames under way and their tasks, by plan: every frame is finished by the plan that it began with.
@@ -50,9 +67,11 @@ class FrameTasks:
         self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
+        self.cameras: PictureSource = _NoCameras()
         self.announcer = TaskAnnouncer(
-            node, bus, self._others, computes_here=lambda: self.computes_here, on_announced=lambda: on_change(True)
-        )
+            node, bus, self._others, computes_here=lambda: self.computes_here, promises=self.promises,
+            on_announced=lambda: on_change(True),
+        )  # fmt: skip
 
     # plans
 
@@ -104,14 +123,42 @@ class FrameTasks:
         plan, info = owned.plan, owned.info
         self._keep(owned)
         plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
-        hold_s = plan.hold_s(self._others.helpers)
+        on_demand = self._gives_on_demand(plan)
+        hold_s = MAX_PROMISED_HOLD_S if owned.promised else 0.0 if on_demand else plan.hold_s(self._others.helpers)
         if hold_s:
             owned.held_until = owned.opened_at + hold_s
             asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
-        if self.announcer.may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here):
-            self.announcer.announce(plan, opened=info)
-        else:  # nobody else would take it; the gateway learns of it from its result
+        if on_demand:
+            announced = self.announcer.offer_frame(plan)
+        else:
+            announced = self.announcer.may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here)
+            if announced:
+                self.announcer.announce(plan, opened=info)
+        if not announced:  # nobody else would take it; the gateway learns of it from its result
             self._on_change(False)
+
+    def _gives_on_demand(self, plan: OwnedPlan) -> bool:
+        """Return whether other nodes get whole frames of a plan on demand.
+
+        A frame that waits here for a thief grows old, and many owners wait for few thieves. So while a camera has more
+        pictures than are invited, a frame is announced before it is here, and invited when a thief comes for it.
+        """
+        return (
+            plan.work.finds_objects and self.computes_here and self.cameras.saturated and plan is self.current_plan()
+        )
+
+    def _keeps_none(self, plan: OwnedPlan) -> bool:
+        """Return whether no frame should wait here for thieves, as they get one on demand soon enough."""
+        return plan.has_long_frames and self._gives_on_demand(plan)
+
+    def promises(self, plan: OwnedPlan) -> int:
+        """Return how many frames of a plan, which are not here yet, other nodes can have now: 1 or 0."""
+        return int(self._gives_on_demand(plan) and plan.may_lend and self.cameras.may_have_more)
+
+    def needs_picture(self, take: TakeHeader) -> bool:
+        """Return whether a thief came for a frame that was promised, and none waits."""
+        plan = self._owned_plans.get(take.epoch)
+        return plan is not None and take.again is None and plan.queue.empty and bool(self.promises(plan))
 
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
@@ -128,7 +175,8 @@ class FrameTasks:
     def _end_hold(self, owned: OwnedFrame) -> None:
         """Compute a frame here that no helper has taken."""
         if owned.plan.queue.is_waiting(Task(owned.info.frame, 0)):
-            owned.plan.holding.on_missed()
+            if not owned.promised:
+                owned.plan.holding.on_missed()
             self._on_change(False)
 
     def on_helpers(self, helpers: Helpers) -> None:
@@ -137,17 +185,19 @@ class FrameTasks:
             for plan in self._owned_plans.values():
                 if not plan.queue.empty:
                     self.announcer.announce(plan)
+                else:
+                    self.announcer.offer_frame(plan)
         self._on_change(False)
 
     def frames_wanted(self, invited: int, idle_lanes: int) -> int:
         """Return how many frames to invite now; `invited` are on their way, `idle_lanes` tiles could begin here."""
-        if not self._owned_plans and self.current_plan() is None:
+        now, current = time.monotonic(), self.current_plan()
+        if not self._owned_plans and current is None:
             return 0
-        now = time.monotonic()
         waiting = sum(plan.queue.untouched_frames for plan in self._owned_plans.values())
         return self.intake.wanted(
             waiting=waiting, invited=invited, idle_lanes=0 if waiting else idle_lanes, busy_s=self._busy_s(now),
-            helpers=len(self._others.helpers),
+            helpers=0 if current is not None and self._keeps_none(current) else len(self._others.helpers),
         )  # fmt: skip
 
     def next_frame_due_s(self) -> float:
@@ -163,7 +213,8 @@ class FrameTasks:
         for owned in frames:
             self.announcer.announce(owned.plan, opened=owned.info)
         for plan in self._owned_plans.values():
-            if plan.queue.available_tasks(time.monotonic()) != NO_TASKS:
+            plan.offered_at = -math.inf
+            if plan.queue.available_tasks(time.monotonic()) != NO_TASKS or self.promises(plan):
                 self.announcer.announce(plan)
 
     # tasks
@@ -237,8 +288,11 @@ class FrameTasks:
         region = plan.work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
 
-    def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
-        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent."""
+    def lend_tile(self, take: TakeHeader, pulled_s: float | None = None) -> tuple[TileHeader, Array] | AbsentHeader:
+        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent.
+
+        `pulled_s`: a promised frame was invited for this thief, which took so many seconds.
+        """
         plan, now = self._owned_plans.get(take.epoch), time.monotonic()
         if plan is None:
             return AbsentHeader(reason="this edge has no tasks of that plan")
@@ -248,8 +302,10 @@ class FrameTasks:
         elif not plan.may_lend:
             scheduled = None
         else:
-            scheduled = queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), now)
+            idle = take.idle or pulled_s is not None  # without this thief, the frame would still be at its camera
+            scheduled = queue.lend_task(Taker(take.thief, idle, take.reuses and work.reuses), now)
         found = self._pixels_of(plan, scheduled) if scheduled is not None else None
+        plan.offered_at = -math.inf  # the gateway has counted one less, or is told now that there was none
         if scheduled is None or found is None:
             later = take.again is None and not take.idle and queue.available_tasks(now).waiting > 0
             if later:
@@ -257,16 +313,16 @@ class FrameTasks:
             return AbsentHeader(reason="no task is waiting for this node", later=later)
         info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
-        if self._frames[info.frame].held_until > now:
+        if self._frames[info.frame].held_until > now and not self._frames[info.frame].promised:
             plan.holding.on_taken(now - self._frames[info.frame].opened_at)
         if take.reuses and queue.available_tasks(now).near.get(take.thief):
             self.announcer.announce(plan)  # with this tile the thief will have all strips for others
-        elif queue.empty:
+        elif queue.empty and not self.announcer.offer_frame(plan):
             self._on_change(False)
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
         header, sent = work.encode_tile(self._node, info, tile, view, bars=not take.fills_bars)
         lease = {"lease_s": queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
-        return header.model_copy(update={**lease, "waited_ms": waited_ms}), sent
+        return header.model_copy(update={**lease, "waited_ms": waited_ms, "pulled_ms": (pulled_s or 0.0) * 1e3}), sent
 
     def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
         """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""

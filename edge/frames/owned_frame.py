@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class OwnedFrame:
     """A frame under way: its picture and its letterboxed pixels, uint8 (H, W, 3) each.
 
-    `held_until`: its tasks are left to faster helpers until then.
+    `held_until`: its tasks are left to faster helpers until then; to the thief that it was invited for, if `promised`.
     """
 
     info: FrameInfo
@@ -27,3 +27,4 @@ class OwnedFrame:
     finished: Callable[[Outcome], None]
     plan: OwnedPlan
     held_until: float = 0.0
+    promised: bool = False

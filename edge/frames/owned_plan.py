@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from edge.tasks.holding import Holding
+from edge.tasks.intake import LONG_FRAME_S
 from edge.tasks.prediction import Experience, reuse_pays
 from edge.tasks.task_queue import TaskQueue
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
@@ -35,6 +36,8 @@ class OwnedPlan:
         self.holding = Holding()
         self.announced_overdue = 0
         self.announced_at = -math.inf
+        self.offered_at = -math.inf
+        """When tasks were announced of which no thief has taken one yet."""
         self.queue = TaskQueue(
             node,
             work.tile_order,
@@ -54,15 +57,16 @@ class OwnedPlan:
         conditions = self.experience.conditions(nodes, self.queue.pace.of_all, work.result_bytes)
         return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
-    def limit_s(self, now: float) -> float | None:
+    def limit_s(self, now: float, promised: int = 0) -> float | None:
         """Return the time within which another node must fetch and compute the last waiting frame to end it sooner.
 
-        None for tiles, which all nodes share, and while it is not known when this node will be free.
+        `promised`: frames that are not here yet, behind those that wait. None for tiles, which all nodes share, and
+        while it is not known when this node will be free.
         """
         own_s = self._own_s
         if not self.work.finds_objects or own_s is None:
             return None
-        ends_s = self.queue.ends_s(now, self.queue.untouched_frames, own_s)
+        ends_s = self.queue.ends_s(now, self.queue.untouched_frames + promised, own_s)
         return MIN_BENEFIT * ends_s if math.isfinite(ends_s) else None
 
     @property
@@ -80,6 +84,11 @@ class OwnedPlan:
         if pace is not None:
             return macs * pace
         return macs / self.work.macs_per_s if self.work.macs_per_s else None
+
+    @property
+    def has_long_frames(self) -> bool:
+        """Return whether whole frames take so long here that none should wait for a thief."""
+        return (self._own_s or 0.0) > LONG_FRAME_S
 
     @property
     def fetch_s(self) -> float:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OFFER_REPEAT_S = 5.0
+"""A frame that nobody takes is offered again after this time: the message, or its grant, may be lost."""
+
 REANNOUNCE_S = 0.5
 """Tasks that are not computed here are announced again after this time: a message may be lost, and the gateway forgets
 those that it heard of just before a node reports that it found none here."""
@@ -29,7 +32,8 @@ those that it heard of just before a node reports that it found none here."""
 class TaskAnnouncer:
     """Publishes how many tasks wait, and for whom.
 
-    `computes_here` returns whether this node computes tasks itself; `on_announced` is called after each announcement.
+    `computes_here` returns whether this node computes tasks itself, `promises` how many frames of a plan can be had on
+    demand; `on_announced` is called after each announcement.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class TaskAnnouncer:
         bus: Bus,
         others: OtherNodes,
         computes_here: Callable[[], bool],
+        promises: Callable[[OwnedPlan], int],
         on_announced: Callable[[], None],
     ) -> None:
         self._node = node
         self._bus = bus
         self._others = others
         self._computes_here = computes_here
+        self._promises = promises
         self._on_announced = on_announced
 
     def announce(
@@ -51,13 +57,16 @@ class TaskAnnouncer:
     ) -> None:
         """Announce the tasks of a plan, a new frame, and frames that are given up."""
         available = NO_TASKS if plan is None else plan.queue.available_tasks(time.monotonic())
+        promised = 0 if plan is None else self._promises(plan)
         message = TaskAnnouncement(
-            node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting,
+            node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting + promised,
             overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
             unfit=dict(available.unfit), within_s=None if plan is None else self._limit_s(plan),
         )  # fmt: skip
         if plan is not None:
             plan.announced_overdue, plan.announced_at = available.overdue, time.monotonic()
+            if message.waiting:
+                plan.offered_at = plan.announced_at
         self._bus.publish_soon(topics.TASKS, message, self._node)
         self._on_announced()
 
@@ -77,6 +86,17 @@ class TaskAnnouncer:
             self.announce(plan)
         plan.announced_overdue = overdue
 
+    def offer_frame(self, plan: OwnedPlan) -> bool:
+        """Announce that a whole frame can be had, unless one is announced that nobody has taken yet.
+
+        Return whether it was announced now.
+        """
+        due = time.monotonic() - plan.offered_at >= OFFER_REPEAT_S
+        offered = due and (bool(self._promises(plan)) or not plan.queue.empty) and self.may_be_helped(plan)
+        if offered:
+            self.announce(plan)
+        return offered
+
     def may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""
         limit_s = self._limit_s(plan)
@@ -84,7 +104,7 @@ class TaskAnnouncer:
 
     def _limit_s(self, plan: OwnedPlan) -> float | None:
         """Return the time within which another node must compute a frame, see OwnedPlan.limit_s; None for any."""
-        return None if self._needs_others(plan) else plan.limit_s(time.monotonic())
+        return None if self._needs_others(plan) else plan.limit_s(time.monotonic(), self._promises(plan))
 
     def _needs_others(self, plan: OwnedPlan) -> bool:
         """Return whether tasks wait that this node does not compute, as it is barred or has failed."""

@@ -21,6 +21,9 @@ MAX_LEAD_S = 1.0
 MAX_INVITATION_PAUSE_S = 0.25
 """Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
 
+LONG_FRAME_S = 0.5
+"""A whole frame that takes longer to compute is not fetched ahead: it would grow old for hardly any gain."""
+
 HELPERS_PER_FRAME = 3
 """Idle nodes for which one more frame waits: each takes one in turn, and some of them are busy by then."""
 

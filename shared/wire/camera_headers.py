@@ -56,12 +56,13 @@ class FrameHeader(Header):
 
     With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte. For the trace:
     `capture_ms` after `captured_at` it was decoded and selected, `invite_ms` later the edge had room for it; reading
-    the camera took `cpu_ms` of CPU time since the frame before.
+    the camera took `cpu_ms` of CPU time since the frame before. `waited`: it was there when it was invited.
     """
 
     kind = MessageKind.FRAME
     info: FrameInfo
     offset: ByteCount | None = None
+    waited: bool = False
     capture_ms: Milliseconds = 0.0
     invite_ms: Milliseconds = 0.0
     cpu_ms: Milliseconds = 0.0

@@ -73,8 +73,8 @@ class TileHeader(Header):
     the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
     strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
     gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
-    compute the frame. It was lent `waited_ms` after its frame was
-    opened.
+    compute the frame. It was lent `waited_ms` after its frame was opened; before, the thief waited `pulled_ms` for the
+    camera's picture.
     """
 
     kind = MessageKind.TILE
@@ -91,6 +91,7 @@ class TileHeader(Header):
     attempt: Count = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
     waited_ms: Milliseconds = 0.0
+    pulled_ms: Milliseconds = 0.0
 
 
 class StripsRequestHeader(Header):

@@ -242,11 +242,11 @@ async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(m
     async with edge_side() as edge:
         accept, left = edge.accept_frame, [1, 2, 3]
 
-        async def fail_at_first(*frame):
+        async def fail_at_first(*frame, **promised):
             if left:
                 left.pop()
                 raise ValueError
-            await accept(*frame)
+            await accept(*frame, **promised)
 
         monkeypatch.setattr(edge, "accept_frame", fail_at_first)
         async with hand_started(edge):

@@ -38,9 +38,9 @@ async def test_pictures_are_shared_while_there_is_room_and_stay_as_they_came():
     async with edge_side() as edge:
         accept, copies = edge.accept_frame, []
 
-        async def keep(info, picture, finished):
+        async def keep(info, picture, finished, **promised):
             copies.append(picture.copy())
-            await accept(info, picture, finished)
+            await accept(info, picture, finished, **promised)
 
         edge.accept_frame = keep
         edge.supervisor.assign_cameras({"front": assigned(PATTERN, fps=50)})

@@ -16,10 +16,10 @@ from edge.frames import task_announcer as task_announcer_module
 from edge.frames.task_announcer import REANNOUNCE_S
 from edge.owner import Owner
 from edge.tasks.holding import MAX_HOLD_S
-from edge.tasks.intake import MAX_INVITATION_PAUSE_S
+from edge.tasks.intake import LONG_FRAME_S, MAX_INVITATION_PAUSE_S
 from edge.tasks.task import Task
 from edge.thief import StolenTile
-from edge.worker import LONG_FRAME_S, Worker
+from edge.worker import Worker
 from gateway.cluster.whole_frame import read_objects
 from shared.errors import ModelError
 from shared.mqtt import topics

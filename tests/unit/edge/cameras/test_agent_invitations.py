@@ -76,7 +76,7 @@ class Bench:
     def frames_wanted(self, invited, _lanes):
         return max(0, self.wanted - len(self.owned) - invited)
 
-    async def accept_frame(self, info, _picture, finished):
+    async def accept_frame(self, info, _picture, finished, *, promised=False):
         await self.accepting.wait()
         if self.refuses:
             finished(Outcome.NO_PLAN)

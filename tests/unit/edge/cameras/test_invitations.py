@@ -18,9 +18,9 @@ def connected(*cameras, max_frames=2, offers=True):
     return invitations
 
 
-def come(invitations, camera, now=0.0, waited_s=0.0):
+def come(invitations, camera, now=0.0, *, number=0, waited=False):
     """A camera's frame has come and is queued."""
-    invitations.on_frame(camera, waited_s)
+    invitations.on_frame(camera, number, waited=waited)
     return invitations.on_frame_accepted(camera, now)
 
 
@@ -101,7 +101,7 @@ def test_a_frame_that_ends_while_it_is_prepared_is_not_under_way_for_ever():
     invitations = connected("door", max_frames=1)
     for number in range(3):
         assert invitations.choose(1, number) == ["door"]
-        invitations.on_frame("door", 0.0)
+        invitations.on_frame("door", number, waited=False)
         invitations.on_frame_end("door", 0.0)
         invitations.on_frame_accepted("door", number)
         invitations.on_offer("door")
@@ -134,7 +134,7 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
     assert invitations.expected_s(10.75, 0.5) == 0
     assert invitations.choose(1, 11.0) == ["b"]
     assert invitations.expected_s(11.25, 0.5) == 0.25
-    come(invitations, "b", waited_s=0.1)
+    come(invitations, "b", waited=True)
     invitations.on_frame_end("b", 12.0)
     assert invitations.expected_s(12.25, 0.5) == 0.25, "its next picture waits"
 
@@ -142,13 +142,13 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
 def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
     invitations = Invitations(2)
     invitations.on_connected("door", 0)
-    for waited_s, expected_s in ((0.0, 0.0), (0.1, 0.5), (0.001, 0.0)):
+    for waited, expected_s in ((False, 0.0), (True, 0.5), (False, 0.0)):
         invitations.choose(1, 1.0)
-        come(invitations, "door", waited_s=waited_s)
+        come(invitations, "door", waited=waited)
         invitations.on_frame_end("door", 0.0)
         invitations.choose(1, 1.0)
         assert invitations.expected_s(1.0, 0.5) == expected_s
-        come(invitations, "door", waited_s=waited_s)
+        come(invitations, "door", waited=waited)
         invitations.on_frame_end("door", 0.0)
 
 

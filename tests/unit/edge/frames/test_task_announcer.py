@@ -23,11 +23,11 @@ class Bench:
     """An announcer of one plan with these waiting frames, on a clock of ours."""
 
     def __init__(self, monkeypatch, *frames):
-        self.now, self.said, self.announced, self.computes_here = 100.0, [], 0, True
+        self.now, self.said, self.announced, self.computes_here, self.promised = 100.0, [], 0, True, 0
         monkeypatch.setattr(task_announcer_module, "time", self)
         self.others = OtherNodes("me")
         self.plan = OwnedPlan("me", WORK, alone=False)
-        self.announcer = TaskAnnouncer("me", self, self.others, lambda: self.computes_here, self.on_announced)
+        self.announcer = TaskAnnouncer("me", self, self.others, lambda: self.computes_here, lambda _: self.promised, self.on_announced)
         for frame in frames:
             self.plan.queue.add_frame(frame)
 
