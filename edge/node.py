@@ -192,6 +192,8 @@ class EdgeNode:
         """Follow a change of own tasks; the gateway drops a node's request for others when it announces own ones."""
         if announced:
             self._thief.forget_request()
+        elif self._thief.has_requested and self._owner.tasks.announce_long_frames():
+            return  # which has come back here
         self._worker.wake()
         self._cameras.invite_frames()
 

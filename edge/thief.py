@@ -80,6 +80,11 @@ class Thief:
         self._victims: dict[Address, Connection] = {}
         self._fetch_lock = asyncio.Lock()
 
+    @property
+    def has_requested(self) -> bool:
+        """Return whether a request may be open."""
+        return self._requested_at is not None
+
     def forget_request(self) -> None:
         """Let the next `request_task` send a request again: the gateway may have lost the last one."""
         self._requested_at = None

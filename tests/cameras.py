@@ -146,7 +146,7 @@ class EdgeSide:
         self.reports.append(stats)
         self._changed.set()
 
-    async def accept_frame(self, info, picture, finished, *, promised=False):
+    async def accept_frame(self, info, picture, finished, **_promised):
         """Stand in for the owner."""
         self.frames.setdefault(info.camera, []).append((info, picture))
         self._changed.set()

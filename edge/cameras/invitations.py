@@ -101,11 +101,16 @@ class Invitations:
     def expected_s(self, now: float, way_s: float) -> float:
         """Return the seconds within which a frame should come from a camera whose pictures wait, 0 if none should.
 
-        `way_s`: the time that an invitation and its frame need. Frames that other nodes have may keep it from being
-        invited: to take theirs in exchange would be of no use to anybody.
+        `way_s`: the time that an invitation and its frame need; a saturated camera may have to take the next picture
+        first. Frames that other nodes have may keep it from being invited: to take theirs in exchange would be of no
+        use to anybody.
         """
-        times = [entry.active_at for entry in self._cameras.values() if entry.hurries]
-        return max(0.0, max(times) + way_s - now) if times else 0.0
+        times = [
+            entry.active_at + (way_s if entry.hurries else MAX_INVITATION_S)
+            for entry in self._cameras.values()
+            if entry.hurries or entry.saturated
+        ]
+        return max(0.0, max(times) - now) if times else 0.0
 
     @property
     def saturated(self) -> bool:

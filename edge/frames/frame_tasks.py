@@ -143,9 +143,7 @@ class FrameTasks:
         A frame that waits here for a thief grows old, and many owners wait for few thieves. So while a camera has more
         pictures than are invited, a frame is announced before it is here, and invited when a thief comes for it.
         """
-        return (
-            plan.work.finds_objects and self.computes_here and self.cameras.saturated and plan is self.current_plan()
-        )
+        return plan.work.finds_objects and self.computes_here and self.cameras.saturated and plan is self.current_plan()
 
     def _keeps_none(self, plan: OwnedPlan) -> bool:
         """Return whether no frame should wait here for thieves, as they get one on demand soon enough."""
@@ -216,6 +214,16 @@ class FrameTasks:
             plan.offered_at = -math.inf
             if plan.queue.available_tasks(time.monotonic()) != NO_TASKS or self.promises(plan):
                 self.announcer.announce(plan)
+
+    def announce_long_frames(self) -> bool:
+        """Announce long frames that wait, so that the gateway forgets this node's request; return whether any waits.
+
+        Else another one might come while this node computes its own, and grow old here.
+        """
+        waiting = [plan for plan in self._owned_plans.values() if plan.has_long_frames and not plan.queue.empty]
+        for plan in waiting:
+            self.announcer.announce(plan)
+        return bool(waiting)
 
     # tasks
 

@@ -37,7 +37,7 @@ class OwnedPlan:
         self.announced_overdue = 0
         self.announced_at = -math.inf
         self.offered_at = -math.inf
-        """When tasks were announced of which no thief has taken one yet."""
+        """The time at which tasks were announced of which no thief has taken one yet."""
         self.queue = TaskQueue(
             node,
             work.tile_order,

@@ -144,14 +144,14 @@ TRIGGERS = Topic(
 SNAPSHOT = PlainTopic(
     "detections/{camera}/snapshot",
     "JPEG",
-    "The picture with boxes; published when the objects in it change.",
+    "The picture with boxes; published when the objects in it change, at most every second.",
     bytes,
     retain=True,
 )
 LABEL_SNAPSHOT = PlainTopic(
     "detections/{camera}/{label}/snapshot",
     "JPEG",
-    "An object close up; published when it is new or clearly better visible.",
+    "An object close up; published when it is new or clearly better visible, at most every second.",
     bytes,
     retain=True,
 )

@@ -272,28 +272,26 @@ def test_listening_where_nobody_can_is_an_error_that_says_what_to_do(address):
 
 
 async def test_what_is_sent_at_once_and_not_taken_follows_before_what_is_sent_next():
-    kept = []
+    arrived = asyncio.get_running_loop().create_future()
 
-    async def keep(connection, header, payload):
-        kept.append(connection)
+    async def keep(connection, *_):
+        arrived.set_result(connection)
         await asyncio.sleep(60)
 
     async with serving(keep) as (address, traffic):
         connection = await Connection.open(address, traffic)
         await connection.send(ReadyHeader())
         big, small = np.arange(64 * 2**20, dtype=np.uint8), np.arange(20, dtype=np.uint8)
-        info = FrameInfo(frame="a-1", camera="a", number=1, captured_at=1.0, height=1, width=1)
-        assert connection.send_now([ReadyHeader(), FrameHeader(info=info)], [big.data])
+        assert connection.send_now([ReadyHeader(), FrameHeader(info=INFO)], [big.data])
         assert not connection.send_now([ReadyHeader()]), "the peer has not taken all yet"
-        sending = asyncio.create_task(connection.send(FrameHeader(info=info), [small.data]))
-        while not kept:
-            await asyncio.sleep(0.01)
-        await kept[0].expect(ReadyHeader)
-        assert np.array_equal((await kept[0].expect(FrameHeader))[1], big)
-        assert np.array_equal((await kept[0].expect(FrameHeader))[1], small)
+        sending = asyncio.create_task(connection.send(FrameHeader(info=INFO), [small.data]))
+        peer = await arrived
+        await peer.expect(ReadyHeader)
+        assert np.array_equal((await peer.expect(FrameHeader))[1], big)
+        assert np.array_equal((await peer.expect(FrameHeader))[1], small)
         await sending
         assert connection.send_now([ReadyHeader()])
-        await kept[0].expect(ReadyHeader)
+        await peer.expect(ReadyHeader)
         connection.close()
         with pytest.raises(PeerLostError):
             connection.send_now([ReadyHeader()])

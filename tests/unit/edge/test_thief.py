@@ -51,6 +51,21 @@ async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
     assert bench.thief.take_stolen() is None
 
 
+async def test_the_time_for_the_cameras_picture_is_none_of_the_transfer(bench):
+    bench.victim.tiles = [(4, False, {"pulled_ms": 1e6})]
+    bench.thief.request_task(idle=False)
+    await bench.grant()
+    assert bench.thief.take_stolen().fetch_bytes_per_s > 1e8
+
+
+async def test_a_thief_knows_whether_its_request_is_open(bench):
+    assert not bench.thief.has_requested
+    bench.thief.request_task()
+    assert bench.thief.has_requested
+    bench.thief.forget_request()
+    assert not bench.thief.has_requested
+
+
 async def test_a_thief_with_a_tile_ahead_requests_no_other(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task(idle=False)

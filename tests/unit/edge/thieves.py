@@ -80,7 +80,11 @@ class Victim:
         if take.again is not None:
             return self.answer(take.again.tile)
         found = self.tiles.pop(0) if self.tiles else AbsentHeader()
-        return (found, np.empty(0, np.uint8)) if isinstance(found, AbsentHeader) else self.answer(*found)
+        return (
+            (found, np.empty(0, np.uint8))
+            if isinstance(found, AbsentHeader)
+            else self.answer(*found[:2], **dict(*found[2:]))
+        )
 
     def answer(self, tile, reusing=False, /, **change):
         region = WORK.tile(tile, reusing=reusing).inputs[0]

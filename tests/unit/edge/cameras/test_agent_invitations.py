@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge.cameras import agent_sessions as agent_sessions_module
 from edge.cameras.agent_sessions import CameraSessions
 from edge.tasks.intake import Intake
 from shared.errors import PeerLostError
@@ -45,13 +46,13 @@ class Agent:
     def offer(self):
         self.says.put_nowait((OfferHeader(), np.empty(0, np.uint8)))
 
-    def send_frame(self, captured_at=0.0):
+    def send_frame(self, captured_at=0.0, *, waited=False):
         self.number += 1
         info = FrameInfo(
             frame=f"{self.camera}-{self.number}", camera=self.camera, number=self.number, captured_at=captured_at,
             height=2, width=2,
         )  # fmt: skip
-        self.says.put_nowait((FrameHeader(info=info), np.zeros(12, np.uint8)))
+        self.says.put_nowait((FrameHeader(info=info, waited=waited), np.zeros(12, np.uint8)))
 
     def count(self, kind):
         """The messages of this kind since it was last asked for them."""
@@ -64,7 +65,7 @@ class Bench:
     """The cameras of an edge that wants so many frames; `owned` are the callbacks of its frames."""
 
     def __init__(self, max_frames):
-        self.wanted, self.owned, self.refuses, self.running = 1, {}, False, []
+        self.wanted, self.owned, self.refuses, self.running, self.promised = 1, {}, False, [], []
         self.accepting = asyncio.Event()
         self.accepting.set()
         self.intake = Intake()
@@ -76,8 +77,9 @@ class Bench:
     def frames_wanted(self, invited, _lanes):
         return max(0, self.wanted - len(self.owned) - invited)
 
-    async def accept_frame(self, info, _picture, finished, *, promised=False):
+    async def accept_frame(self, info, _picture, finished, *, promised):
         await self.accepting.wait()
+        self.promised += [info.frame] * promised
         if self.refuses:
             finished(Outcome.NO_PLAN)
         else:
@@ -236,3 +238,69 @@ async def test_the_way_of_an_invited_frame_is_measured_but_not_the_wait_for_its_
     door.send_frame(captured_at=time.time() + 1000)  # long after its invitation
     await settled()
     assert list(bench.intake._leads) == [0.0]
+
+
+async def test_a_frame_is_invited_for_another_node_although_none_is_wanted_here():
+    bench = Bench(max_frames=2)
+    bench.wanted = 0
+    bench.sessions.open()
+    door = await bench.connect("door")
+    door.told.clear()
+    pulling = asyncio.create_task(bench.sessions.pull_frame())
+    await settled()
+    assert door.count(ReadyHeader) == 1
+    door.send_frame()
+    await settled()
+    assert pulling.done()
+    assert (list(bench.owned), bench.promised) == (["door-1"], ["door-1"])
+    bench.wanted = 2  # the frame that another node has is not one of ours
+    bench.sessions.invite_frames()
+    await settled()
+    door.send_frame()
+    await settled()
+    assert bench.promised == ["door-1"]
+    bench.running[0].cancel()
+
+
+async def test_the_invited_frame_is_given_to_the_other_node_and_another_one_is_invited():
+    bench = Bench(max_frames=2)
+    bench.sessions.open()
+    door = await bench.connect("door")
+    assert door.count(ReadyHeader) == 1
+    pulling = asyncio.create_task(bench.sessions.pull_frame())
+    await settled()
+    assert door.count(ReadyHeader) == 0
+    bench.wanted = 2
+    door.send_frame()
+    await settled()
+    assert (pulling.done(), bench.promised, door.count(ReadyHeader)) == (True, ["door-1"], 1)
+    bench.running[0].cancel()
+
+
+async def test_a_picture_that_does_not_come_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(agent_sessions_module, "MAX_INVITATION_S", 0.01)
+    bench = Bench(max_frames=1)
+    bench.sessions.open()
+    assert await bench.sessions.pull_frame() < 0.01, "there is no camera"
+    door = await bench.connect("door")
+    assert await bench.sessions.pull_frame() >= 0.01
+    door.send_frame()
+    await settled()
+    assert bench.promised == []
+    assert await bench.sessions.pull_frame() < 0.01, "its limit is reached"
+    bench.running[0].cancel()
+
+
+async def test_the_owner_asks_whether_there_are_more_pictures_than_are_invited(bench):
+    tasks = bench.sessions._owner.tasks
+    assert tasks.cameras is bench.sessions
+    door = await bench.connect("door")
+    assert (tasks.cameras.saturated, tasks.cameras.may_have_more) == (False, False)
+    door.send_frame(waited=True)
+    await settled()
+    assert (tasks.cameras.saturated, tasks.cameras.may_have_more) == (True, False)
+    bench.wanted = 0
+    bench.end("door-1")
+    assert (tasks.cameras.saturated, tasks.cameras.may_have_more) == (True, True)
+    await bench.sessions.close()
+    assert not tasks.cameras.may_have_more

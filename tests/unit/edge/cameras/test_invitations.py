@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cameras.invitations import MAX_INVITATION_S, Invitations
+from edge.cameras.invitations import EXCESS_FRAMES, MAX_INVITATION_S, Invitations
 
 
 def connected(*cameras, max_frames=2, offers=True):
@@ -142,7 +142,8 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
 def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
     invitations = Invitations(2)
     invitations.on_connected("door", 0)
-    for waited, expected_s in ((False, 0.0), (True, 0.5), (False, 0.0)):
+    later = [(False, MAX_INVITATION_S)] * (EXCESS_FRAMES // 2) + [(False, 0.0)]
+    for waited, expected_s in ((False, 0.0), (True, 0.5), *later):
         invitations.choose(1, 1.0)
         come(invitations, "door", waited=waited)
         invitations.on_frame_end("door", 0.0)
@@ -150,6 +151,45 @@ def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
         assert invitations.expected_s(1.0, 0.5) == expected_s
         come(invitations, "door", waited=waited)
         invitations.on_frame_end("door", 0.0)
+
+
+@pytest.mark.parametrize("sign", [{"waited": True}, {"number": 12}])
+def test_a_camera_with_more_pictures_than_are_invited_is_saturated_for_some_frames(sign):
+    invitations = Invitations(2)
+    assert not invitations.saturated
+    invitations.on_connected("door", 0)
+    for number in (9, 10):
+        come(invitations, "door", number=number)
+        invitations.on_frame_end("door", 0.0)
+        assert not invitations.saturated
+    come(invitations, "door", **{"number": 11, **sign})
+    for number in range(EXCESS_FRAMES):
+        assert invitations.saturated, number
+        invitations.on_frame_end("door", 0.0)
+        come(invitations, "door", number=number + 1 + sign.get("number", 11))
+    assert not invitations.saturated
+
+
+def test_a_camera_that_offers_a_picture_is_saturated_until_it_is_invited():
+    invitations = connected("a")
+    assert invitations.saturated
+    assert invitations.may_have_more
+    invitations.choose(1, 0.0)
+    assert not invitations.saturated
+
+
+def test_a_saturated_camera_may_have_more_frames_up_to_its_limit():
+    invitations = Invitations(2)
+    invitations.on_connected("door", 0)
+    assert not invitations.may_have_more
+    come(invitations, "door", waited=True)
+    assert invitations.may_have_more
+    invitations.choose(1, 0.0)
+    assert not invitations.may_have_more, "one is under way, and one is invited"
+    come(invitations, "door", waited=True)
+    assert not invitations.may_have_more
+    invitations.on_frame_end("door", 0.0)
+    assert invitations.may_have_more
 
 
 def test_cameras_that_are_gone_or_unknown_are_not_invited():
