@@ -224,7 +224,7 @@ async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection
         newer = await Connection.open(edge.server.address, WireTraffic())
         await newer.request(one, ControlHeader)
         await newer.expect(ReadyHeader)
-        for kind in (ReadyHeader, ControlHeader):
+        for kind in (ControlHeader, ReadyHeader):
             await older.expect(kind)
         with pytest.raises(PeerLostError):
             await older.receive()
