@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from benchmarks.scale.bench_group import ScaleScope
     from benchmarks.scale.cluster_window import ClusterWindow
 
-ENOUGH = 2.0
-"""Pictures of a camera for each that its edge could compute: it always has a new one."""
+ENOUGH = 3.0
+"""Pictures of a camera for each that its edge could compute: it soon has a new one, also after another device took one.
+"""
 
 TWELVEFOLD = 12.0
 UNLOADED = 0.5

@@ -123,12 +123,11 @@ class FrameTasks:
         plan, info = owned.plan, owned.info
         self._keep(owned)
         plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
-        on_demand = self._gives_on_demand(plan)
-        hold_s = MAX_PROMISED_HOLD_S if owned.promised else 0.0 if on_demand else plan.hold_s(self._others.helpers)
+        hold_s = MAX_PROMISED_HOLD_S if owned.promised else plan.hold_s(self._others.helpers)
         if hold_s:
             owned.held_until = owned.opened_at + hold_s
             asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
-        if on_demand:
+        if self._gives_on_demand(plan):
             announced = self.announcer.offer_frame(plan)
         else:
             announced = self.announcer.may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here)
