@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.node import EdgeNode
-from edge.options import DEFAULT_FRAMES_IN_FLIGHT, EdgeConfig, default_cache
+from edge.options import FRAMES_BESIDES_WORK, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import (
@@ -55,8 +55,7 @@ def default_edge_name() -> str:
 @click.option(
     "--frames-in-flight",
     type=click.IntRange(1, 16),
-    default=DEFAULT_FRAMES_IN_FLIGHT,
-    help="Frames of one camera at once.",
+    help=f"Frames of one camera at once.  [default: those that are computed side by side and {FRAMES_BESIDES_WORK}]",
 )
 @click.option("--cameras/--no-cameras", default=True, help="Serve cameras, or only compute for other edges.")
 @click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
@@ -65,7 +64,7 @@ def default_edge_name() -> str:
 @max_cores_option
 @verbose_option
 def command(
-    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, cameras: bool,
+    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int | None, cameras: bool,
     parent: int | None, topic_prefix: str, threads: int | None, max_cores: int | None, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""

@@ -10,8 +10,8 @@ from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
 
-DEFAULT_FRAMES_IN_FLIGHT = 3
-"""Of one camera: one in work, one on its way here, and one that another device has."""
+FRAMES_BESIDES_WORK = 2
+"""Of one camera, besides those in work here: one on its way here, and one that another device has."""
 
 
 def default_cache() -> Path:
@@ -29,6 +29,10 @@ class EdgeConfig:
     listen: Address = field(default_factory=lambda: Address(LOOPBACK, 0))
     cache: Path = field(default_factory=default_cache)
     computing: ComputingCores = field(default_factory=ComputingCores)
-    frames_in_flight: int = DEFAULT_FRAMES_IN_FLIGHT
+    frames_in_flight: int | None = None
     cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX
+
+    def max_frames(self, side_by_side: int) -> int:
+        """Return how many frames of a camera may be under way while so many are computed side by side here."""
+        return self.frames_in_flight or side_by_side + FRAMES_BESIDES_WORK

@@ -90,6 +90,11 @@ class CameraSessions:
         """Return whether a saturated camera may have one more frame under way."""
         return self._open and self._invitations.may_have_more
 
+    def allow_frames(self, count: int) -> None:
+        """Let up to `count` frames of each camera be under way from now on."""
+        self._invitations.max_frames = count
+        self.invite_frames()
+
     def open(self) -> None:
         """Invite frames, now that there is a plan; still scenes too, as a new gateway has not seen them."""
         self._open = True

@@ -128,7 +128,7 @@ class FrameTasks:
             owned.held_until = owned.opened_at + hold_s
             asyncio.get_running_loop().call_later(hold_s, self._end_hold, owned)
         if self._gives_on_demand(plan):
-            announced = self.announcer.offer_frame(plan)
+            announced = self.announcer.announce_promise(plan)
         else:
             announced = self.announcer.may_be_helped(plan) or not (plan.work.finds_objects and self.computes_here)
             if announced:
@@ -183,7 +183,7 @@ class FrameTasks:
                 if not plan.queue.empty:
                     self.announcer.announce(plan)
                 else:
-                    self.announcer.offer_frame(plan)
+                    self.announcer.announce_promise(plan)
         self._on_change(False)
 
     def frames_wanted(self, invited: int, idle_lanes: int) -> int:
@@ -210,7 +210,7 @@ class FrameTasks:
         for owned in frames:
             self.announcer.announce(owned.plan, opened=owned.info)
         for plan in self._owned_plans.values():
-            plan.offered_at = -math.inf
+            plan.untaken_since = -math.inf
             if plan.queue.available_tasks(time.monotonic()) != NO_TASKS or self.promises(plan):
                 self.announcer.announce(plan)
 
@@ -312,7 +312,7 @@ class FrameTasks:
             idle = take.idle or pulled_s is not None  # without this thief, the frame would still be at its camera
             scheduled = queue.lend_task(Taker(take.thief, idle, take.reuses and work.reuses), now)
         found = self._pixels_of(plan, scheduled) if scheduled is not None else None
-        plan.offered_at = -math.inf  # the gateway has counted one less, or is told now that there was none
+        plan.untaken_since = -math.inf  # the gateway has counted one less, or is told now that there was none
         if scheduled is None or found is None:
             later = take.again is None and not take.idle and queue.available_tasks(now).waiting > 0
             if later:
@@ -324,7 +324,7 @@ class FrameTasks:
             plan.holding.on_taken(now - self._frames[info.frame].opened_at)
         if take.reuses and queue.available_tasks(now).near.get(take.thief):
             self.announcer.announce(plan)  # with this tile the thief will have all strips for others
-        elif queue.empty and not self.announcer.offer_frame(plan):
+        elif queue.empty and not self.announcer.announce_promise(plan):
             self._on_change(False)
         tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
         header, sent = work.encode_tile(self._node, info, tile, view, bars=not take.fills_bars)

@@ -36,7 +36,7 @@ class OwnedPlan:
         self.holding = Holding()
         self.announced_overdue = 0
         self.announced_at = -math.inf
-        self.offered_at = -math.inf
+        self.untaken_since = -math.inf
         """The time at which tasks were announced of which no thief has taken one yet."""
         self.queue = TaskQueue(
             node,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OFFER_REPEAT_S = 5.0
-"""A frame that nobody takes is offered again after this time: the message, or its grant, may be lost."""
+PROMISE_REPEAT_S = 5.0
+"""A frame that nobody takes is announced again after this time: the message, or its grant, may be lost."""
 
 REANNOUNCE_S = 0.5
 """Tasks that are not computed here are announced again after this time: a message may be lost, and the gateway forgets
@@ -66,7 +66,7 @@ class TaskAnnouncer:
         if plan is not None:
             plan.announced_overdue, plan.announced_at = available.overdue, time.monotonic()
             if message.waiting:
-                plan.offered_at = plan.announced_at
+                plan.untaken_since = plan.announced_at
         self._bus.publish_soon(topics.TASKS, message, self._node)
         self._on_announced()
 
@@ -86,16 +86,16 @@ class TaskAnnouncer:
             self.announce(plan)
         plan.announced_overdue = overdue
 
-    def offer_frame(self, plan: OwnedPlan) -> bool:
+    def announce_promise(self, plan: OwnedPlan) -> bool:
         """Announce that a whole frame can be had, unless one is announced that nobody has taken yet.
 
         Return whether it was announced now.
         """
-        due = time.monotonic() - plan.offered_at >= OFFER_REPEAT_S
-        offered = due and (bool(self._promises(plan)) or not plan.queue.empty) and self.may_be_helped(plan)
-        if offered:
+        due = time.monotonic() - plan.untaken_since >= PROMISE_REPEAT_S
+        announced = due and (bool(self._promises(plan)) or not plan.queue.empty) and self.may_be_helped(plan)
+        if announced:
             self.announce(plan)
-        return offered
+        return announced
 
     def may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.frames.frame_tasks import MAX_PROMISED_HOLD_S
-from edge.frames.task_announcer import OFFER_REPEAT_S
+from edge.frames.task_announcer import PROMISE_REPEAT_S
 from edge.peer_service import PeerService
 from edge.tasks.intake import LONG_FRAME_S
 from shared.payloads.cluster import TileDone
@@ -46,7 +46,7 @@ async def bench(monkeypatch):
     made.cameras = made.tasks.cameras = Cameras(made)
     made.helpers(a=0.95)  # hardly faster, so no frame is held for it
     made.said.clear()
-    made.tasks.lend_tile(TAKE)  # a thief that found nothing: the offer of before is forgotten
+    made.tasks.lend_tile(TAKE)  # a thief that found nothing: the promise of before is forgotten
     return made
 
 
@@ -95,24 +95,24 @@ async def test_short_frames_may_wait_for_thieves(bench):
     assert bench.tasks.frames_wanted(0, 0) == 1
 
 
-async def test_a_frame_is_offered_with_the_next_own_one_and_once(bench):
+async def test_a_frame_is_promised_with_the_next_own_one_and_once(bench):
     await bench.accept("f")
     assert [(said.waiting, said.opened) for said in bench.said] == [(2, None)], "one waits, and one could be invited"
     bench.tasks.take_assignment()
     await bench.accept("g")
     assert len(bench.said) == 1
-    bench.now += OFFER_REPEAT_S
+    bench.now += PROMISE_REPEAT_S
     await bench.accept("h")
     assert len(bench.said) == 2
 
 
-async def test_helpers_that_appear_are_offered_a_frame(bench):
+async def test_helpers_that_appear_are_promised_a_frame(bench):
     bench.helpers()
     bench.helpers(a=0.2)
     assert [said.waiting for said in bench.said] == [1]
 
 
-async def test_after_a_new_connection_a_frame_is_offered_again(bench):
+async def test_after_a_new_connection_a_frame_is_promised_again(bench):
     await bench.accept("f")
     bench.tasks.take_assignment()
     bench.said.clear()
@@ -131,7 +131,7 @@ async def test_a_thief_gets_a_fresh_frame_and_the_owner_goes_on_with_its_own(ben
     (lent,) = await serve(bench, TAKE)
     assert isinstance(lent, TileHeader)
     assert (lent.info.frame, lent.pulled_ms, bench.cameras.pulled) == ("p1", 250.0, 1)
-    assert [said.waiting for said in bench.said] == [1], "the next one is offered"
+    assert [said.waiting for said in bench.said] == [1], "the next one is promised"
     assert bench.tasks.take_assignment() is None
 
 
@@ -150,7 +150,7 @@ async def test_a_thief_that_is_busy_gets_the_frame_that_was_invited_for_it(bench
     assert lent.info.frame == "p1"
 
 
-async def test_without_a_picture_the_thief_hears_that_there_is_none_and_it_is_offered_later(bench):
+async def test_without_a_picture_the_thief_hears_that_there_is_none_and_it_is_promised_later(bench):
     await bench.accept("f")
     bench.tasks.take_assignment()
     bench.cameras.brings = False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge.options import EdgeConfig, default_cache
@@ -20,3 +21,9 @@ def test_programs_are_kept_below_home_when_nothing_else_is_said(monkeypatch):
 
 def test_an_edge_listens_on_loopback_unless_told_otherwise():
     assert is_loopback(EdgeConfig("pi-1", Address("gateway", 1883)).listen.host)
+
+
+def test_more_frames_are_under_way_while_more_are_computed_side_by_side():
+    usual = EdgeConfig("pi-1", Address("gateway", 1883))
+    assert [usual.max_frames(lanes) for lanes in (1, 2, 4)] == [3, 4, 6]
+    assert [replace(usual, frames_in_flight=1).max_frames(lanes) for lanes in (1, 4)] == [1, 1]

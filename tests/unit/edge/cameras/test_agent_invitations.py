@@ -304,3 +304,17 @@ async def test_the_owner_asks_whether_there_are_more_pictures_than_are_invited(b
     assert (tasks.cameras.saturated, tasks.cameras.may_have_more) == (True, True)
     await bench.sessions.close()
     assert not tasks.cameras.may_have_more
+
+
+async def test_more_frames_may_be_under_way_from_now_on(bench):
+    door = await bench.connect("door")
+    bench.wanted = 5
+    door.send_frame()
+    await settled()
+    door.told.clear()
+    bench.sessions.allow_frames(2)
+    await settled()
+    assert door.count(ReadyHeader) == 1
+    door.send_frame()
+    await settled()
+    assert door.count(ReadyHeader) == 0

@@ -8,7 +8,7 @@ import pytest
 from edge.frames import task_announcer as task_announcer_module
 from edge.frames.other_nodes import OtherNodes
 from edge.frames.owned_plan import MIN_BENEFIT, OwnedPlan
-from edge.frames.task_announcer import OFFER_REPEAT_S, REANNOUNCE_S, TaskAnnouncer
+from edge.frames.task_announcer import PROMISE_REPEAT_S, REANNOUNCE_S, TaskAnnouncer
 from edge.tasks.task import Task
 from shared.mqtt import topics
 from shared.payloads.cluster import TaskAnnouncement
@@ -117,24 +117,24 @@ def test_a_promised_frame_is_announced_behind_those_that_wait_and_counts_as_late
     assert said.within_s == pytest.approx(MIN_BENEFIT * 2 * OWN_S)
 
 
-def test_a_frame_is_offered_once_until_it_is_taken_or_nobody_came_for_long(monkeypatch):
+def test_a_frame_is_promised_once_until_it_is_taken_or_nobody_came_for_long(monkeypatch):
     bench = Bench(monkeypatch)
     bench.others.on_helpers({"a": 0.1 * OWN_S}, {})
-    assert not bench.announcer.offer_frame(bench.plan), "there is none"
+    assert not bench.announcer.announce_promise(bench.plan), "there is none"
     bench.promised = 1
-    assert bench.announcer.offer_frame(bench.plan)
-    bench.now += OFFER_REPEAT_S / 2
-    assert not bench.announcer.offer_frame(bench.plan)
-    bench.plan.offered_at = -math.inf  # as after a thief has come
-    assert bench.announcer.offer_frame(bench.plan)
-    bench.now += OFFER_REPEAT_S
-    assert bench.announcer.offer_frame(bench.plan)
+    assert bench.announcer.announce_promise(bench.plan)
+    bench.now += PROMISE_REPEAT_S / 2
+    assert not bench.announcer.announce_promise(bench.plan)
+    bench.plan.untaken_since = -math.inf  # as after a thief has come
+    assert bench.announcer.announce_promise(bench.plan)
+    bench.now += PROMISE_REPEAT_S
+    assert bench.announcer.announce_promise(bench.plan)
     assert [said.waiting for said in bench.said] == [1, 1, 1]
 
 
-def test_nothing_is_offered_to_nodes_that_would_not_end_it_sooner(monkeypatch):
+def test_nothing_is_promised_to_nodes_that_would_not_end_it_sooner(monkeypatch):
     bench = Bench(monkeypatch)
     bench.promised = 1
     bench.others.on_helpers({"a": 2 * OWN_S}, {})
-    assert not bench.announcer.offer_frame(bench.plan)
+    assert not bench.announcer.announce_promise(bench.plan)
     assert bench.said == []
