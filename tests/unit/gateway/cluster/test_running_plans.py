@@ -35,7 +35,7 @@ def plans(data, bus, clock):  # noqa: ARG001
     return RunningPlans(GatewayOptions(), data, bus, SimpleNamespace(broker=Address("10.0.0.1", 7883)))
 
 
-def test_plans_are_untaken_since_once_and_the_first_is_preferred(plans):
+def test_plans_are_offered_at_once_and_the_first_is_preferred(plans):
     whole, tiles = plans.offer([partition_of(b"w", whole=True), partition_of(b"t")])
     assert plans.preferred is whole
     tiles.open_detector(1)
