@@ -242,10 +242,11 @@ class FrameTasks:
     def take_assignment(self) -> TileAssignment | None:
         """Take the next own tile for the worker, which gathers its strips if it is computed from some.
 
-        Return None when no task can be computed now. Plans that are older come first.
+        Return None when no task can be computed now. Of two plans, that of the older frame comes first: otherwise the
+        frames of one could wait for as long as there are frames of the other.
         """
         now = time.monotonic()
-        for plan in self._owned_plans.values():
+        for plan in sorted(self._owned_plans.values(), key=self._oldest_opened_at):
             plan.work = self._plans.get(plan.work.epoch) or plan.work  # its engines may have been renewed
             while (first := plan.queue.first_frame) is not None and not self._is_held(first, now):
                 scheduled = plan.queue.take_task(now, reuses=plan.work.reuses)
@@ -255,6 +256,11 @@ class FrameTasks:
                 if assignment is not None:  # else its frame has ended meanwhile
                     return assignment
         return None
+
+    def _oldest_opened_at(self, plan: OwnedPlan) -> float:
+        """Return when the first waiting frame of a plan was opened; infinite without one."""
+        owned = self._frames.get(plan.queue.first_frame or "")
+        return math.inf if owned is None else owned.opened_at
 
     def _is_held(self, frame: str, now: float) -> bool:
         owned = self._frames.get(frame)
