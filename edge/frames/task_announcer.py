@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PROMISE_REPEAT_S = 5.0
+PROMISE_REPEAT_S = 1.0
 """A frame that nobody takes is announced again after this time: the message, or its grant, may be lost."""
 
 REANNOUNCE_S = 0.5

@@ -78,8 +78,11 @@ async def test_a_change_of_plans_by_load_costs_no_frame(tmp_path):
         await check_frames(witness, "front", "yard", "gate", "attic", "shed")
         counts = {camera: stats.counts for camera, stats in witness.stats.items()}
         log = cluster.log("gateway")
-    assert divisions(witness.detections[:alone])[-1] == "1x1"
+    # Few frames are under way as soon as one of two cameras has ended: the very last ones may be divided again.
+    assert "1x1" in divisions(witness.detections[:alone])[-2:]
     changes = CHANGES.findall(log)  # the first frames are divided, unless the cameras are there before the tiles
+    if changes[-1] == "in tiles":
+        changes.pop()
     assert changes[-2:] == ["in tiles", "whole"]
     assert changes[:-2] in ([], ["in tiles", "whole"])
     for frames, cameras in {20: ("yard", "gate"), 30: ("attic", "shed")}.items():
