@@ -27,6 +27,9 @@ GATEWAY_NODE = "gateway"
 CLUSTER_START_TIMEOUT_S = 300.0
 """At the first start every edge prepares programs for its processor."""
 
+FIGURES_REST_S, MAX_FIGURES_WAITS = 2.5, 4
+"""Nodes publish their figures every second; those that do not change for so long are the last ones."""
+
 FRAME_TIMEOUT_S = 60.0
 LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
 """Messages that are not counted for a frame: those of a camera, which is on the edge's device, and of programs."""
@@ -158,6 +161,7 @@ class _Run:
             lambda: self._account() != account and not any(node["cameras"] for node in witnessed.nodes.values()),
             30.0,
         )
+        await self._until_figures_rest()
         return Measurement(
             setting=setting,
             frames=tuple(_times(frame) for frame in witnessed.detections),
@@ -169,6 +173,15 @@ class _Run:
             detections_sha256=_fingerprint(witnessed.detections),
             shaped=self._nodes.shaped,
         )
+
+    async def _until_figures_rest(self) -> None:
+        """Wait until no node reports more bytes: each publishes its figures at a time of its own."""
+        for _ in range(MAX_FIGURES_WAITS):
+            before = self._account()
+            await asyncio.sleep(FIGURES_REST_S)
+            after = self._account()
+            if {**before, "mqtt": 0} == {**after, "mqtt": 0}:  # the figures themselves are messages
+                return
 
     def _camera_ended(self, camera: str) -> bool:
         stats = self._witnessed.cameras.get(camera)

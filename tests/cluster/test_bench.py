@@ -80,8 +80,7 @@ def test_emulated_devices_are_as_weak_as_they_should_be(measured):
         assert len(used) == len(row["peak_memory"]) - 1 == edges
         assert max(used) < 0.25 * (run_s + 5)  # the first frame, and the last figures, lie outside of `run_s`
         accounted = sum(row["accounted_bytes"].values())
-        # A transfer that is given up, as strips that come too late are, has crossed the network and is not accounted.
-        assert 0.8 < accounted / row["interface_bytes"] < 1
+        assert 0.85 < accounted / row["interface_bytes"] < 1
 
 
 def test_a_second_run_measures_nothing_anew_and_prints_the_findings_as_json(measured):

@@ -35,7 +35,6 @@ from tests.unit.edge.works import (
     as_received,
     frame_info,
     plans_of,
-    renumbered,
     whole_work,
 )
 
@@ -373,16 +372,6 @@ async def test_the_next_frame_is_invited_late(bench):
     assert bench.tasks.frames_wanted(1, 0) == 0
 
 
-async def test_frames_of_two_plans_are_computed_in_the_order_in_which_they_came(bench):
-    newer = renumbered(WORK, WORK.epoch + 1)
-    bench.plans.add(newer)
-    for frame, epoch in (("a", WORK.epoch), ("b", newer.epoch), ("c", WORK.epoch), ("d", newer.epoch)):
-        bench.plans.prefer(epoch)
-        bench.now += 1
-        await bench.accept(frame)
-    assert [assignment.info.frame for assignment in iter(bench.tasks.take_assignment, None)] == ["a", "b", "c", "d"]
-
-
 async def test_a_frame_waits_for_idle_helpers_although_the_owner_is_busy(bench):
     bench.learn_speed()
     await bench.accept("f")
@@ -391,14 +380,3 @@ async def test_a_frame_waits_for_idle_helpers_although_the_owner_is_busy(bench):
     assert bench.tasks.frames_wanted(0, 0) == 1
     await bench.accept("g")
     assert bench.tasks.frames_wanted(0, 0) == 0
-
-
-async def test_frames_of_two_plans_are_counted_together(bench):
-    bench.learn_speed()
-    await bench.accept("f")
-    newer = renumbered(WORK, WORK.epoch + 1)
-    bench.plans.add(newer)
-    bench.plans.prefer(newer.epoch)
-    assert bench.tasks.frames_wanted(0, 1) == 0
-    await bench.accept("g")
-    assert [assignment.work.epoch for assignment in iter(bench.tasks.take_assignment, None)] == [7, 8]
