@@ -287,7 +287,7 @@ class EdgeNode:
             if self._preparation.leave_core_to_cameras(len(self._cameras.cameras)):
                 self._plans.retry_plan()
             now = time.monotonic()
-            self._mean_frames = round(self._owner.tasks.under_way.take_mean(now), 2)
+            self._mean_frames = round(self._owner.tasks.take_mean_load(now), 2)
             stats = self._stats()
             same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:

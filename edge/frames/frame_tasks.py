@@ -152,6 +152,11 @@ class FrameTasks:
         """Return how many frames of a plan, which are not here yet, other nodes can have now: 1 or 0."""
         return int(self._gives_on_demand(plan) and plan.may_lend and self.cameras.may_have_more)
 
+    def take_mean_load(self, now: float) -> float:
+        """Return the mean number of frames under way since the last call; one at its camera for thieves counts, too."""
+        current = self.current_plan()
+        return self.under_way.take_mean(now) + (current is not None and self._keeps_none(current))
+
     def needs_picture(self, take: TakeHeader) -> bool:
         """Return whether a thief came for a frame that was promised, and none waits."""
         plan = self._owned_plans.get(take.epoch)

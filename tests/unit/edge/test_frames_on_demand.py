@@ -202,3 +202,12 @@ async def test_a_long_frame_that_waits_is_announced_so_that_the_own_request_is_f
         bench.learn_speed(LONG_FRAME_S)
     assert not bench.tasks.announce_long_frames(), "a short frame is done before another one could grow old"
     await settled()
+
+
+async def test_a_frame_that_waits_at_its_camera_is_load_as_one_that_waits_here(bench):
+    bench.tasks.take_mean_load(bench.now)
+    bench.now += 1
+    assert bench.tasks.take_mean_load(bench.now) == pytest.approx(1)
+    bench.cameras.saturated = False
+    bench.now += 1
+    assert bench.tasks.take_mean_load(bench.now) == pytest.approx(0)
