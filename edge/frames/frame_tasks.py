@@ -6,11 +6,12 @@ import asyncio
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from edge.computing.tile_assignment import TileAssignment
 from edge.frames.other_nodes import OtherNodes
 from edge.frames.owned_plan import OwnedPlan
+from edge.frames.picture_source import NoCameras
 from edge.frames.task_announcer import TaskAnnouncer
 from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from edge.computing.plan_work import PlanWork
     from edge.computing.prepared_plans import PreparedPlans
     from edge.frames.owned_frame import OwnedFrame
+    from edge.frames.picture_source import PictureSource
     from edge.tasks.task import ScheduledTask
     from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
@@ -35,19 +37,6 @@ log = logging.getLogger(__name__)
 
 MAX_PROMISED_HOLD_S = 0.5
 """A frame that was invited for a thief which then did not take it is computed here after this time."""
-
-
-class PictureSource(Protocol):
-    """The cameras of this edge: whether one has more pictures than are invited, and another frame may be invited."""
-
-    @property
-    def saturated(self) -> bool: ...
-    @property
-    def may_have_more(self) -> bool: ...
-
-
-class _NoCameras:
-    saturated = may_have_more = False
 
 
 class FrameTasks:
@@ -67,7 +56,7 @@ class FrameTasks:
         self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
-        self.cameras: PictureSource = _NoCameras()
+        self.cameras: PictureSource = NoCameras()
         self.announcer = TaskAnnouncer(
             node, bus, self._others, computes_here=lambda: self.computes_here, promises=self.promises,
             on_announced=lambda: on_change(True),
