@@ -35,7 +35,7 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import BridgeInfo, PlanInfo
 from shared.payloads.cluster import DetectedObject, FrameDetections, FrameDone, TileDone
 from shared.payloads.frames import Outcome
-from shared.process.local_cluster import free_port
+from shared.process.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -28,7 +28,8 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.footprint import Footprint, descendants, read_footprint, short_name
-from shared.process.local_cluster import LocalCluster, free_port
+from shared.process.free_ports import free_port
+from shared.process.local_cluster import LocalCluster
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,8 @@ from benchmarks.witnessing import UnfinishedError, WitnessedState, witness_messa
 from benchmarks.workload import PAPER_CUT
 from camera_sources.source import FOOTAGE
 from shared.network.addresses import Address
-from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.free_ports import free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

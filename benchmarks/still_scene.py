@@ -27,7 +27,8 @@ from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
 from shared.process.footprint import descendants
-from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.free_ports import free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

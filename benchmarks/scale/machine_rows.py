@@ -23,7 +23,8 @@ from benchmarks.witnessing import WitnessedState, witness_messages
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import LocalCluster, free_port
+from shared.process.free_ports import free_port
+from shared.process.local_cluster import LocalCluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

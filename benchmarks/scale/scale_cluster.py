@@ -16,7 +16,8 @@ from benchmarks.witnessing import WitnessedState, witness_messages
 from camera_sources.source import FOOTAGE
 from gateway.planning.methods import Method
 from shared.network.addresses import Address
-from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.free_ports import free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence

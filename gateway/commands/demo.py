@@ -14,8 +14,8 @@ from camera_sources.source import FOOTAGE
 from gateway.commands.model_options import grid_option, method_option, model_option
 from gateway.demo.run import DEMO_CAMERA, DemoConfig, run_demo
 from shared.cli.common_options import json_option
+from shared.process.free_ports import free_port
 from shared.process.lifecycle import run_service
-from shared.process.local_cluster import free_port
 
 if TYPE_CHECKING:
     import asyncio

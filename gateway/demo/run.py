@@ -20,9 +20,10 @@ from shared.errors import DeepThingsError
 from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
+from shared.process.free_ports import free_port
 from shared.process.installation import program_here
 from shared.process.lifecycle import cancel_in_order
-from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster
 from shared.process.usable_cores import usable_cores
 
 if TYPE_CHECKING:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import parent_death_prefix, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.network.addresses import Address
+
 CHILD_STOP_TIMEOUT_S = 10.0
-
-
-def free_port() -> int:
-    """Return a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 class ChildError(DeepThingsError):
