@@ -31,7 +31,7 @@ class GatewayOptions:
     weights: Path | None = None
     grid: Grid | None = None
     method: Method = Method.AUTO
-    policy: str = "round-robin"
+    policy: str = "fewest-frames"
     cut: str | None = None
     host: str = LOOPBACK
     port: int = PUBLIC_PORT

@@ -69,11 +69,13 @@ class Coordinator:
     are for idle thieves only.
 
     `seconds_of` returns what a node needs for a whole frame of a plan, 0 if that is not known, and for one of an owner,
-    if given, with its transfer; of several idle nodes, the fastest gets such a frame.
+    if given, with its transfer; of several idle nodes, the fastest gets such a frame. `frames_of` returns what each
+    camera of an owner got lately, see Candidate.
     """
 
     policy: VictimPolicy = round_robin
     seconds_of: Callable[[str, int, str | None], float] = lambda *_: 0.0
+    frames_of: Callable[[str], float] = lambda _: 0.0
     _queues: dict[QueueKey, _Queue] = field(default_factory=dict)
     _parked: dict[str, _Request] = field(default_factory=dict)
 
@@ -138,11 +140,9 @@ class Coordinator:
         matches = []
         for thief, request in self._by_speed():
             others = [(key, queue) for key, queue in self._queues.items() if self._may_serve(thief, request, key)]
-            candidates = [
-                Candidate(key[0], count, key[1]) for key, queue in others if (count := queue.count_for(thief))
-            ]
+            candidates = [self._candidate(key, count) for key, queue in others if (count := queue.count_for(thief))]
             if not candidates and request.idle:  # overdue tasks are costly: the node must recompute whole halos
-                candidates = [Candidate(key[0], queue.overdue, key[1]) for key, queue in others if queue.overdue]
+                candidates = [self._candidate(key, queue.overdue) for key, queue in others if queue.overdue]
             if not candidates:
                 continue
             chosen = self.policy(candidates)
@@ -154,6 +154,10 @@ class Coordinator:
             queue.take_task(thief)
             matches.append(Match(thief, *key))
         return matches
+
+    def _candidate(self, key: QueueKey, tasks: int) -> Candidate:
+        owner, epoch = key
+        return Candidate(owner, tasks, epoch, self.frames_of(owner))
 
     def _by_speed(self) -> list[tuple[str, _Request]]:
         """Return the parked requests, those of faster nodes first; oldest first among equals."""

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.cluster.coordinator import Coordinator, Match
+from gateway.cluster.fair_shares import FairShares
 from gateway.cluster.idle_nodes import IdleNodes
 from gateway.cluster.victims import VICTIM_POLICIES
 from shared.mqtt import topics
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.collector import Assembly
     from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.running_plans import RunningPlans
     from gateway.cluster.speeds import NodeSpeeds
@@ -42,7 +44,8 @@ class StealingService:
         self._speeds = speeds
         self._links = links
         self._may_compute = may_compute
-        self._coordinator = Coordinator(VICTIM_POLICIES[policy], self._seconds_of)
+        self._shares = FairShares()
+        self._coordinator = Coordinator(VICTIM_POLICIES[policy], self._seconds_of, self._frames_of)
         self._idle = IdleNodes()
         self._published = Helpers()
 
@@ -64,9 +67,16 @@ class StealingService:
             )
             self.publish_helpers()
 
+    def on_published(self, frame: Assembly) -> None:
+        """Count a published frame for its owner."""
+        tiles = sum(own + stolen for own, stolen in frame.tiles.values())
+        own_part = frame.tiles[frame.owner][0] / tiles if frame.owner in frame.tiles else 0.0
+        self._shares.add_frame(frame.owner, frame.info.camera, own_part, time.monotonic())
+
     def forget_node(self, node: str) -> None:
-        """Forget the tasks and the request of a lost node, and what its links carried."""
+        """Forget the tasks and the request of a lost node, what its cameras got, and what its links carried."""
         self._coordinator.forget_node(node)
+        self._shares.forget_owner(node)
         self._links.forget_node(node)
         self._idle.forget_node(node)
         self.publish_helpers()
@@ -101,8 +111,17 @@ class StealingService:
         for match in matches:
             victim = self._members.online(match.victim)
             if victim is not None:
+                self._count_grant(match)
                 grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
                 self._bus.publish_soon(topics.GRANTS, grant, match.thief)
+
+    def _count_grant(self, match: Match) -> None:
+        running = self._plans.get(match.epoch)
+        if running is not None:
+            self._shares.add_grant(match.victim, 1 / running.plan.tile_count, time.monotonic())
+
+    def _frames_of(self, owner: str) -> float:
+        return self._shares.frames_of(owner, time.monotonic())
 
     def _seconds_of(self, node: str, epoch: int, owner: str | None) -> float:
         """Return what a node needs for a whole frame of a plan, for one of an owner with its transfer.

@@ -43,7 +43,7 @@ from shared.process.usable_cores import computing_cores
 @click.option(
     "--policy",
     type=click.Choice(list(VICTIM_POLICIES)),
-    default="round-robin",
+    default="fewest-frames",
     help="The edge that idle edges steal from.",
 )
 @listen_option

@@ -75,7 +75,7 @@ class ClusterSection(Section):
     """The method of division and distribution, see docs/methods.md."""
     grid: GridText | None = None
     """Rows x columns of tiles; the default depends on the method, in most cases 3x3."""
-    policy: Literal["round-robin", "longest-queue"] = "round-robin"
+    policy: Literal["fewest-frames", "round-robin", "longest-queue"] = "fewest-frames"
     """The edge that idle edges steal from."""
     listen: ConfiguredHost = "127.0.0.1"
     """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""

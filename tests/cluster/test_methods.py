@@ -189,7 +189,7 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["round-robin", "longest-queue"])
+@pytest.mark.parametrize("policy", ["fewest-frames", "round-robin", "longest-queue"])
 async def test_an_idle_edge_steals_from_all_owners(tmp_path, policy):
     options = "--policy", policy, "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.cluster.fair_shares import MEMORY_S
 from gateway.cluster.idle_nodes import RECENTLY_IDLE_S
 from gateway.cluster.link_rates import RATE_MEMORY_S, LinkRates
 from gateway.cluster.stealing_service import StealingService, helpers_differ
@@ -43,7 +44,7 @@ class Bench:
         )
         speeds = SimpleNamespace(speed_of=self.speeds.get)
         self.service = StealingService(
-            "round-robin", plans, self, members, speeds, self.links, lambda node: node not in self.barred
+            "fewest-frames", plans, self, members, speeds, self.links, lambda node: node not in self.barred
         )
 
     def monotonic(self):
@@ -194,3 +195,63 @@ def test_a_frame_is_not_granted_over_a_link_that_has_proved_slow(bench):
     bench.now += RATE_MEMORY_S
     bench.announce("a", within_s=1.0)
     assert bench.grants == [("b", "a", 7)]
+
+
+def published(owner, camera, **computed):
+    """A published frame, and the tiles that each node computed of it."""
+    tiles = {node: [count, 0] if node == owner else [0, count] for node, count in computed.items()}
+    return SimpleNamespace(owner=owner, info=SimpleNamespace(camera=camera), tiles=tiles)
+
+
+def grants_of(bench, count, *owners, epoch=7):
+    """The victims of so many requests, while all of these owners have tasks."""
+    bench.grants.clear()
+    for _ in range(count):
+        for owner in owners:
+            bench.announce(owner, waiting=5, epoch=epoch)
+        bench.ask("thief")
+    return [victim for _, victim, _ in bench.grants]
+
+
+def test_the_owner_whose_cameras_got_the_fewest_frames_is_helped_until_all_have_equally_many(bench):
+    for _ in range(5):
+        bench.service.on_published(published("a", "front", a=1))
+    for _ in range(3):
+        bench.service.on_published(published("b", "yard", b=1))
+    assert grants_of(bench, 2, "a", "b") == ["b", "b"]
+    assert sorted(grants_of(bench, 4, "a", "b")) == ["a", "a", "b", "b"]
+
+
+def test_an_owner_with_two_cameras_is_helped_as_often_as_two_with_one(bench):
+    for camera in ("front", "yard"):
+        bench.service.on_published(published("a", camera, a=1))
+    bench.service.on_published(published("b", "hall", b=1))
+    assert sorted(grants_of(bench, 9, "a", "b")) == ["a"] * 6 + ["b"] * 3
+
+
+def test_what_thieves_computed_counts_when_it_is_granted_so_lost_frames_are_no_claim(bench):
+    victims = grants_of(bench, 8, "a", "b")
+    assert sorted(victims) == ["a"] * 4 + ["b"] * 4, "although none of the frames was published"
+    for _ in range(4):
+        bench.service.on_published(published("a", "front", thief=1))
+    assert sorted(grants_of(bench, 2, "a", "b")) == ["a", "b"]
+
+
+def test_a_tile_counts_as_its_part_of_a_frame(bench):
+    bench.service.on_published(published("a", "front", a=3, thief=1))
+    bench.service.on_published(published("b", "yard", b=2, thief=2))
+    assert grants_of(bench, 1, "a", "b", epoch=8) == ["b"]
+    assert sorted(grants_of(bench, 2, "a", "b", epoch=8)) == ["a", "b"]
+
+
+def test_an_owner_that_is_gone_and_frames_of_long_ago_are_forgotten(bench):
+    for _ in range(9):
+        bench.service.on_published(published("a", "front", a=1))
+    bench.service.forget_node("a")
+    bench.service.on_published(published("b", "yard", b=1))
+    assert grants_of(bench, 1, "a", "b") == ["a"]
+    for _ in range(9):
+        bench.service.on_published(published("a", "front", a=1))
+    bench.now += 10 * MEMORY_S
+    bench.service.on_published(published("b", "yard", b=1))
+    assert grants_of(bench, 1, "a", "b") == ["a"]
