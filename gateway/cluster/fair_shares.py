@@ -29,7 +29,7 @@ class _Share:
         return self.frames * math.exp(min(0.0, self.at - now) / MEMORY_S)
 
     def add(self, frames: float, now: float) -> None:
-        self.frames, self.at = self.frames_at(now) + frames, now
+        self.frames, self.at = max(0.0, self.frames_at(now) + frames), now
 
 
 class FairShares:
@@ -48,6 +48,11 @@ class FairShares:
     def add_grant(self, owner: str, part: float, now: float) -> None:
         """Count a grant of this part of a frame."""
         self._share(owner).add(part, now)
+
+    def return_grant(self, owner: str, part: float, now: float) -> None:
+        """Count a grant less: its thief found nothing at the owner."""
+        if owner in self._shares:
+            self._shares[owner].add(-part, now)
 
     def frames_of(self, owner: str, now: float) -> float:
         """Return the recent frames of an owner's cameras, in the mean of these."""

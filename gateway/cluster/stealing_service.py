@@ -61,6 +61,8 @@ class StealingService:
         """Grant a task to a node that requests one, now or when there is one."""
         epochs = tuple(epoch for epoch in (request.epoch, *request.also) if self._plans.get(epoch) is not None)
         known = epochs and self._members.online(request.node) is not None
+        if request.missed is not None and known:
+            self._shares.return_grant(request.missed, self._part_of(epochs[0]), time.monotonic())
         if known and not self._members.is_drained(request.node) and self._may_compute(request.node):
             self._publish_grants(
                 self._coordinator.on_request(request.node, request.missed, idle=request.idle, epochs=epochs)
@@ -111,14 +113,14 @@ class StealingService:
         for match in matches:
             victim = self._members.online(match.victim)
             if victim is not None:
-                self._count_grant(match)
+                self._shares.add_grant(match.victim, self._part_of(match.epoch), time.monotonic())
                 grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
                 self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
-    def _count_grant(self, match: Match) -> None:
-        running = self._plans.get(match.epoch)
-        if running is not None:
-            self._shares.add_grant(match.victim, 1 / running.plan.tile_count, time.monotonic())
+    def _part_of(self, epoch: int) -> float:
+        """Return the part of a frame that a task of a plan is."""
+        running = self._plans.get(epoch)
+        return 0.0 if running is None else 1 / running.plan.tile_count
 
     def _frames_of(self, owner: str) -> float:
         return self._shares.frames_of(owner, time.monotonic())

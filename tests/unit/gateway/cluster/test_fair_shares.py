@@ -35,6 +35,16 @@ def test_cameras_without_frames_do_not_count_any_more():
     assert shares.frames_of("a", CAMERA_MEMORY_S + 1) == pytest.approx(1.0, abs=0.1)
 
 
+def test_a_grant_that_is_returned_counts_no_more_and_never_less_than_nothing():
+    shares = FairShares()
+    shares.add_grant("a", 1.0, 0.0)
+    shares.add_grant("a", 0.5, 0.0)
+    shares.return_grant("a", 1.0, 0.0)
+    assert shares.frames_of("a", 0.0) == 0.5
+    shares.return_grant("a", 1.0, 0.0)
+    assert shares.frames_of("a", 0.0) == 0.0
+
+
 def test_an_owner_that_is_gone_is_forgotten():
     shares = FairShares()
     shares.add_grant("a", 1.0, 0.0)

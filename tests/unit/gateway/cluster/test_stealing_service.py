@@ -237,6 +237,13 @@ def test_what_thieves_computed_counts_when_it_is_granted_so_lost_frames_are_no_c
     assert sorted(grants_of(bench, 2, "a", "b")) == ["a", "b"]
 
 
+@pytest.mark.parametrize("owner", ["a", "b"])
+def test_a_grant_whose_thief_found_nothing_does_not_count(bench, owner):
+    assert sorted(grants_of(bench, 2, "a", "b")) == ["a", "b"]
+    bench.service.on_request(StealRequest(node="thief", epoch=7, missed=owner))
+    assert grants_of(bench, 1, "a", "b") == [owner]
+
+
 def test_a_tile_counts_as_its_part_of_a_frame(bench):
     bench.service.on_published(published("a", "front", a=3, thief=1))
     bench.service.on_published(published("b", "yard", b=2, thief=2))
