@@ -187,12 +187,14 @@ class Cluster:
         log.log(level, "edge %s is %s", name, f"refused: {refusal}" if refusal else node.state)
         before = self._members.online(name) is not None
         self._members.on_state(node)
-        if before != (self._members.online(name) is not None):
+        after = self._members.online(name) is not None
+        if before != after:
             event = BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED
             self._listener.on_cluster_event(event, name)
-        if self._members.online(name) is not None:
+        if after:
             self._barring.publish_standing(name)
-        if node.state is State.OFFLINE:
+        if node.state is State.OFFLINE or (before and not after):  # one of another release may take a node's name
+            self._speeds.forget_node(name)
             self._stealing.forget_node(name)
             self._sharing.on_node_lost(name)
             self._drop_frames(self._plans.orphaned(name))

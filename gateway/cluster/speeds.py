@@ -47,6 +47,11 @@ class NodeSpeeds:
             self._trials[node] = macs_per_s
             self._recent.pop(node, None)
 
+    def forget_node(self, node: str) -> None:
+        """Forget a node that is gone: when it comes back, it measures itself again."""
+        self._recent.pop(node, None)
+        self._trials.pop(node, None)
+
     def speed_of(self, node: str) -> float | None:
         """Return operations per second, None while they are not known.
 

@@ -173,6 +173,29 @@ async def test_an_edge_of_another_protocol_version_is_refused_and_gets_no_work(c
     assert witness.grants["future"] == []
 
 
+async def test_an_edge_that_comes_back_with_another_protocol_version_is_no_helper_any_more(cluster):
+    """As after an update of one device: nothing says before that the edge of the release before is gone."""
+    helpers, request = set(), StealRequest(node="updated", epoch=cluster.witness.plan.epoch)
+    gone = asyncio.Event()
+
+    def hear(_, said):
+        if "updated" in helpers - set(said.seconds):
+            gone.set()
+        helpers.update(said.seconds)
+
+    stranger = Bus(cluster.broker, "updated")
+    stranger.on(topics.HELPERS, hear)
+    node = NodeState(node="updated", state=State.ONLINE, protocol=PROTOCOL, version="9.9", host=LOOPBACK, port=9)
+    async with connected(stranger), asyncio.timeout(20):
+        await stranger.publish(topics.NODE_STATE, node, "updated")
+        while "updated" not in helpers:
+            await stranger.publish(topics.STEAL, request, "updated")
+            await asyncio.sleep(0.2)
+        await stranger.publish(topics.NODE_STATE, node.model_copy(update={"protocol": 99}), "updated")
+        await gone.wait()
+    await it_goes_on(cluster, "beside_updated")
+
+
 async def test_a_state_of_the_gateway_that_a_stranger_published_ends_nobody_and_is_corrected(cluster):
     witness = cluster.witness
     impostor = Bus(cluster.broker, "impostor")

@@ -180,3 +180,14 @@ def test_results_of_long_ago_count_while_there_are_few():
     speeds = seen(a=7)
     speeds.add_result("a", 10, 10.0, 1e4)
     assert speeds.speed_of("a") == 7000.0
+
+
+def test_a_node_that_is_gone_is_forgotten_and_measures_itself_again():
+    speeds = NodeSpeeds()
+    speeds.add_trial("a", 4e6)
+    speeds.add_result("a", 1000, 1.0, 0.0)
+    speeds.forget_node("a")
+    speeds.forget_node("b")
+    assert speeds.speed_of("a") is None
+    speeds.add_trial("a", 4e6)
+    assert speeds.speed_of("a") == 4e6
