@@ -90,7 +90,7 @@ def test_the_files_that_stay_together_are_there(pytestconfig):
 
 
 def test_ports_are_not_of_those_that_the_system_gives_away(monkeypatch):
-    monkeypatch.setattr("tests.ports.socket", Occupied)
+    monkeypatch.setattr("shared.process.free_ports.socket", Occupied)
     monkeypatch.setattr(Occupied, "ports", {free_port()})
     found = [free_port() for _ in range(50)]
     assert len(set(found)) == 50
