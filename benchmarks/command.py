@@ -26,7 +26,7 @@ from benchmarks.work import work_of
 from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.planning.methods import FIXED_METHODS, Method
+from gateway.planning.methods import PAPER_METHODS, Method
 from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import run_service, run_together
@@ -60,8 +60,8 @@ def parse_methods(text: str) -> tuple[Method, ...]:
         methods = tuple(Method(part.strip()) for part in text.split(","))
     except ValueError:
         methods = ()
-    if not set(methods) <= set(FIXED_METHODS) or not methods:
-        raise ConfigurationError(f"methods {text!r}: write some of {', '.join(FIXED_METHODS)}, with commas")
+    if not set(methods) <= set(PAPER_METHODS) or not methods:
+        raise ConfigurationError(f"methods {text!r}: write some of {', '.join(PAPER_METHODS)}, with commas")
     return methods
 
 
@@ -86,7 +86,7 @@ command.add_command(scale)
 @click.option(
     "--methods",
     type=ParsedType("METHOD,METHOD", parse_methods),
-    default=",".join(FIXED_METHODS),
+    default=",".join(PAPER_METHODS),
     help="What to compare.",
 )
 @click.option(

@@ -8,7 +8,7 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from benchmarks.setting import BenchSetting
-from gateway.planning.methods import FIXED_METHODS, Method
+from gateway.planning.methods import PAPER_METHODS, Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Scope:
     """The extent of a campaign: numbers of devices, methods, link; `quick`: only few settings, with fewer frames."""
 
     edges: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
-    methods: tuple[Method, ...] = FIXED_METHODS
+    methods: tuple[Method, ...] = PAPER_METHODS
     link_mbit: float = 100.0
     shared_medium: bool = False
     quick: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT
-from gateway.planning.methods import FIXED_METHODS, METHOD_DESCRIPTIONS, Method
+from gateway.planning.methods import METHOD_DESCRIPTIONS, PAPER_METHODS, Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ def _opening(campaign: Campaign, results: Results, found: Sequence[PaperFinding]
         "layers are fused; latency is the median from a frame's arrival at its owner until its last tile is merged."
     )
     yield "\n".join(
-        ["| method | what it is |", "|---|---|", *(f"| {m} | {METHOD_DESCRIPTIONS[m]} |" for m in FIXED_METHODS)]
+        ["| method | what it is |", "|---|---|", *(f"| {m} | {METHOD_DESCRIPTIONS[m]} |" for m in PAPER_METHODS)]
     )
     yield "## Compared with the paper"
     rows = [f"| {f.figure} | {f.paper} | {f.ours} | {'yes' if f.reached else '**no**'} | {f.remark} |" for f in found]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError
 from shared.network.backoff import Backoff
 from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader
+from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class GatewayLink:
-    """Receives confirmations. `on_opened` is called after each connect: some may have been lost before."""
+    """Receives confirmations, and the workers of own tiles.
+
+    `on_opened` is called after each connect: some may have been lost before.
+    """
 
     def __init__(
         self,
@@ -29,12 +32,14 @@ class GatewayLink:
         traffic: WireTraffic,
         on_tile_done: Callable[[TileDone], None],
         on_frame_done: Callable[[FrameDone], None],
+        on_assigned: Callable[[TileHeader], None],
         on_opened: Callable[[], None],
     ) -> None:
         self._node = node
         self._traffic = traffic
         self._on_tile_done = on_tile_done
         self._on_frame_done = on_frame_done
+        self._on_assigned = on_assigned
         self._on_opened = on_opened
         self._gateway: Address | None = None
         self._changed = asyncio.Event()
@@ -75,9 +80,11 @@ class GatewayLink:
             backoff.reset()
             self._on_opened()
             while True:
-                header, _ = await connection.expect(TileDoneHeader, FrameDoneHeader)
+                header, _ = await connection.expect(TileDoneHeader, FrameDoneHeader, TileHeader)
                 if isinstance(header, TileDoneHeader):
                     self._on_tile_done(header.done)
+                elif isinstance(header, TileHeader):
+                    self._on_assigned(header)
                 else:
                     assert isinstance(header, FrameDoneHeader)
                     self._on_frame_done(header.done)

@@ -107,7 +107,7 @@ class EdgeNode:
         )
         self._link = GatewayLink(
             config.name, self._traffic, self._owner.tasks.on_tile_done, self._owner.on_frame_done,
-            self._owner.reannounce_tasks,
+            self._owner.send_assigned_tile, self._owner.reannounce_tasks,
         )  # fmt: skip
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
         self._preparation = PlanPreparation(config, self._traffic, self._prepared, self._on_prepared)

@@ -14,6 +14,7 @@ from edge.frames.frame_tasks import FrameTasks
 from edge.frames.outcome_requests import OutcomeRequests
 from edge.frames.owned_frame import OwnedFrame
 from shared.model.letterbox import Letterbox
+from shared.network.addresses import Address
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
 from shared.tracing.spans import Part, tracer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import FrameDone
     from shared.payloads.frames import FrameInfo
     from shared.wire.courier import Courier
+    from shared.wire.headers import TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Owner:
     ) -> None:
         self.tasks = FrameTasks(node, plans, bus, on_change)
         self._node = node
+        self._bus = bus
         self._courier = courier
         self._given_up = OutcomeRequests()
         self._published: dict[str, tuple[float, OwnedFrame]] = {}
@@ -81,19 +84,40 @@ class Owner:
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
         owned = OwnedFrame(info, picture, pixels, now, finished, plan, promised=promised)
         self._busy.set()
-        if work.plan.distribution is Distribution.SHARING:
+        if work.plan.distribution.by_gateway:
             self.tasks.keep_frame(owned)
             await self._send_tiles(owned)
         else:
             self.tasks.add_frame(owned)
 
     async def _send_tiles(self, owned: OwnedFrame) -> None:
-        """Send all tiles to the gateway, which shares them out, also to edges of the release before: with bars."""
+        """Send all tiles to the gateway, which shares them out, also to edges of the release before: with bars.
+
+        Of tiles that it assigns, it gets the headers only.
+        """
         work = owned.plan.work
         for tile in work.stages[0]:
+            if work.plan.distribution is Distribution.ASSIGNING:
+                await self._courier.send(work.gateway, (work.tile_header(self._node, owned.info, tile), []))
+                continue
             view = owned.pixels[tile.inputs[0].slices]
             header, sent = work.encode_tile(self._node, owned.info, tile, view, bars=True)
             await self._courier.send(work.gateway, (header, [sent.data]))
+
+    def send_assigned_tile(self, assigned: TileHeader) -> None:
+        """Send a tile of a frame that is under way to its worker, as the gateway has assigned it."""
+        owned = self.tasks.find(assigned.info.frame)
+        if owned is None or owned.plan.work.epoch != assigned.epoch or not assigned.workers:
+            return  # the frame has ended meanwhile
+        work, tiles = owned.plan.work, owned.plan.work.stages[0]
+        if assigned.tile >= len(tiles):
+            return
+        tile, worker = tiles[assigned.tile], assigned.workers[assigned.tile % len(assigned.workers)]
+        header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
+        header = header.model_copy(update={"attempt": assigned.attempt, "workers": assigned.workers})
+        address = Address(worker.host, worker.port).seen_from(self._bus.broker)
+        if not self._courier.post(address, (header, [sent.data])):
+            log.warning("%s tile %s not sent: too many wait for %s", assigned.info.frame, assigned.tile, worker.node)
 
     def find_frame(self, frame: str) -> OwnedFrame | None:
         """Return a frame that is under way or was published recently; None for others."""

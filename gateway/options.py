@@ -50,6 +50,6 @@ class GatewayOptions:
     """Read the configuration again; None when there is no file."""
 
     def grid_for(self, devices: int) -> Grid:
-        """Return the requested grid, else the default of the method: with BODP as many rows as devices, else 3x3."""
-        usual = Grid(max(1, devices), 1) if self.method is Method.BODP else DEFAULT_GRID
+        """Return the requested grid, else the method's: as many rows as devices if it fits them, else 3x3."""
+        usual = Grid(max(1, devices), 1) if self.method.fits_devices else DEFAULT_GRID
         return self.grid or usual

@@ -176,13 +176,17 @@ class PlanWork:
 
         The payload are the pixels of the picture, contiguous and of the plan's type, with or without the bars.
         """
-        height, width = view.shape[:2]
-        content = Region.whole(height, width) if bars else self.content(info, tile.inputs[0])
-        header = TileHeader(
-            info=info, epoch=self.epoch, owner=owner, tile=tile.index, height=height, width=width,
-            content=None if bars else content.sides,
-        )  # fmt: skip
+        content = Region.whole(*view.shape[:2]) if bars else self.content(info, tile.inputs[0])
+        header = self.tile_header(owner, info, tile, None if bars else content)
         return header, np.ascontiguousarray(view[content.slices], np.dtype(self.plan.pixels))
+
+    def tile_header(self, owner: str, info: FrameInfo, tile: Tile, content: Region | None = None) -> TileHeader:
+        """Return the header of a tile, of whose pixels only `content` is sent; None: all of them."""
+        region = tile.inputs[0]
+        return TileHeader(
+            info=info, epoch=self.epoch, owner=owner, tile=tile.index, height=region.height, width=region.width,
+            content=None if content is None else content.sides,
+        )  # fmt: skip
 
     def givers(self, index: int) -> tuple[int, ...]:
         """Return the tiles that a tile takes strips from, sorted."""

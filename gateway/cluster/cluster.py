@@ -35,7 +35,6 @@ from shared.payloads.cluster import (
 )
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
-from shared.plan.plan import Distribution
 from shared.process.lifecycle import installed_version, run_together
 from shared.tracing.spans import Part, tracer
 
@@ -89,7 +88,10 @@ class Cluster:
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
-        self._sharing = SharingService(members, data.traffic, options.frames_at_once, self._barring.may_compute)
+        self._confirmations = Confirmations(bus)
+        self._sharing = SharingService(
+            members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute
+        )
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
             options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute
@@ -98,7 +100,6 @@ class Cluster:
             options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
             self._links, listener, self._barring.takes_tiles,
         )  # fmt: skip
-        self._confirmations = Confirmations(bus)
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
             options,
@@ -279,7 +280,7 @@ class Cluster:
         self._links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
         if receipt is Receipt.COMPLETED:  # first, so that the confirmations of the tile and of its frame go together
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
-        if running.plan.distribution is Distribution.SHARING:
+        if running.plan.distribution.by_gateway:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
         else:
             self._confirmations.confirm_tile(result.owner, _tile_done(running, result))
@@ -294,7 +295,7 @@ class Cluster:
         self._nodes_publisher.publish_soon()
         if not running.collector.on_tile_failed(result.info, result.owner, worker, result.tile, now):
             return
-        if running.plan.distribution is Distribution.SHARING:
+        if running.plan.distribution.by_gateway:
             self._sharing.on_tile_failed(result.epoch, result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
@@ -356,7 +357,7 @@ class Cluster:
     def _on_shared_tile(self, header: TileHeader, payload: Payload) -> None:
         """Share out a tile, unless its frame is finished or its plan unknown."""
         running = self._plans.get(header.epoch)
-        if running is None or running.plan.distribution is not Distribution.SHARING:
+        if running is None or not running.plan.distribution.by_gateway:
             return
         known = header.tile < running.plan.tile_count and self._members.online(header.owner)
         if known and not running.collector.is_finished(header.info.frame):

@@ -1,7 +1,7 @@
-"""Confirms tiles and frames to their owners: by the connection that each edge keeps open for that, else by MQTT.
+"""Confirms tiles and frames to their owners, by the connection that each edge keeps open for that, else by MQTT.
 
 A message by MQTT costs a small device ten times as much as one by an open connection. It remains for edges of the
-release before, and while an edge is not connected.
+release before, and while an edge is not connected. Owners are told the workers of their tiles by the connection only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.wire.headers import FrameDoneHeader, TileDoneHeader
+from shared.wire.headers import FrameDoneHeader, TileDoneHeader, TileHeader
 from shared.wire.message_batcher import MessageBatcher
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAX_UNSENT_CONFIRMATIONS = 1000
 SENDING_TIMEOUT_S = 0.2
 """An edge that takes nothing for this long is about to be lost; others do not wait for it."""
 
-Confirmation = TileDoneHeader | FrameDoneHeader
+Confirmation = TileDoneHeader | FrameDoneHeader | TileHeader
 
 
 class Confirmations:
@@ -47,6 +47,10 @@ class Confirmations:
         """Tell an owner the outcome of one of its frames."""
         if not self._post(owner, FrameDoneHeader(done=done)):
             self._bus.publish_soon(topics.OUTCOMES, done, owner)
+
+    def assign_tile(self, owner: str, tile: TileHeader) -> bool:
+        """Tell an owner the workers of one of its tiles; return False while it is not connected."""
+        return self._post(owner, tile)
 
     async def wait_sent(self, owner: str) -> None:
         """Wait until an owner's confirmations are sent, at most SENDING_TIMEOUT_S."""

@@ -10,7 +10,6 @@ from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.replanning import Replanner
 from gateway.planning.methods import Method
 from shared.payloads.bridge import BridgeEventType
-from shared.plan.plan import Distribution
 from shared.process.lifecycle import run_together
 from shared.process.malloc import release_freed_memory
 
@@ -83,7 +82,7 @@ class PlanChanges:
         for running in offered:
             if self._options.method is not Method.AUTO:
                 running.open_detector(self._options.threads)
-            if running.plan.distribution is Distribution.SHARING:
+            if running.plan.distribution.by_gateway:
                 self._sharing.add_plan(running.plan, nodes)
         return offered
 

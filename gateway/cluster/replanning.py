@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.cluster.speeds import shares_differ
-from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Replanner:
         self._model = model
         self._members = members
         self._takes_tiles = takes_tiles
-        self.needed = options.method is Method.BODP and options.grid is None
+        self.needed = options.method.fits_devices and options.grid is None
         self._speeds = speeds
 
     async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:

@@ -1,4 +1,7 @@
-"""Work sharing on the data plane: receives tiles from owners and sends them to the nodes that compute them."""
+"""Work sharing on the data plane: receives tiles from owners and sends them to the nodes that compute them.
+
+An owner may also send the header of a tile only; then it is told which node computes the tile, and sends it there.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,14 @@ class SharingService:
         members: Membership,
         traffic: WireTraffic,
         capacity: int,
+        assign: Callable[[str, TileHeader], bool],
         may_compute: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """`may_compute` returns whether a node may be given tiles."""
+        """`assign` tells an owner the workers of a tile, and returns whether it could be told.
+
+        `may_compute` returns whether a node may be given tiles.
+        """
+        self._assign = assign
         self._may_compute = may_compute
         self._members = members
         self._capacity = capacity
@@ -128,11 +136,16 @@ class SharingService:
         for share in shares:
             header, payload = share.tile
             address = self._members.address(share.node)
-            workers = [self._members.online(name) for name in share.workers]
+            assigned = not payload.size
+            names = (share.node,) if assigned and not share.workers else share.workers
+            workers = [self._members.online(name) for name in names]
             if address is None or None in workers:
                 continue  # a node was just lost: the tile is assigned again when its lease ends
             refs = tuple(WorkerRef(node=node.node, host=node.host, port=node.port) for node in workers if node)
             sent = header.model_copy(update={"attempt": share.attempt, "workers": refs})
             log.debug("%s tile %s shared to %s", header.info.frame, header.tile, share.node)
-            if not self._courier.post(address, (sent, [payload.data])):
+            if assigned:
+                if not self._assign(header.owner, sent):
+                    log.warning("%s tile %s not assigned: no link to %s", header.info.frame, header.tile, header.owner)
+            elif not self._courier.post(address, (sent, [payload.data])):
                 log.warning("%s tile %s not sent: too many wait for %s", header.info.frame, header.tile, share.node)

@@ -125,7 +125,7 @@ class Demo:
 
     def _grid(self) -> tuple[str, ...]:
         """Return the option --grid; none for a method that divides by the number of devices."""
-        return () if self._config.method is Method.BODP else ("--grid", str(self._config.grid))
+        return () if self._config.method.fits_devices else ("--grid", str(self._config.grid))
 
     async def _start_edges(self, gateway: ChildProcess) -> list[ChildProcess]:
         broker, edges = str(self._cluster.broker), []

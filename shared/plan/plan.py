@@ -48,10 +48,20 @@ Channels = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Distribution(StrEnum):
-    """The distribution of tasks: idle edges steal them, or the gateway shares them out."""
+    """The distribution of tasks: idle edges steal them, or the gateway decides who computes them.
+
+    With `sharing`, owners send their tiles to the gateway, which sends them on; with `assigning`, it tells owners where
+    to send them.
+    """
 
     STEALING = "stealing"
     SHARING = "sharing"
+    ASSIGNING = "assigning"
+
+    @property
+    def by_gateway(self) -> bool:
+        """Return whether the gateway decides who computes a task."""
+        return self is not Distribution.STEALING
 
 
 class PartRef(Message):

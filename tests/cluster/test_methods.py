@@ -10,7 +10,6 @@ import pytest
 from gateway.planning.methods import Method
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from shared.plan.plan import Distribution
 from tests.exact_detections import check_frames, check_objects
 from tests.harness import running_cluster
 
@@ -59,6 +58,7 @@ async def rows_for(cluster, *edges):
     ("method", "options"),
     [
         pytest.param(Method.WHOLE, [], marks=pytest.mark.slow),
+        pytest.param(Method.STAGED, ["--grid", "3x1"], marks=pytest.mark.slow),
         pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
         (Method.WSH, []),
         pytest.param(Method.WST, ["--pixels", "float32"], marks=pytest.mark.slow),
@@ -77,7 +77,7 @@ async def test_every_method_gives_the_same_detections(tmp_path, method, options)
     assert plan.pixels == ("float32" if "float32" in options else "uint8")
     assert sum(own + stolen for own, stolen in tiles) == 8 * plan.tile_count
     assert tiles[1][0] == tiles[2][0] == 0
-    if plan.distribution is Distribution.SHARING:
+    if plan.distribution.by_gateway:
         assert {own + stolen for own, stolen in tiles} == {8 * plan.tile_count // 3}
 
 

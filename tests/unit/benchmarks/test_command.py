@@ -8,7 +8,7 @@ from benchmarks.cluster.shaping import Link
 from benchmarks.command import command, parse_edges, parse_link, parse_methods
 from benchmarks.experiments import all_settings
 from benchmarks.page import Calculated
-from gateway.planning.methods import FIXED_METHODS, Method
+from gateway.planning.methods import PAPER_METHODS, Method
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import memory_of, plausible
 
@@ -42,7 +42,7 @@ def test_an_absurd_range_is_refused_without_being_laid_out():
     ("text", "methods"),
     [
         ("bodp", (Method.BODP,)), ("ftp-wst-s, bodp", (Method.WST_S, Method.BODP)),
-        ("whole,bodp,ftp-wsh,ftp-wst,ftp-wst-s", FIXED_METHODS),
+        ("whole,bodp,ftp-wsh,ftp-wst,ftp-wst-s", PAPER_METHODS),
     ],
 )  # fmt: skip
 def test_methods_are_read(text, methods):
@@ -138,7 +138,7 @@ def test_device_counts_that_are_not_said(options, edges, scopes, tmp_path):
     done = CliRunner().invoke(command, ["paper", *options, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     (scope,) = scopes
-    assert (scope.edges, scope.methods, scope.link_mbit, scope.shared_medium) == (edges, FIXED_METHODS, 100, False)
+    assert (scope.edges, scope.methods, scope.link_mbit, scope.shared_medium) == (edges, PAPER_METHODS, 100, False)
 
 
 def test_the_options_are_the_scope(scopes, tmp_path):

@@ -10,7 +10,7 @@ from benchmarks.figures import DrawnFigure
 from benchmarks.findings import Results, paper_findings
 from benchmarks.page import Calculated, write_page
 from benchmarks.work import BenchWork
-from gateway.planning.methods import FIXED_METHODS, Method
+from gateway.planning.methods import PAPER_METHODS, Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
 
 MACHINE = {"processor": "Pentium 60", "cores": 1, "system": "Linux i586"}
@@ -68,7 +68,7 @@ def test_every_finding_has_its_row_with_what_was_reached(everything):
 
 def test_every_method_is_explained(everything):
     assert [row[0] for row in tables(everything)["The paper's experiments, on real processes"][2:]] == list(
-        FIXED_METHODS
+        PAPER_METHODS
     )
 
 

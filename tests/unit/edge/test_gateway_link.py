@@ -10,14 +10,18 @@ from edge.gateway_link import GatewayLink
 from shared.errors import PeerLostError
 from shared.network.addresses import Address
 from shared.payloads.cluster import FrameDone, TileDone
-from shared.payloads.frames import Outcome
+from shared.payloads.frames import FrameInfo, Outcome
 from shared.wire.connection import WireTraffic
-from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader
+from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader, WorkerRef
 from tests.settling import settled
 
 GATEWAY, OTHER = Address("gateway", 7884), Address("other", 7884)
 TILE = TileDone(frame="f", tile=3, worker="pi-2", compute_ms=1.0)
 FRAME = FrameDone(frame="f", outcome=Outcome.PUBLISHED)
+ASSIGNED = TileHeader(
+    info=FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=8, width=8), epoch=7,
+    owner="pi-1", tile=0, height=8, width=8, attempt=1, workers=(WorkerRef(node="pi-2", host="pi-2", port=5000),),
+)  # fmt: skip
 
 
 class Gateway:
@@ -43,7 +47,7 @@ class Link:
         self.received.append(header)
 
     async def expect(self, *kinds):
-        assert kinds == (TileDoneHeader, FrameDoneHeader)
+        assert kinds == (TileDoneHeader, FrameDoneHeader, TileHeader)
         said = await self.says.get()
         if isinstance(said, Exception):
             raise said
@@ -59,7 +63,12 @@ class Bench:
         monkeypatch.setattr(gateway_link_module, "Connection", self.gateway)
         monkeypatch.setattr(gateway_link_module.Backoff, "next_s", self.pause)
         self.link = GatewayLink(
-            "pi-1", WireTraffic(), self.heard.append, self.heard.append, lambda: self.heard.append("opened")
+            "pi-1",
+            WireTraffic(),
+            self.heard.append,
+            self.heard.append,
+            self.heard.append,
+            lambda: self.heard.append("opened"),
         )
 
     def pause(self, *_):
@@ -93,10 +102,10 @@ async def test_without_a_gateway_there_is_no_connection(bench):
 async def test_confirmations_are_handed_on_as_they_come(bench):
     connection = await bench.follow(GATEWAY)
     assert (connection.address, connection.received) == (GATEWAY, [LinkHeader(node="pi-1")])
-    for said in (TileDoneHeader(done=TILE), FrameDoneHeader(done=FRAME)):
+    for said in (TileDoneHeader(done=TILE), FrameDoneHeader(done=FRAME), ASSIGNED):
         connection.says.put_nowait(said)
     await settled()
-    assert bench.heard == ["opened", TILE, FRAME]
+    assert bench.heard == ["opened", TILE, FRAME, ASSIGNED]
 
 
 async def test_the_same_gateway_again_keeps_its_connection(bench):

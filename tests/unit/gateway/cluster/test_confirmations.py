@@ -13,6 +13,7 @@ from shared.payloads.cluster import FrameDone, TileDone
 from shared.payloads.frames import Outcome
 from shared.wire.headers import FrameDoneHeader, TileDoneHeader
 from tests.settling import settled
+from tests.unit.edge.works import shared_tile, whole_work
 
 TILE = TileDone(frame="f", tile=3, worker="pi-2", compute_ms=1.0)
 FRAME = FrameDone(frame="f", outcome=Outcome.PUBLISHED)
@@ -87,6 +88,17 @@ async def test_an_edge_with_a_link_gets_its_own_confirmations_in_order_and_none_
         await settled()
     assert link.sent == [[TileDoneHeader(done=TILE), FrameDoneHeader(done=FRAME)]], "they go together"
     assert bus.said == [(topics.OUTCOMES, FRAME, "pi-2")]
+
+
+async def test_an_owner_is_told_the_workers_of_a_tile_by_its_link_only(confirmations, bus):
+    tile = shared_tile(whole_work(), 0, ["pi-2"])
+    link = Link()
+    assert not confirmations.assign_tile("pi-1", tile)
+    async with linked(confirmations, link):
+        assert confirmations.assign_tile("pi-1", tile)
+        await settled()
+    assert link.sent == [[tile]]
+    assert bus.said == []
 
 
 async def test_after_the_loss_of_a_link_confirmations_go_by_mqtt(confirmations, bus):

@@ -38,14 +38,17 @@ def heights(stage):
 
 
 def test_every_method_has_a_name_and_a_description():
-    assert [str(method) for method in Method] == ["auto", "whole", "bodp", "ftp-wsh", "ftp-wst", "ftp-wst-s"]
+    assert [str(method) for method in Method] == ["auto", "whole", "staged", "bodp", "ftp-wsh", "ftp-wst", "ftp-wst-s"]
     assert len({METHOD_DESCRIPTIONS[method] for method in Method}) == len(Method)
 
 
 def test_idle_devices_steal_but_where_the_gateway_shares_out():
     sharing = {method for method in Method if method.distribution is Distribution.SHARING}
     assert sharing == {Method.BODP, Method.WSH}
-    assert all(method.distribution is Distribution.STEALING for method in set(Method) - sharing)
+    assert Method.STAGED.distribution is Distribution.ASSIGNING
+    stealing = set(Method) - sharing - {Method.STAGED}
+    assert all(method.distribution is Distribution.STEALING for method in stealing)
+    assert [d for d in Distribution if d.by_gateway] == [Distribution.SHARING, Distribution.ASSIGNING]
 
 
 @pytest.mark.parametrize("grid", [Grid(3, 3), Grid(1, 1), Grid(5, 5)], ids=str)
@@ -136,7 +139,7 @@ def test_another_number_of_shares_than_devices_is_refused(chain, shares):
         stages_of(Method.BODP, chain, ["conv_2"], Grid(3, 1), shares)
 
 
-@pytest.mark.parametrize("method", [Method.WSH, Method.WST, Method.WST_S, Method.BODP])
+@pytest.mark.parametrize("method", [Method.STAGED, Method.WSH, Method.WST, Method.WST_S, Method.BODP])
 def test_a_grid_larger_than_the_map_is_refused(chain, method):
     with pytest.raises(ConfigurationError, match="larger than the map"):
         stages_of(method, chain, ["conv_2"], Grid(25, 1))
@@ -148,12 +151,20 @@ def test_a_cut_that_is_none_is_refused(chain, method):
         stages_of(method, chain, ["nowhere"], Grid(2, 1))
 
 
+def test_in_stages_faster_devices_have_more_rows_and_a_grid_of_both_axes_is_even(yolov2):
+    rows = stages_of(Method.STAGED, yolov2, CUT, Grid(3, 1), (1, 2, 4))
+    assert heights(rows[-1]) == [3, 6, 11]
+    both = stages_of(Method.STAGED, yolov2, CUT, Grid(2, 2), (1, 2, 4, 8))
+    assert both == stages_of(Method.STAGED, yolov2, CUT, Grid(2, 2))
+    assert {str(stage.grid) for stage in both} == {"2x2"}
+
+
 @settings(max_examples=examples(30))
-@given(st.integers(1, 6), st.data())
-def test_whatever_the_shares_the_stages_tell_where_every_cell_of_every_map_is_made(chain, parts, data):
+@given(st.sampled_from([Method.BODP, Method.STAGED]), st.integers(1, 6), st.data())
+def test_whatever_the_shares_the_stages_tell_where_every_cell_of_every_map_is_made(chain, method, parts, data):
     """And whatever a tile reads of the map before, somebody has made."""
     shares = data.draw(st.just(()) | st.lists(st.floats(0.01, 10), min_size=parts, max_size=parts))
-    stages = stages_of(Method.BODP, chain, ["conv_2"], Grid(parts, 1), shares)
+    stages = stages_of(method, chain, ["conv_2"], Grid(parts, 1), shares)
     for stage, after in zip(stages, [*stages[1:], None], strict=True):
         (shape,) = [chain.shapes[name][2:] for name in stage.cut]
         assert sum(tile.outputs[0].area for tile in stage.tiles) == shape[0] * shape[1]

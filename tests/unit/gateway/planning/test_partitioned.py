@@ -114,6 +114,8 @@ METHODS = [
     (Method.WHOLE, Grid(1, 1), ()),
     (Method.BODP, Grid(4, 1), (3, 1, 2, 1)),
     (Method.BODP, Grid(1, 3), ()),
+    (Method.STAGED, Grid(4, 1), (3, 1, 2, 1)),
+    (Method.STAGED, Grid(2, 3), ()),
     (Method.WSH, Grid(3, 3), ()),
     (Method.WST_S, Grid(3, 3), ()),
     (Method.WST_S, Grid(4, 5), ()),
