@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from benchmarks.figures import FIGURE_STYLE, DrawnFigure
 
@@ -78,7 +79,8 @@ def _beside(rows: Mapping[str, Mapping[str, float]], label: str, number: str, *,
     axes.set_xticks(range(len(rows)), [_LABELS.get(row, row.replace("-", "\n")) for row in rows])
     axes.set_ylabel(label)
     if logarithmic:
-        axes.set_yscale("log")
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter(ScalarFormatter())  # 2, and not 2 to the power of 1
     else:
         axes.set_ylim(0, axes.get_ylim()[1] * 1.1)
     figure.legend(loc="outside upper center", ncols=len(_NAMES), fontsize=7)
