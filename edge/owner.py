@@ -97,22 +97,24 @@ class Owner:
         """
         work = owned.plan.work
         for tile in work.stages[0]:
+            payload: list[memoryview] = []
             if work.plan.distribution is Distribution.ASSIGNING:
-                await self._courier.send(work.gateway, (work.tile_header(self._node, owned.info, tile), []))
-                continue
-            view = owned.pixels[tile.inputs[0].slices]
-            header, sent = work.encode_tile(self._node, owned.info, tile, view, bars=True)
-            await self._courier.send(work.gateway, (header, [sent.data]))
+                header = work.tile_header(self._node, owned.info, tile)
+            else:
+                view = owned.pixels[tile.inputs[0].slices]
+                header, sent = work.encode_tile(self._node, owned.info, tile, view, bars=True)
+                payload = [sent.data]
+            await self._courier.send(work.gateway, (header, payload))
 
     def send_assigned_tile(self, assigned: TileHeader) -> None:
         """Send a tile of a frame that is under way to its worker, as the gateway has assigned it."""
         owned = self.tasks.find(assigned.info.frame)
-        if owned is None or owned.plan.work.epoch != assigned.epoch or not assigned.workers:
+        if owned is None:
             return  # the frame has ended meanwhile
-        work, tiles = owned.plan.work, owned.plan.work.stages[0]
-        if assigned.tile >= len(tiles):
+        work = owned.plan.work
+        if work.epoch != assigned.epoch or assigned.tile >= work.tile_count or not assigned.workers:
             return
-        tile, worker = tiles[assigned.tile], assigned.workers[assigned.tile % len(assigned.workers)]
+        tile, worker = work.tile(assigned.tile), assigned.workers[assigned.tile % len(assigned.workers)]
         header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
         header = header.model_copy(update={"attempt": assigned.attempt, "workers": assigned.workers})
         address = Address(worker.host, worker.port).seen_from(self._bus.broker)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.errors import ConfigurationError
+from shared.ftp.costs import map_bytes
 from shared.ftp.cuts import layer_cuts
 from shared.ftp.macs import macs_per_cell
 from shared.ftp.propagation import Propagation
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 CutMaps = tuple[str, ...]
 """The names of the maps at a cut."""
 
-FLOAT_BYTES = 4
-
 SMALLEST_SHARE = 0.01
 """Of the mean. A device without a share still gets a row, which must not take for ever in the prediction."""
 
@@ -39,7 +37,7 @@ class StageTerms:
     """The costs of computing and exchanging: operations a second of a device, bytes a second of its link.
 
     `exchange_s`: seconds of an exchange besides its bytes: messages, and waiting for the slowest neighbour. The usual
-    values are those of small computers with four cores and 100 Mbit/s.
+    values are assumed, for small computers with four cores and 100 Mbit/s.
     """
 
     macs_per_s: float = 15e9
@@ -111,8 +109,6 @@ def _speeds(grid: Grid, shares: Sequence[float], terms: StageTerms) -> list[floa
     """Return the operations a second of the device of each tile."""
     if not shares:
         return [terms.macs_per_s] * grid.count
-    if len(shares) != grid.count or not sum(shares) > 0:
-        raise ConfigurationError(f"{len(shares)} shares do not fit grid {grid}: one for each tile, not all 0")
     mean = sum(shares) / len(shares)
     return [terms.macs_per_s * max(SMALLEST_SHARE, share / mean) for share in shares]
 
@@ -145,4 +141,4 @@ def _stage_s(
 def _bytes_from_others(network: Network, name: str, needed: Region, made: Region) -> int:
     """Return the bytes of a tile's region of a map that other tiles have made."""
     common = needed.overlap(made)
-    return FLOAT_BYTES * network.shapes[name][1] * (needed.area - (common.area if common else 0))
+    return map_bytes(network, name, needed) - (map_bytes(network, name, common) if common else 0)
