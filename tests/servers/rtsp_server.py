@@ -46,7 +46,9 @@ def main() -> None:
     server.set_service(port)
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(LINES[codec].format(width=width, height=height, fps=FPS, scene=SCENE))
-    factory.set_shared(True)
+    # Each client has a pipeline of its own: a shared one fails an assertion of the library when one client leaves it at
+    # the moment at which another begins to play.
+    factory.set_shared(False)
     if login and login[0]:
         _want_login(server, factory, *login[0].split(":", 1))
     if len(login) > 1:
