@@ -13,7 +13,8 @@ from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
-from gateway.planning.plan_search import search_plans
+from gateway.planning.plan_search import plan_words, search_plans
+from gateway.planning.predicted_plans import predicted_plans
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
 from shared.process.malloc import release_freed_memory
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.options import GatewayOptions
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
     from gateway.planning.profiles import ClusterProfile
+    from shared.payloads.bridge import PredictedPlan
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +75,9 @@ class PlanChanges:
         self._sharing, self._stealing = services
         self._listener = listener
         self._changed = asyncio.Event()
-        self.search: PlanSearch | None = None
-        """The plans that were considered last, with method `auto`."""
+        self._search_result: PlanSearch | None = None
         whole, *others = self._offer(partitions)
+        self._whole = whole
         self._devices = MeasuredDevices(model.network, whole.partitioned.costs, members, speeds, links)
         self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, self._devices, takes_tiles)
         self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
@@ -103,6 +105,15 @@ class PlanChanges:
         """Note how long a published frame took from its first task to its objects."""
         running.durations.append(seconds)
         self._automatic.add_frame(running, seconds)
+
+    @property
+    def predicted(self) -> tuple[PredictedPlan, ...]:
+        """Return the plans that were considered last, with method `auto`: predictions, and what was measured."""
+        if self._search_result is None:
+            return ()
+        offered = [self._whole, *([self._automatic.tiles] if self._automatic.tiles else [])]
+        measured = {plan_words(plan.partitioned.method, plan.partitioned.stages): plan.measured_s for plan in offered}
+        return predicted_plans(self._search_result, measured)
 
     def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
         """Offer these plans instead of the ones before; return them. `nodes` as in RunningPlan."""
@@ -150,8 +161,10 @@ class PlanChanges:
             return
         options = self._options
         cut = () if options.cut is None else tiles.partitioned.cut
-        self.search = await asyncio.to_thread(search_plans, self._model.network, cluster, cut=cut, grid=options.grid)
-        best = self.search.best_divided
+        self._search_result = await asyncio.to_thread(
+            search_plans, self._model.network, cluster, cut=cut, grid=options.grid
+        )
+        best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)
         await self._listener.on_plan_changed()

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
+GAIN_TO_DIVIDE = 0.85
+"""Tiles must be predicted to take less than this part of a whole frame's time, to make a change worth it."""
+
 STOLEN_TILES = (1, 2, 3)
 """Tiles of a frame for each device, with stealing: more of them are shared out more evenly, and have more halo."""
 
@@ -72,10 +75,7 @@ class PlanCandidate:
 
     def __str__(self) -> str:
         """Return the plan in words."""
-        if self.method is Method.WHOLE:
-            return "whole frames"
-        stages = f" in {len(self.stages)} stages" if len(self.stages) > 1 else ""
-        return f"{self.method} {self.grid}{stages} up to {', '.join(self.cut)}"
+        return plan_words(self.method, self.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,15 @@ class PlanSearch:
         """Return the candidate in tiles that ends a frame soonest; None when there is none that can be run."""
         usable = (candidate for candidate in self.candidates if not candidate.refused)
         return next((candidate for candidate in usable if candidate.method is not Method.WHOLE), None)
+
+
+def plan_words(method: Method, stages: Sequence[Stage]) -> str:
+    """Return a plan in words."""
+    if method is Method.WHOLE:
+        return "whole frames"
+    last = stages[-1]
+    in_stages = f" in {len(stages)} stages" if len(stages) > 1 else ""
+    return f"{method} {last.grid}{in_stages} up to {', '.join(last.cut)}"
 
 
 def search_plans(
