@@ -17,15 +17,26 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from gateway.planning.plan_prediction import DivisionCosts
     from shared.model.network import Network
+    from shared.wire.map_values import MapType
 
 
 class MeasuredDevices:
     """Describes devices by their measurements. Speeds are in the units of predictions, see `kernel_costs`."""
 
     def __init__(
-        self, network: Network, whole: DivisionCosts, members: Membership, speeds: NodeSpeeds, links: LinkRates
+        self,
+        network: Network,
+        whole: DivisionCosts,
+        members: Membership,
+        speeds: NodeSpeeds,
+        links: LinkRates,
+        maps: MapType = "float32",
     ) -> None:
-        """`whole` are the costs of the network as a whole, which devices run when they measure their speed."""
+        """`whole` are the costs of the network as a whole, which devices run when they measure their speed.
+
+        `maps` is the type of maps on the wire.
+        """
+        self._maps: MapType = maps
         self._scale = whole.total / max(1, macs_of(network, network.layers))
         self._members = members
         self._speeds = speeds
@@ -45,7 +56,9 @@ class MeasuredDevices:
         devices = tuple(self._device(node, known.get(node, usual), bytes_per_s) for node in nodes)
         gateway = self._device(OWN_NODE, self._speeds.speed_of(OWN_NODE) or usual, bytes_per_s)
         with_cameras = self._members.with_cameras
-        return ClusterProfile(devices, gateway, owner=with_cameras[0] if len(with_cameras) == 1 else "")
+        return ClusterProfile(
+            devices, gateway, owner=with_cameras[0] if len(with_cameras) == 1 else "", maps=self._maps
+        )
 
     def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
         return DeviceProfile(node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s)

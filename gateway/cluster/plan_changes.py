@@ -78,7 +78,9 @@ class PlanChanges:
         self._search_result: PlanSearch | None = None
         whole, *others = self._offer(partitions)
         self._whole = whole
-        self._devices = MeasuredDevices(model.network, whole.partitioned.costs, members, speeds, links)
+        self._devices = MeasuredDevices(
+            model.network, whole.partitioned.costs, members, speeds, links, options.terms.maps
+        )
         self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, self._devices, takes_tiles)
         self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
         self._fits_devices = options.method.fits_devices and options.grid is None

@@ -158,7 +158,9 @@ class RunningPlans:
                 partitioned.stage, partitioned.map_shapes, options.frames_at_once, options.terms.deadline_s,
                 whole=plan.detector is not None,
             )  # fmt: skip
-            verifier = Verifier(partitioned, options.verify_every, options.threads)
+            verifier = Verifier(
+                partitioned, options.verify_every, options.threads, exact=options.terms.maps == "float32"
+            )
             added.append(RunningPlan(plan, partitioned, collector, verifier, nodes=tuple(nodes)))
         self._running.update((running.epoch, running) for running in added)
         return added

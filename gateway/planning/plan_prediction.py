@@ -33,7 +33,7 @@ TABLE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class DivisionCosts:
-    """The costs of a division: operations by stage and tile, bytes, and the cost of the layers behind the cut.
+    """The costs of a division: operations by stage and tile, bytes in float32, and the cost behind the cut.
 
     `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `memory_bytes`: of the largest
     tile's maps, and of all weights of its stages.
@@ -153,7 +153,7 @@ def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredict
             sent_s += busy.send(owner, pixels, "of")
             busy.send(device, pixels, "to")
             busy.bytes += pixels
-        arrived_s = _send_result(busy, device, gateway, result, max(arrived_s, end_s))
+        arrived_s = _send_result(busy, device, cluster, result, max(arrived_s, end_s))
     total = sum(costs.tiles[0]) + TILE_COST * len(costs.tiles[0]) + OWNER_COST
     busy.seconds["computing on all devices"] = total / sum(device.macs_per_s for device in cluster.devices)
     return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
@@ -177,16 +177,17 @@ def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredi
     free_s: dict[str, float] = defaultdict(float)
     for stage, of_tiles in enumerate(costs.tiles):
         begins = list(ends)
-        for (giver, taker), count_of_bytes in costs.strips[stage].items():
+        for (giver, taker), in_float32 in costs.strips[stage].items():
             passes = workers[giver] is not workers[taker]
-            taken_s = EXCHANGE_S + busy.send(workers[taker], count_of_bytes, "to") if passes else 0.0
-            busy.bytes += count_of_bytes if passes else 0
+            sent = round(in_float32 * cluster.map_scale) if passes else 0
+            taken_s = EXCHANGE_S + busy.send(workers[taker], sent, "to") if passes else 0.0
+            busy.bytes += sent
             begins[taker] = max(begins[taker], ends[giver] + taken_s)
         exchanged = EXCHANGE_COST if costs.strips[stage] else 0.0
         ends = _run_stage(busy, workers, free_s, begins, [cost + exchanged for cost in of_tiles])
     arrived_s = 0.0
     for end_s, tile in sorted((end_s, tile) for tile, end_s in enumerate(ends)):
-        arrived_s = _send_result(busy, workers[tile], gateway, costs.result_bytes[tile], max(arrived_s, end_s))
+        arrived_s = _send_result(busy, workers[tile], cluster, costs.result_bytes[tile], max(arrived_s, end_s))
     return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
 
 
@@ -219,12 +220,13 @@ def _run_stage(
     return ends
 
 
-def _send_result(busy: _Busy, device: DeviceProfile, gateway: DeviceProfile, count: int, begin_s: float) -> float:
-    """Return when a result has arrived at the gateway."""
-    if device.name == gateway.name:
+def _send_result(busy: _Busy, device: DeviceProfile, cluster: ClusterProfile, count: int, begin_s: float) -> float:
+    """Return when a result, of so many bytes in float32, has arrived at the gateway."""
+    if device.name == cluster.gateway.name:
         return begin_s
-    busy.bytes += count
-    return begin_s + max(busy.send(device, count, "of"), busy.send(gateway, count, "to"))
+    sent = round(count * cluster.map_scale)
+    busy.bytes += sent
+    return begin_s + max(busy.send(device, sent, "of"), busy.send(cluster.gateway, sent, "to"))
 
 
 def _owner(cluster: ClusterProfile) -> DeviceProfile:

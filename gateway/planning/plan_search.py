@@ -149,7 +149,7 @@ def _likely_cuts(network: Network, cluster: ClusterProfile, grid: Grid) -> list[
     seconds = {
         cost.maps: cost.tiled_macs / speed
         + cost.tail_macs / cluster.gateway.macs_per_s
-        + cost.crossing_bytes / cluster.gateway.bytes_per_s
+        + cluster.map_scale * cost.crossing_bytes / cluster.gateway.bytes_per_s
         for cost in cut_costs(network, grid)
     }
     return sorted(seconds, key=lambda maps: seconds[maps])[:CUTS_OF_GRID]
@@ -173,7 +173,9 @@ def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[s
     shares = fitted_shares(cluster, total) if min(grid.rows, grid.columns) == 1 else ()
     slowest = min(device.macs_per_s for device in cluster.devices)
     mean = sum(device.macs_per_s for device in cluster.devices) / len(cluster.devices)
-    terms = StageTerms(mean if shares else slowest, min(device.bytes_per_s for device in cluster.devices))
+    terms = StageTerms(
+        mean if shares else slowest, min(device.bytes_per_s for device in cluster.devices) / cluster.map_scale
+    )
     last = tuple(cut) or possible_cuts(network)[-1].maps
     try:
         ways = stage_ways(network, last, grid, shares, terms)
@@ -183,7 +185,7 @@ def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[s
     def end_s(maps: Sequence[str], head_s: float) -> float:
         sent = sum(map_bytes(network, name, Region.whole(*network.shapes[name][2:])) for name in maps)
         tail = total - macs_of(network, network.head_layers(maps))
-        return head_s + sent / cluster.gateway.bytes_per_s + tail / cluster.gateway.macs_per_s
+        return head_s + cluster.map_scale * sent / cluster.gateway.bytes_per_s + tail / cluster.gateway.macs_per_s
 
     ways = ways[-1:] if cut else sorted(ways, key=lambda way: end_s(way.cuts[-1], way.seconds))[:CUTS_OF_GRID]
     names = tuple(device.name for device in cluster.devices)

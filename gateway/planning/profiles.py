@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+from shared.wire.map_values import value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from shared.wire.map_values import MapType
 
 OWNER_COST = 0.8e9
 """The cost of a frame for its owner besides computing, in MACs: decoding and fitting the picture, sending its tiles.
@@ -40,7 +43,7 @@ class DeviceProfile:
 
 @dataclass(frozen=True, slots=True)
 class ClusterProfile:
-    """The devices that compute, and the gateway, which merges and runs the layers behind a cut.
+    """The devices that compute, and the gateway, which merges and runs the layers behind a cut; maps on the wire.
 
     `owner` is the name of the device that has the camera, "" when several have one. A computing device with the
     gateway's name is the gateway itself: results need no link from there.
@@ -49,12 +52,18 @@ class ClusterProfile:
     devices: tuple[DeviceProfile, ...]
     gateway: DeviceProfile
     owner: str = ""
+    maps: MapType = "float32"
+
+    @property
+    def map_scale(self) -> float:
+        """Return the bytes of maps on the wire, relative to those of float32."""
+        return value_bytes(self.maps) / value_bytes("float32")
 
     def fastest(self, count: int) -> ClusterProfile:
         """Return a cluster of the fastest devices only; the owner is always one of them."""
         by_speed = sorted(self.devices, key=lambda device: (device.name != self.owner, -device.macs_per_s, device.name))
         kept = {device.name for device in by_speed[:count]}
-        return ClusterProfile(tuple(device for device in self.devices if device.name in kept), self.gateway, self.owner)
+        return replace(self, devices=tuple(device for device in self.devices if device.name in kept))
 
     def in_order(self, names: Sequence[str]) -> ClusterProfile:
         """Return a cluster of the devices with these names, in their order; names that are missing are left out.
