@@ -8,8 +8,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from gateway.broker.broker_listeners import cluster_listener, public_listener
 from gateway.broker.house_broker import HouseBroker
-from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
+from gateway.broker.mosquitto import OwnBroker, own_broker
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
