@@ -25,6 +25,7 @@ from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, unguessable
+from shared.mqtt.member_login import encrypted_broker
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.network.host_name import default_edge_name
@@ -117,10 +118,11 @@ def own_gateway(identity: NodeIdentity | None, given: Address | None) -> Address
     """Return the gateway of this edge: the given one, which is kept for later starts, or the one that it joined."""
     if identity is None:
         return given or LOCAL_GATEWAY
+    given = None if given is None else encrypted_broker(given)
     stored = read_gateway(identity.folder)
     if given is not None and given != stored:
         store_gateway(identity.folder, given)
-    return given or stored or LOCAL_GATEWAY
+    return given or stored or encrypted_broker(LOCAL_GATEWAY)
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:

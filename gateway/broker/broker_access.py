@@ -77,6 +77,10 @@ class BrokerPlaces:
     public: Address | None = None
     public_encrypted: Address | None = None
 
+    def listeners_without_keys(self) -> list[BrokerListener]:
+        """Return the listeners of a gateway that only its own machine reaches: everybody may do everything."""
+        return [cluster_listener(self.cluster), *([] if self.public is None else [public_listener(self.public)])]
+
 
 class BrokerAccess:
     """Knows who may log in, and makes the files of the broker from it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.membership.members import Membership
+    from shared.network.addresses import Address
     from shared.payloads.cluster import Identity
 
 log = logging.getLogger(__name__)
@@ -38,13 +39,18 @@ class OwnNode:
     """Runs the node while there are edges, and none of them is on this machine: they share the same cores."""
 
     def __init__(
-        self, members: Membership, identity: Callable[[], Identity], listen: str, arguments: Sequence[str]
+        self,
+        members: Membership,
+        identity: Callable[[], Identity],
+        broker: Address,
+        listen: str,
+        arguments: Sequence[str],
     ) -> None:
         """`identity` returns the gateway's own; `arguments` are further ones of `deepthings edge`."""
         self._members = members
         self._identity = identity
         self._command = [
-            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(members.broker), "--name", OWN_NODE,
+            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(broker), "--name", OWN_NODE,
             "--listen", listen, "--no-cameras", "--parent", str(os.getpid()), *arguments,
         ]  # fmt: skip
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import PeerRefusedError
 from shared.mqtt.broker_login import Login, Tls, TlsContext
 from shared.mqtt.client_ids import edge_login_name
+from shared.network.addresses import Address
+from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT
 from shared.security.certificates import IGNORE_CLOCK, der_of, member_in
 from shared.security.member_list import Role
 
@@ -48,6 +50,11 @@ class MemberTls(Tls):
         context.sslsocket_class = GatewaySocket
         context.load_verify_locations(cadata=der_of(self.authority))
         return context
+
+
+def encrypted_broker(broker: Address) -> Address:
+    """Return the address of a gateway's broker for a member: the usual port in plain text stands for the encrypted."""
+    return Address(broker.host, CLUSTER_TLS_PORT) if broker.port == CLUSTER_PORT else broker
 
 
 def member_login(identity: NodeIdentity) -> Login:

@@ -308,6 +308,7 @@ MEMBERS = Topic(
     "The members of the cluster, by role, name and the hash of their public key; all others are refused.",
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
 )
 PLAN = Topic(
     "cluster/plan",

@@ -21,7 +21,7 @@ def own_node(**nodes):
         for name, identity in nodes.items()
     }
     members = SimpleNamespace(present=tuple(states), online=states.get, broker=Address("127.0.0.1", 7883))
-    return OwnNode(members, lambda: HERE, "127.0.0.1:0", ["--threads", "2"])
+    return OwnNode(members, lambda: HERE, members.broker, "127.0.0.1:0", ["--threads", "2"])
 
 
 @pytest.mark.parametrize(
