@@ -14,6 +14,7 @@ from gateway.authority.authority import KEYS_FOLDER, OWN_NODE_FOLDER, needs_keys
 from gateway.authority.broker_logins import open_broker_access
 from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
+from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
 from gateway.broker.mosquitto import OwnBroker, own_broker
 from gateway.broker.planes import Planes
@@ -109,6 +110,8 @@ class Gateway:
             self._keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
             present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
         )  # fmt: skip
+        if self._administration is not None and self._access is not None:
+            UserAdministration(self._access, self._administration.admin_server)
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)

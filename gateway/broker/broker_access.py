@@ -130,6 +130,11 @@ class BrokerAccess:
         return AccessProbe(local_address(self._places.public), Login(CHECK_NAME, self._check_password), rules)
 
     @property
+    def places(self) -> BrokerPlaces:
+        """Return where the broker listens."""
+        return self._places
+
+    @property
     def users(self) -> LoginFile:
         """Return the logins of people and automations; call `change` afterwards."""
         return self._users

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import logging
+import os
 import re
 import secrets
 from typing import TYPE_CHECKING
@@ -21,8 +21,6 @@ from shared.reasons.system_reasons import system_reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 GATEWAY_LOGIN = "gateway"
 """The user name of the gateway itself at its own broker; its password is new at every start."""
@@ -153,6 +151,13 @@ class LoginFile:
 
     def _write(self, logins: Mapping[str, str]) -> None:
         try:
-            write_whole(self._path, format_passwords(logins).encode())
+            write_whole(self._path, format_passwords(logins).encode(), owner=self._owner())
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be written: {system_reason(error)}") from error
+
+    def _owner(self) -> tuple[int, int] | None:
+        """Return who must be able to read what root writes: the user who runs the gateway, whose the folder is."""
+        if os.geteuid() != 0 or not self._path.parent.exists():
+            return None
+        status = self._path.parent.stat()
+        return status.st_uid, status.st_gid

@@ -91,8 +91,7 @@ class ClusterSection(Section):
     join_port: int = Field(default=JOIN_PORT, ge=1, le=65535)
     """The port at which devices join; open only while an invitation is, for an hour after `deepthings invite`."""
     open: OpenCluster = "until joined"
-    """Admission of edges without keys: `always`, `never`, or `until joined`: those of an earlier release do, until
-    `deepthings close`; a new cluster is closed from the beginning."""
+    """Admission of edges without keys; `until joined`: those of an earlier release, until `deepthings close`."""
     lease: Seconds = Field(default=1.0, ge=0.1, le=60)
     """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
