@@ -20,7 +20,7 @@ from gateway.broker.mosquitto import OwnBroker, own_broker
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
-from gateway.cluster.own_node import OWN_NODE, OwnNode
+from gateway.cluster.own_node import OwnNode
 from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
 from gateway.membership.former_members import FormerMembers
@@ -36,7 +36,7 @@ from shared.mqtt import topics
 from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.bus import Bus, Outgoing
-from shared.mqtt.client_ids import gateway_client_id, unguessable
+from shared.mqtt.client_ids import OWN_NODE, gateway_client_id, unguessable
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.broker.logins import GATEWAY_LOGIN
-from shared.mqtt.client_ids import edge_login_name
+from shared.mqtt.client_ids import OWN_NODE, edge_login_name
 from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, EdgeReads, Plane, Writer
 
 if TYPE_CHECKING:
@@ -50,18 +50,17 @@ EVERYTHING = (Rule(Access.READ_AND_WRITE, "#"),)
 
 
 def edge_rules(name: str, prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
-    """Return the rules of an edge: it writes its own topics, and reads its own and those that are for every edge."""
-    return tuple(_edge_rules(name, prefix))
+    """Return the rules of an edge: it writes its own topics, and reads its own and those that are for every edge.
+
+    Commands on the gateway's machine log in as the gateway's own node, and may watch, too.
+    """
+    rules = _edge_rules(name, prefix)
+    return tuple(rules + _watching_rules(prefix) if name == OWN_NODE else rules)
 
 
 def any_edge_rules(prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
     """Return the rules of edges without a login, which may have any name, and of those who watch a cluster."""
-    watched = (
-        Rule(Access.READ, topic.full_path(prefix=prefix))
-        for topic in TOPIC_TABLE
-        if topic.plane is Plane.BOTH and topic.edge_reads is EdgeReads.NOTHING
-    )
-    return tuple(dict.fromkeys((*_edge_rules("+", prefix), *watched)))
+    return tuple(_edge_rules("+", prefix) + _watching_rules(prefix))
 
 
 def user_rules(public: PublicTopics) -> tuple[Rule, ...]:
@@ -109,6 +108,15 @@ def user_rules_file(names: Iterable[str], public: PublicTopics, anonymous: Itera
     """Return the ACL file of the listeners for people and automations."""
     rules = user_rules(public)
     return rules_file(anonymous, dict.fromkeys(names, rules))
+
+
+def _watching_rules(prefix: str) -> list[Rule]:
+    """Return the rules for following detections at the edges' broker."""
+    return [
+        Rule(Access.READ, topic.full_path(prefix=prefix))
+        for topic in TOPIC_TABLE
+        if topic.plane is Plane.BOTH and topic.writer is Writer.GATEWAY and topic.edge_reads is EdgeReads.NOTHING
+    ]
 
 
 def _edge_rules(name: str, prefix: str) -> list[Rule]:

@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.backoff import Backoff
 from shared.process.children import deepthings_command, parent_death_prefix, stop_process
 from shared.reasons.system_reasons import system_reason
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Identity
 
 log = logging.getLogger(__name__)
-
-OWN_NODE = "gateway"
-"""The name of the node by which the gateway's cores take part."""
 
 SETTLE_S = 3.0
 """Edges of the same machine usually start together with the gateway; the node would be in their way."""

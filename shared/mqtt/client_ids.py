@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 RANDOM_ID_BYTES = 8
 """Of a client id; nobody tries 2**64 of them."""
 
+OWN_NODE = "gateway"
+"""The name of the node by which the gateway's cores take part."""
+
 EDGE_LOGIN_PREFIX = "edge."
 """Begins the user names of edges at the gateway's broker. Its password file has a colon between name and password, so
 that a name cannot contain one; names of edges contain no dot."""

@@ -22,14 +22,17 @@ class GatewaySocket(ssl.SSLSocket):
     """The socket of a member, which nothing is written to before the other end has shown that it is the gateway."""
 
     def do_handshake(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  (as ssl has it)
-        """Shake hands. Raises SSLCertVerificationError for another member of the cluster, and for all others."""
-        super().do_handshake(*args, **named)
+        """Shake hands. Raises PeerRefusedError for another member of the cluster, and for all others."""
         try:
-            shown = member_in(self.getpeercert(binary_form=True) or b"")
-        except PeerRefusedError as error:
-            raise ssl.SSLCertVerificationError(str(error)) from error
+            super().do_handshake(*args, **named)
+        except ssl.SSLCertVerificationError as error:
+            raise PeerRefusedError(
+                "it is not the gateway of the cluster that this device has joined; if it has new keys, run 'deepthings "
+                "invite' there, and the command that it prints here"
+            ) from error
+        shown = member_in(self.getpeercert(binary_form=True) or b"")
         if shown.role is not Role.GATEWAY:
-            raise ssl.SSLCertVerificationError(f"{shown} answers there, and not the gateway of this cluster")
+            raise PeerRefusedError(f"{shown} answers there, and not the gateway of this cluster")
 
 
 @dataclass(frozen=True, slots=True)

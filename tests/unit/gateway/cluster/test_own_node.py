@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.cluster.own_node import OWN_NODE, OwnNode
+from gateway.cluster.own_node import OwnNode
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Identity, NodeState, State
