@@ -99,7 +99,7 @@ class Administration:
         port = self._join_server.open()
         secret = self._admission.invite(request.role, request.name, again=request.again)
         self._join_server.open()  # it may have closed, had nobody been invited
-        host = request.host or _reached_at(self._join_address.host)
+        host = request.host or reached_at(self._join_address.host)
         code = InvitationCode(authority_in_code(self._authority.identity.authority_hash), secret, Address(host, port))
         return InviteAnswer(code=str(code), ends_in_s=self._admission.open_for_s())
 
@@ -126,6 +126,6 @@ class Administration:
         return DoneAnswer(done=f"the cluster is closed: only members take part.{refused}")
 
 
-def _reached_at(listen: str) -> str:
+def reached_at(listen: str) -> str:
     """Return the address of this machine for other devices."""
     return (network_address() or LOOPBACK) if is_wildcard(listen) else listen
