@@ -28,8 +28,11 @@ class Pipe(Protocol):
     One coroutine may read and one may write at the same time.
     """
 
-    async def read_some(self, buffer: memoryview) -> int:
-        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end."""
+    async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
+        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end.
+
+        With `wake_at` wait until so many are there, which are known to come.
+        """
 
     async def fill(self, buffer: memoryview) -> None:
         """Read until the buffer is full. Raises ConnectionResetError at the end of the stream."""
@@ -74,11 +77,11 @@ class TcpPipe:
             sock.close()
             raise
 
-    async def read_some(self, buffer: memoryview) -> int:
+    async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
         if not self._watched:
-            return await self._read(buffer, 1)
+            return await self._read(buffer, wake_at)
         with self._held():  # nothing came since the last read, or the loop would have stopped watching
-            self._wake_at(1)
+            self._wake_at(wake_at)
             return await self._receive_into(buffer)
 
     async def fill(self, buffer: memoryview) -> None:
