@@ -73,7 +73,7 @@ async def _measure(way: PictureWay, frames: int, certificate: Path) -> TransferC
     process.start()
     try:
         pipe, peer = await listener.accept()
-        connection = await _connection(pipe, peer, way, certificate, server=True)
+        connection = await _connection(pipe, str(peer), way, certificate, server=True)
         wall_s, receiver_s = await _receive_frames(connection, way, frames)
         connection.close()
         sender_s = float(await asyncio.to_thread(here.recv))

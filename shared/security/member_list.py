@@ -48,10 +48,11 @@ def describe(role: Role, name: str) -> str:
 class MemberList(Message):
     """The members of a cluster. The gateway increases `revision` with every change.
 
-    A member is named once for its role, and a key belongs to one member.
+    A member is named once for its role, and a key belongs to one member. `open`: devices without keys take part, too.
     """
 
     revision: Count = 0
+    open: bool = False
     members: Annotated[tuple[Member, ...], Field(max_length=MAX_MEMBERS)] = ()
     revoked: Annotated[tuple[Member, ...], Field(max_length=MAX_REVOKED)] = ()
 
@@ -108,13 +109,16 @@ class MemberList(Message):
                 f"the cluster has {MAX_MEMBERS} members, which is the most; remove one with 'deepthings revoke NODE'"
             )
         revoked = tuple(gone for gone in self.revoked if gone.key_hash != member.key_hash)
-        return MemberList(revision=self.revision + 1, members=(*others, member), revoked=revoked)
+        return MemberList(
+            revision=self.revision + 1, open=self.open, members=(*others, member), revoked=revoked
+        )
 
     def without_member(self, member: Member) -> MemberList:
         """Return the list without this member, which is remembered as revoked."""
         remaining = tuple(other for other in self.members if other != member)
         return MemberList(
-            revision=self.revision + 1, members=remaining, revoked=(*self.revoked, member)[-MAX_REVOKED:]
+            revision=self.revision + 1, open=self.open, members=remaining,
+            revoked=(*self.revoked, member)[-MAX_REVOKED:],
         )
 
 
