@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
+
+if TYPE_CHECKING:
+    from shared.security.node_identity import NodeIdentity
 
 FRAMES_BESIDES_WORK = 2
 """Of one camera, besides those in work here: one on its way here, and one that another device has."""
@@ -32,6 +36,8 @@ class EdgeConfig:
     frames_in_flight: int | None = None
     cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX
+    identity: NodeIdentity | None = None
+    """Of an edge that has joined a cluster."""
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many are computed side by side here."""

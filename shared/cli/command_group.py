@@ -47,6 +47,7 @@ COMMANDS = {
         "Run a gateway, an edge or a camera as a systemd service on this device.",
     ),
     "update": ("shared.cli.update", "", "Update DeepThings on this device, and restart its services."),
+    "join": ("shared.cli.join", "", "Join the cluster of a gateway with the code that it printed."),
     "backup": ("gateway.commands.backup", "gateway", "Write all files of this gateway into one backup."),
     "restore": ("gateway.commands.restore", "gateway", "Restore the gateway of a backup."),
 }

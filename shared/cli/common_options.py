@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -78,6 +79,10 @@ threads_option = click.option(
 max_cores_option = click.option(
     "--max-cores", type=click.IntRange(1), help="Cores to compute on at most; leaves the others to other programs."
 )
+keys_option = click.option(
+    "--keys", type=click.Path(file_okay=False, path_type=Path), show_default="~/.local/state/deepthings/node",
+    help="Folder with the identity of this device, which 'deepthings join' writes.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option(
     "-v", "--verbose", count=True, help="Log every tile; twice: also the libraries and all repeated lines."

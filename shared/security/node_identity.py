@@ -24,6 +24,11 @@ CERTIFICATE_FILE = "node.pem"
 KEY_FILE = "node-key.pem"
 TOKEN_FILE = "token"  # noqa: S105  (the name of a file)
 
+TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,200}$"  # noqa: S105
+
+JOIN_AGAIN = "join the cluster again with 'deepthings join'"
+"""The cure of a damaged identity, except for a gateway's."""
+
 MAX_KEYS_FILE_BYTES = 16 * 1024
 """Of a file in a folder of keys; a certificate has below 1 KB."""
 
@@ -94,70 +99,67 @@ def make_key_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def load_identity(folder: Path) -> NodeIdentity:
+def load_identity(folder: Path, cure: str = JOIN_AGAIN) -> NodeIdentity:
     """Return the identity in a folder, checked: its key and its authority fit the certificate.
 
-    Raises ConfigurationError, which says what to do.
+    Raises ConfigurationError, which ends with the cure.
     """
     identity = NodeIdentity(
         folder,
-        authority=read_key_file(folder / AUTHORITY_FILE),
-        certificate=read_key_file(folder / CERTIFICATE_FILE),
-        key=read_key_file(folder / KEY_FILE),
-        token=_read_token(folder / TOKEN_FILE),
+        authority=read_key_file(folder / AUTHORITY_FILE, cure),
+        certificate=read_key_file(folder / CERTIFICATE_FILE, cure),
+        key=read_key_file(folder / KEY_FILE, cure),
+        token=_read_token(folder / TOKEN_FILE, cure),
     )
-    _check(identity)
+    _check(identity, cure)
     return identity
 
 
-def read_key_file(path: Path) -> bytes:
+def read_key_file(path: Path, cure: str = JOIN_AGAIN) -> bytes:
     """Return the content of a file of a folder of keys. Raises ConfigurationError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(MAX_KEYS_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{path} is missing: this device has no complete identity; join the cluster again with 'deepthings join'"
-        ) from error
+        raise ConfigurationError(f"{path} is missing, so the identity of this device is incomplete; {cure}") from error
     except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read: {system_reason(error)}; run as the user that joined the cluster"
+            f"{path} cannot be read: {system_reason(error)}; run as the user that the file belongs to"
         ) from error
     if not content or len(content) > MAX_KEYS_FILE_BYTES:
-        raise ConfigurationError(f"{path} is damaged; join the cluster again with 'deepthings join'")
+        raise ConfigurationError(f"{path} is damaged; {cure}")
     return content
 
 
-def _read_token(path: Path) -> str:
+def _read_token(path: Path, cure: str) -> str:
     try:
         if path.stat().st_size == 0:
             return ""  # the gateway's
     except OSError:
         pass  # read_key_file says what is wrong
-    token = read_key_file(path).decode("ascii", "replace").strip()
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", token):
-        raise ConfigurationError(f"{path} is damaged; join the cluster again with 'deepthings join'")
+    token = read_key_file(path, cure).decode("ascii", "replace").strip()
+    if not re.fullmatch(TOKEN_PATTERN, token):
+        raise ConfigurationError(f"{path} is damaged; {cure}")
     return token
 
 
-def _check(identity: NodeIdentity) -> None:
+def _check(identity: NodeIdentity, cure: str) -> None:
     """Raise ConfigurationError if the files of an identity do not fit each other."""
-    again = "join the cluster again with 'deepthings join'"
     try:
         member_in(der_of(identity.certificate))
         authority = der_of(identity.authority)
     except (ValueError, PeerRefusedError) as error:
-        raise ConfigurationError(f"{identity.folder}: a certificate is damaged; {again}") from error
+        raise ConfigurationError(f"{identity.folder}: a certificate is damaged; {cure}") from error
     if not _key_fits(identity):
         raise ConfigurationError(
             f"{identity.key_file} does not belong to {identity.certificate_file}: the files come from two devices or "
-            f"two times; {again}"
+            f"two times; {cure}"
         )
     if not is_trusted_by(identity, authority):
         raise ConfigurationError(
             f"{identity.certificate_file} is not of the cluster of {identity.authority_file}: the files come from two "
-            f"clusters or two times; {again}"
+            f"clusters or two times; {cure}"
         )
 
 

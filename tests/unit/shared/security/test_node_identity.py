@@ -13,7 +13,7 @@ from shared.security.node_identity import (
     store_identity,
 )
 
-TOKEN = "secret-word"
+TOKEN = "secret-word"  # noqa: S105  (of a test)
 
 
 def new_identity(folder, *, role: Role = Role.EDGE, name: str = "porch", token: str = TOKEN) -> NodeIdentity:
