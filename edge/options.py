@@ -38,6 +38,8 @@ class EdgeConfig:
     topic_prefix: str = DEFAULT_PREFIX
     identity: NodeIdentity | None = None
     """Of an edge that has joined a cluster."""
+    insecure: bool = False
+    """It listens beyond this machine without keys."""
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many are computed side by side here."""

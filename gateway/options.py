@@ -38,6 +38,8 @@ class GatewayOptions:
     cluster_port: int = CLUSTER_PORT
     data_port: int = DATA_PORT
     broker: Address | None = None
+    insecure: bool = False
+    """It has no keys, whatever it listens on."""
     threads: int = 1
     compute: bool = True
     """The gateway's own cores take part, with method `auto`."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
-    from shared.security.data_security import DataSecurity
     from shared.payloads.cluster import Identity
+    from shared.security.data_security import DataSecurity
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from shared.ftp.merge import MergedMaps
     from shared.model.arrays import FeatureMap, Pixels
     from shared.network.addresses import Address
-    from shared.security.data_security import ExpectedPeer
     from shared.payloads.cluster import DetectedObject
+    from shared.security.data_security import ExpectedPeer
     from shared.wire.connection import Payload
 
 log = logging.getLogger(__name__)
