@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.configuration.root import Configuration
+from gateway.configuration.root import Configuration, OpenCluster
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms
 from shared.ftp.grid import Grid
 from shared.network.addresses import LOOPBACK, Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,9 @@ class GatewayOptions:
     port: int = PUBLIC_PORT
     cluster_port: int = CLUSTER_PORT
     data_port: int = DATA_PORT
+    join_port: int = JOIN_PORT
+    open_cluster: OpenCluster = "until joined"
+    """Admission of devices without keys, as `cluster.open`."""
     broker: Address | None = None
     insecure: bool = False
     """It has no keys, whatever it listens on."""

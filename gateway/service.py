@@ -6,14 +6,19 @@ import asyncio
 import logging
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.authority.administration import Administration
+from gateway.authority.authority import KEYS_FOLDER, OWN_NODE_FOLDER, needs_keys
+from gateway.authority.cluster_keys import open_cluster_keys
+from gateway.authority.join_admission import ClusterAccess
 from gateway.broker.house_broker import HouseBroker
 from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
-from gateway.cluster.own_node import OwnNode
+from gateway.cluster.own_node import OWN_NODE, OwnNode
 from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
 from gateway.membership.members import Membership
@@ -82,10 +87,18 @@ class Gateway:
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
         self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
+        keys_folder = options.configuration.state / KEYS_FOLDER
         self._own_node = OwnNode(
             members, lambda: self._name_owner.identity, options.host,
-            ["--threads", str(options.threads), "--topic-prefix", prefix],
+            ["--threads", str(options.threads), "--topic-prefix", prefix, "--keys", str(keys_folder / OWN_NODE_FOLDER)],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
+        self._keys = None if not needs_keys(options.host) else open_cluster_keys(
+            options.configuration.state, OWN_NODE, options.open_cluster
+        )  # fmt: skip
+        self._administration = None if self._keys is None else Administration(
+            self._keys, ClusterAccess(options.cluster_port, prefix), Address(options.host, options.join_port),
+            present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
+        )  # fmt: skip
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.agent_settings)
@@ -93,6 +106,9 @@ class Gateway:
         self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
+        if self._keys is not None and self._administration is not None:
+            files, administration = self._keys.files, self._administration
+            self._home.problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
         if self._house is not None:
             self._home.problems.add_source("broker", self._house.problems)
         public = self._bus if self._house is None else self._house.bus
@@ -124,6 +140,7 @@ class Gateway:
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
+            *([] if self._administration is None else [self._administration.run()]),
             *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
@@ -132,6 +149,8 @@ class Gateway:
 
     async def _on_connected(self) -> None:
         """Publish all retained state; `bridge/state` comes last, so that an online gateway has published the rest."""
+        if self._administration is not None:
+            await self._administration.on_connected()
         await self._cluster.on_connected()
         await self._home.on_connected()
         await self._publish_state()

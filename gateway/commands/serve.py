@@ -28,7 +28,7 @@ from shared.cli.without_keys import insecure_option, may_listen
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
@@ -60,6 +60,10 @@ from shared.process.usable_cores import computing_cores
     help="Port of the gateway's own broker for edges.",
 )
 @click.option("--data-port", type=click.IntRange(0, 65535), default=DATA_PORT, help="Port for tiles; 0: any free one.")
+@click.option(
+    "--join-port", type=click.IntRange(1, 65535), default=JOIN_PORT,
+    help="Port at which devices join, open while an invitation is.",
+)  # fmt: skip
 @click.option(
     "--broker", type=BROKER_TYPE, help="Publish at this broker of the house; its login is in the configuration."
 )
@@ -125,6 +129,8 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "port": mqtt.port,
         "cluster_port": cluster.port,
         "data_port": cluster.data_port,
+        "join_port": cluster.join_port,
+        "open_cluster": cluster.open,
         "broker": Address(mqtt.host, mqtt.port) if mqtt.host else None,
         "lease": cluster.lease,
         "deadline": cluster.deadline,

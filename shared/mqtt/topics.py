@@ -14,6 +14,7 @@ from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
 from shared.plan.plan import PlanOffer, PlanPreference
+from shared.security.member_list import MemberList
 
 M = TypeVar("M", bound=Message)
 
@@ -283,6 +284,13 @@ GATEWAY_CLAIM = Topic(
 )
 
 # cluster: gateway to edges
+MEMBERS = Topic(
+    "cluster/members",
+    MemberList,
+    "The members of the cluster, by role, name and the hash of their public key; all others are refused.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
 PLAN = Topic(
     "cluster/plan",
     PlanOffer,

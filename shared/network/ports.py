@@ -13,3 +13,6 @@ CLUSTER_PORT = 7883
 
 DATA_PORT = 7884
 """Tiles and results between the gateway and its edges."""
+
+JOIN_PORT = 7885
+"""Devices join the cluster here; open while an invitation is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -67,6 +68,14 @@ def issue_certificate(authority: bytes, authority_key: bytes, role: Role, name: 
     address = x509.UniformResourceIdentifier(f"deepthings:{role.value}/{name}")
     builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
     return _signed(builder, _private(authority_key))
+
+
+def public_key_hash(public_key: bytes) -> str:
+    """Return the SHA-256 of a public key in PEM, as in the list of members. Raises PeerRefusedError for other keys."""
+    information = _public(public_key).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(information).hexdigest()
 
 
 def is_key_of(certificate: bytes, key: bytes) -> bool:

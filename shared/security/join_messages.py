@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,22 +12,18 @@ from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.payloads.base import Message
 from shared.payloads.fields import Name, Port
+from shared.security.code_parts import PART_PATTERN
 from shared.security.member_list import Role
 from shared.security.node_identity import TOKEN_PATTERN
 
 CODE_VERSION = "dt1"
-
-CODE_PART_BYTES = 16
-"""128 bits each for the authority's hash and for the secret: nobody guesses one, or makes an authority for the other.
-In letters and digits of one case, 26 of them, they can also be typed."""
 
 MAX_CODE_LENGTH = 300
 
 MAX_JOIN_LINE_BYTES = 16 * 1024
 """Of a message. A request has below 1 KB, an answer below 2 KB."""
 
-_PART = r"[a-z2-7]{26}"
-_CODE = re.compile(rf"{CODE_VERSION}\.({_PART})\.({_PART})@(\S+)")
+_CODE = re.compile(rf"{CODE_VERSION}\.({PART_PATTERN})\.({PART_PATTERN})@(\S+)")
 
 Pem = Annotated[str, Field(max_length=4000)]
 
@@ -50,14 +44,14 @@ class JoinRequest(Message):
     """The message of a device that has verified the gateway. `host` is its own name, in case that it was given none."""
 
     want: Literal["member"] = "member"
-    secret: Annotated[str, Field(pattern=rf"^{_PART}$")]
+    secret: Annotated[str, Field(pattern=rf"^{PART_PATTERN}$")]
     public_key: Pem
     name: Name | None = None
     host: Name
 
 
 class JoinAnswer(Message):
-    """What the device is from now on. `port` is that of the gateway's broker, `topic_prefix` that of its topics."""
+    """The role and name of the device from now on. `port` and `topic_prefix` are those of the gateway's broker."""
 
     role: Role
     name: Name
@@ -75,7 +69,7 @@ class JoinRefusal(Message):
 
 @dataclass(frozen=True, slots=True)
 class InvitationCode:
-    """What a device needs to join: whom to trust, what to show, where to go."""
+    """All that a device needs to join: the authority to trust, the secret to show, the address to go to."""
 
     authority: str
     secret: str
@@ -99,17 +93,3 @@ class InvitationCode:
 
     def __str__(self) -> str:
         return f"{CODE_VERSION}.{self.authority}.{self.secret}@{self.address}"
-
-
-def new_secret() -> str:
-    """Return a random secret of an invitation."""
-    return _written(secrets.token_bytes(CODE_PART_BYTES))
-
-
-def authority_in_code(authority_hash: str) -> str:
-    """Return the part of a code that stands for an authority, from the SHA-256 of its certificate."""
-    return _written(bytes.fromhex(authority_hash)[:CODE_PART_BYTES])
-
-
-def _written(data: bytes) -> str:
-    return base64.b32encode(data).decode("ascii").rstrip("=").lower()

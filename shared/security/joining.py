@@ -15,6 +15,7 @@ from shared.files.whole_file import write_whole
 from shared.network.addresses import Address
 from shared.reasons.network_reasons import network_reason
 from shared.security.certificates import IGNORE_CLOCK, certificate_hash, der_of, member_in
+from shared.security.code_parts import authority_in_code
 from shared.security.issuing import is_issued_by, make_key, public_key_of
 from shared.security.join_messages import (
     MAX_JOIN_LINE_BYTES,
@@ -24,7 +25,6 @@ from shared.security.join_messages import (
     JoinAnswer,
     JoinRefusal,
     JoinRequest,
-    authority_in_code,
 )
 from shared.security.key_folder import store_gateway
 from shared.security.member_list import Role

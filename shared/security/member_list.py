@@ -48,7 +48,8 @@ def describe(role: Role, name: str) -> str:
 class MemberList(Message):
     """The members of a cluster. The gateway increases `revision` with every change.
 
-    A member is named once for its role, and a key belongs to one member. `open`: devices without keys take part, too.
+    A member is named once for its role, and a key belongs to one member. While the cluster is `open`, devices without
+    keys take part, too: those of a release that had none.
     """
 
     revision: Count = 0
@@ -109,17 +110,19 @@ class MemberList(Message):
                 f"the cluster has {MAX_MEMBERS} members, which is the most; remove one with 'deepthings revoke NODE'"
             )
         revoked = tuple(gone for gone in self.revoked if gone.key_hash != member.key_hash)
-        return MemberList(
-            revision=self.revision + 1, open=self.open, members=(*others, member), revoked=revoked
-        )
+        return self._changed(members=(*others, member), revoked=revoked)
 
     def without_member(self, member: Member) -> MemberList:
         """Return the list without this member, which is remembered as revoked."""
         remaining = tuple(other for other in self.members if other != member)
-        return MemberList(
-            revision=self.revision + 1, open=self.open, members=remaining,
-            revoked=(*self.revoked, member)[-MAX_REVOKED:],
-        )
+        return self._changed(members=remaining, revoked=(*self.revoked, member)[-MAX_REVOKED:])
+
+    def opened(self, *, is_open: bool) -> MemberList:
+        """Return the list of an open or closed cluster."""
+        return self._changed(open=is_open)
+
+    def _changed(self, **fields: object) -> MemberList:
+        return MemberList.model_validate({**dict(self), **fields, "revision": self.revision + 1})
 
 
 def _invite(name: str, *, again: bool = False) -> str:

@@ -18,6 +18,7 @@ import click
 
 from benchmarks.findings import PaperFinding
 from benchmarks.scale.scale_rows import ScaleResult
+from gateway.authority.admin_messages import InviteAnswer, NodesAnswer
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import ConnectionTrial
 from gateway.demo.statistics import ClusterStatistics
@@ -182,6 +183,8 @@ def json_output(folder: Path) -> dict[str, Any]:
         },
         "deepthings demo": shape_of(asyncio.run(_demo())),
         "deepthings detect": _printed("detect", str(PHOTO), folder=folder),
+        "deepthings invite": schema_of(InviteAnswer),
+        "deepthings nodes": schema_of(NodesAnswer),
         "deepthings plan": schema_of(PlanReport),
         "deepthings quantize": _quantised(),
         "deepthings status": schema_of(Status),

@@ -1,0 +1,43 @@
+"""The keys and the members of a gateway's cluster, as they are at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.authority.authority import KEYS_FOLDER, Authority
+from gateway.authority.member_store import MemberStore
+from gateway.state.state_folder import StateFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.security.node_identity import NodeIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterKeys:
+    """The authority of a cluster, its members, and the identity of the edge that the gateway runs itself."""
+
+    authority: Authority
+    members: MemberStore
+    own_node: NodeIdentity
+    files: StateFolder
+
+
+def open_cluster_keys(state: Path, own_node: str, policy: str) -> ClusterKeys:
+    """Return the keys in a state folder; make them at the gateway's first start.
+
+    `policy` is `cluster.open`: a cluster with edges of a release without keys stays open until it is closed, and a new
+    one is closed. Raises DeepThingsError.
+    """
+    served_before = any(state.glob("*.json"))
+    authority = Authority(state / KEYS_FOLDER)
+    identity = authority.own_node(own_node)
+    files = StateFolder(state)
+    members = MemberStore(files, (authority.identity.member, identity.member))
+    if policy != "until joined":
+        members.set_open(is_open=policy == "always")
+    elif members.is_new:
+        members.set_open(is_open=served_before)
+    return ClusterKeys(authority, members, identity, files)
