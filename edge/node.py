@@ -173,6 +173,9 @@ class EdgeNode:
 
     def _subscribe(self) -> None:
         name = self._config.name
+        if self._traffic.security is not None:
+            follow = self._traffic.security.on_members
+            self._bus.on(topics.MEMBERS, lambda _, members: follow(members))
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
         self._bus.on(topics.PLAN, self._on_plan)
         self._bus.on(topics.PREFERRED_PLAN, self._on_preference)

@@ -69,7 +69,7 @@ _STOP_TIMEOUT_S = 2.0
 class AgentConfig:
     """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect.
 
-    `identity` are the keys of a camera that has joined the cluster; `permit` is what an edge of this machine wants else.
+    `identity` are the keys of a camera that has joined the cluster; `permit` is what an edge of this machine wants.
     """
 
     camera: str

@@ -69,7 +69,7 @@ class TlsPipe:
         while True:
             if self._incoming.pending or self._tls.pending():
                 try:
-                    return self._tls.read(len(buffer), buffer)  # type: ignore[call-overload, no-any-return]
+                    return int(self._tls.read(len(buffer), buffer))
                 except ssl.SSLWantReadError:
                     pass  # a part of a record
                 except ssl.SSLZeroReturnError:
