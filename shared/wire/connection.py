@@ -80,6 +80,8 @@ class Connection:
         self.member = member
         self.accepts: frozenset[MessageKind] | None = None
         """What the peer may send; None: all."""
+        self.refusal = "{} is not expected here"
+        """The sentence about anything else, with the kind of message in place of the braces."""
         self.may_idle = False
         """The peer keeps it open to receive, so that a server does not close it when nothing comes."""
         self._used_at = time.monotonic()
@@ -286,7 +288,7 @@ class Connection:
             names = " or ".join(sorted(each.name for each in expected))
             raise ProtocolError(f"{self.peer} sent {kind.name} instead of {names}")
         if self.accepts is not None and kind not in self.accepts:
-            raise ProtocolError(f"{self.member or 'a peer without keys'} may not send {kind.name} here")
+            raise ProtocolError(self.refusal.format(kind.name))
         if max_payload is not None and prefix.payload_bytes > max_payload:
             raise ProtocolError(
                 f"{self.peer} sent {kind.name} with {prefix.payload_bytes} bytes instead of at most {max_payload}"

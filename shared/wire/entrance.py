@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.network.addresses import Address
+    from shared.security.member_list import Member
     from shared.wire.permissions import Door
     from shared.wire.pipe import TcpPipe
 
@@ -82,19 +83,20 @@ class Entrance:
             raise
         if self._door is not None:
             connection.accepts = self._door.kinds_for(connection.member.role)
+            connection.refusal = f"{connection.member} may not send {{}} to {self._door.what}"
         security.watch(connection)
         return connection
 
     async def _identify_plain(self, pipe: TcpPipe, address: Address, received: bytes) -> Connection:
         connection, security = Connection(pipe, str(address), self._traffic, received=received), self._traffic.security
         door = self._door
-        if security is None:
-            connection.accepts = None if door is None else door.known
-        elif security.open:
-            connection.accepts = None if door is None else door.plain
+        if door is not None and security is None:
+            connection.accepts, connection.refusal = door.known, f"{{}} is not a message for {door.what}"
+        elif door is not None and security is not None and security.open:
+            connection.accepts, connection.refusal = door.plain, f"{{}} is not taken without keys: {JOIN_HINT}"
         elif door is not None and door.local and (is_loopback(address.host) or pipe.same_machine):
-            connection.accepts = door.local
-        else:
+            connection.accepts, connection.refusal = door.local, f"{{}} is not taken: {CLOSED}"
+        elif security is not None and not security.open:
             await refuse_connection(connection, CLOSED)
             raise PeerRefusedError(CLOSED)
         if security is not None:
@@ -128,11 +130,11 @@ class Entrance:
         """Note that a connection has ended, or is counted otherwise from now on."""
         self._limits.release_unknown(address.host)
 
-    def log_refusal(self, address: Address, reason: str) -> None:
+    def log_refusal(self, address: Address, member: Member | None, reason: str) -> None:
         """Log a refused peer, and remember it for people to see."""
         now = time.monotonic()
         self._traffic.visitors.note_refused(address.host, now, reason)
-        level = logging.WARNING if self._warnings.allows(address.host, now) else logging.DEBUG
+        level = logging.WARNING if self._warnings.allows((address.host, member), now) else logging.DEBUG
         log.log(level, "connection from %s refused: %s", address, reason)
 
 

@@ -125,7 +125,7 @@ class DataServer:
     async def _reject(self, address: Address, connection: Connection | None, error: DeepThingsError) -> None:
         """Log why a peer is refused, and tell it."""
         if isinstance(error, PeerRefusedError):
-            self._entrance.log_refusal(address, str(error))
+            self._entrance.log_refusal(address, None if connection is None else connection.member, str(error))
         else:
             log.warning("connection from %s rejected: %s", address, error)
         if connection is not None:
