@@ -24,7 +24,8 @@ from shared.cli.without_keys import insecure_option, may_listen
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
-from shared.mqtt.client_ids import edge_client_id
+from shared.mqtt.client_ids import edge_client_id, unguessable
+from shared.mqtt.member_login import encrypted_broker
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.network.host_name import default_edge_name
@@ -44,11 +45,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--gateway", "broker", type=GATEWAY_TYPE, show_default=f"the one that this device has joined, else {LOCAL_GATEWAY}",
+    "--gateway",
+    "broker",
+    type=GATEWAY_TYPE,
+    show_default=f"the one that this device has joined, else {LOCAL_GATEWAY}",
     help="The address of the gateway's own broker. A device that has joined keeps it.",
 )
 @click.option(
-    "--name", type=NAME_TYPE, show_default="the one that it joined with, else the host's name",
+    "--name",
+    type=NAME_TYPE,
+    show_default="the one that it joined with, else the host's name",
     help="Unique in the cluster.",
 )
 @keys_option
@@ -113,10 +119,11 @@ def own_gateway(identity: NodeIdentity | None, given: Address | None) -> Address
     """Return the gateway of this edge: the given one, which is kept for later starts, or the one that it joined."""
     if identity is None:
         return given or LOCAL_GATEWAY
+    given = None if given is None else encrypted_broker(given)
     stored = read_gateway(identity.folder)
     if given is not None and given != stored:
         store_gateway(identity.folder, given)
-    return given or stored or LOCAL_GATEWAY
+    return given or stored or encrypted_broker(LOCAL_GATEWAY)
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
@@ -124,7 +131,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 
     Raises DeepThingsError when the edge cannot go on.
     """
-    owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
+    owner = NameOwner(config.broker, edge_name(config), config.topic_prefix, login=config.login)
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
@@ -142,7 +149,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 def edge_name(config: EdgeConfig) -> OwnedName:
     """Return the name that an edge claims."""
     return OwnedName(
-        client_id=edge_client_id(config.name, config.topic_prefix),
+        client_id=unguessable(edge_client_id(config.name, config.topic_prefix), config.login),
         claims=topics.NODE_CLAIM,
         states=topics.NODE_STATE,
         name=config.name,

@@ -96,6 +96,7 @@ class EdgeNode:
             on_connected=self._on_connected,
             prefix=config.topic_prefix,
             owner=owner,
+            login=config.login,
         )
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._courier = Courier(self._traffic, MAX_UNSENT_RESULTS)

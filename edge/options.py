@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.mqtt.member_login import member_login
 from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
@@ -40,6 +42,11 @@ class EdgeConfig:
     """Of an edge that has joined a cluster."""
     insecure: bool = False
     """It listens beyond this machine without keys."""
+
+    @property
+    def login(self) -> Login:
+        """Return the login at the gateway's broker; anonymous for an edge without keys."""
+        return ANONYMOUS if self.identity is None else member_login(self.identity)
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many are computed side by side here."""

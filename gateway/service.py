@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from gateway.authority.administration import Administration
 from gateway.authority.authority import needs_keys
+from gateway.authority.broker_logins import open_broker_access
 from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
+from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
-from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
+from gateway.broker.mosquitto import OwnBroker, own_broker
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
-from gateway.cluster.own_node import OWN_NODE, OwnNode
+from gateway.cluster.own_node import OwnNode
 from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
+from gateway.membership.former_members import FormerMembers
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
@@ -31,8 +34,9 @@ from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.mqtt.broker_health import BrokerHealth
+from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.bus import Bus, Outgoing
-from shared.mqtt.client_ids import gateway_client_id
+from shared.mqtt.client_ids import OWN_NODE, gateway_client_id, unguessable
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address
@@ -72,22 +76,28 @@ class Gateway:
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic(security))
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
+        self._access = None if self._keys is None else open_broker_access(
+            self._keys, options.configuration.state, options.broker_places, options.public_topics
+        )  # fmt: skip
+        own_login = ANONYMOUS if self._access is None else self._access.login
         health = BrokerHealth(f"broker {options.broker}")
         client_id = options.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = options.broker or cluster_broker
         self._name_owner = NameOwner(
-            self._public_broker, name_to_claim(client_id, options.broker, prefix), prefix, login=login,
-            health=health if options.broker else None,
+            self._public_broker,
+            name_to_claim(client_id if options.broker else unguessable(client_id, own_login), options.broker, prefix),
+            prefix, login=login if options.broker else own_login, health=health if options.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
             cluster_broker,
-            gateway_client_id(prefix),
+            unguessable(gateway_client_id(prefix), own_login),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             on_connected=self._on_connected,
             on_stopping=self._publish_stopping,
             prefix=prefix,
             owner=None if options.broker else self._name_owner,
+            login=own_login,
             health=BrokerHealth("the gateway's own broker") if options.broker else None,
         )
         self._house = None if options.broker is None else HouseBroker(
@@ -100,13 +110,16 @@ class Gateway:
         self._planes = planes
         own_keys = ["--insecure"] if self._keys is None else ["--keys", str(self._keys.own_node.folder)]
         self._own_node = OwnNode(
-            members, lambda: self._name_owner.identity, options.host,
+            members, lambda: self._name_owner.identity,
+            cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
             ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
         self._administration = None if self._keys is None else Administration(
-            self._keys, ClusterAccess(options.cluster_port, prefix), Address(options.host, options.join_port),
+            self._keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
             present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
         )  # fmt: skip
+        if self._administration is not None and self._access is not None:
+            UserAdministration(self._access, self._administration.admin_server)
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
@@ -120,6 +133,8 @@ class Gateway:
         if self._keys is not None and self._administration is not None:
             files, administration = self._keys.files, self._administration
             self._home.problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
+            former = FormerMembers(self._keys.members.list, lambda: members.present, self._cluster.lose_node)
+            self._keys.members.follow(former.on_members)
         if self._house is not None:
             self._home.problems.add_source("broker", self._house.problems)
         public = self._bus if self._house is None else self._house.bus
@@ -130,11 +145,12 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
         options = self._options
-        listeners = [cluster_listener(Address(options.host, options.cluster_port))]
-        if options.broker is None:
-            listeners.append(public_listener(Address(options.host, options.port)))
+        if self._access is not None:
+            listeners, files = self._access.listeners(), self._access.files()
+        else:
+            listeners, files = options.broker_places.listeners_without_keys(), {}
         with hold_folder(options.configuration.state):
-            async with own_broker(*listeners) as broker:
+            async with own_broker(*listeners, files=files) as broker:
                 await self._run_parts(broker, stop)
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
@@ -152,6 +168,7 @@ class Gateway:
             self._own_state.run(),
             self._prober.run(),
             *([] if self._administration is None else [self._administration.run()]),
+            *([] if self._access is None else [self._access.follow(broker)]),
             *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),

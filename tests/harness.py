@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
 from edge.options import default_cache
-from gateway.broker.mosquitto import BrokerListener, OwnBroker, own_broker
+from gateway.broker.broker_listeners import BrokerListener
+from gateway.broker.mosquitto import OwnBroker, own_broker
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address

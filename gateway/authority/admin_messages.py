@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.payloads.base import Message
-from shared.payloads.fields import Name
+from shared.payloads.fields import Name, Port, ShortText
 from shared.security.member_list import Role
 
 ADMIN_SOCKET = "admin.sock"
@@ -71,6 +71,31 @@ class CloseRequest(Message):
     """Let no device without keys take part any more."""
 
     command: Literal["close"] = "close"
+
+
+class AddUserRequest(Message):
+    """Add a login for people and automations, or give it a new password; without `password` a random one."""
+
+    command: Literal["add user"] = "add user"
+    name: ShortText
+    password: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class RemoveUserRequest(Message):
+    """Remove a login for people and automations."""
+
+    command: Literal["remove user"] = "remove user"
+    name: ShortText
+
+
+class UserAnswer(Message):
+    """The login, and where it is for."""
+
+    name: ShortText
+    password: Annotated[str, Field(max_length=1000)] = ""
+    port: Port
+    tls_port: Port
+    host: ShortText
 
 
 class DoneAnswer(Message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from gateway.authority.admin_messages import (
@@ -45,6 +46,7 @@ class Administration:
         *,
         present: Callable[[], tuple[str, ...]],
         publish: Callable[[MemberList], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`present` returns the names of the edges that are online; `publish` publishes the list of members."""
         self._authority, self._members = keys.authority, keys.members
@@ -52,7 +54,7 @@ class Administration:
         self._present = present
         self._publish = publish
         self._changed = asyncio.Event()
-        self._admission = Admission(keys.authority, keys.members, facts)
+        self._admission = Admission(keys.authority, keys.members, facts, clock)
         self._join_server = JoinServer(join_address, keys.authority, self._admission)
         self.admin_server = AdminServer(keys.authority.folder)
         self.admin_server.serve(InviteRequest, self._invite)
@@ -97,7 +99,7 @@ class Administration:
         port = self._join_server.open()
         secret = self._admission.invite(request.role, request.name, again=request.again)
         self._join_server.open()  # it may have closed, had nobody been invited
-        host = request.host or _reached_at(self._join_address.host)
+        host = request.host or reached_at(self._join_address.host)
         code = InvitationCode(authority_in_code(self._authority.identity.authority_hash), secret, Address(host, port))
         return InviteAnswer(code=str(code), ends_in_s=self._admission.open_for_s())
 
@@ -124,6 +126,6 @@ class Administration:
         return DoneAnswer(done=f"the cluster is closed: only members take part.{refused}")
 
 
-def _reached_at(listen: str) -> str:
+def reached_at(listen: str) -> str:
     """Return the address of this machine for other devices."""
     return (network_address() or LOOPBACK) if is_wildcard(listen) else listen

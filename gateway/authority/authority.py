@@ -13,7 +13,14 @@ from shared.files.whole_file import write_whole
 from shared.network.hosts import is_loopback
 from shared.reasons.system_reasons import system_reason
 from shared.security.certificates import der_of, member_in
-from shared.security.issuing import is_key_of, issue_certificate, make_authority, make_key, public_key_of
+from shared.security.issuing import (
+    is_key_of,
+    issue_certificate,
+    issue_server_certificate,
+    make_authority,
+    make_key,
+    public_key_of,
+)
 from shared.security.member_list import Member, Role
 from shared.security.node_identity import (
     AUTHORITY_FILE,
@@ -26,6 +33,7 @@ from shared.security.node_identity import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 KEYS_FOLDER = "keys"
@@ -74,6 +82,10 @@ class Authority:
     def issue(self, role: Role, name: str, public_key: bytes) -> bytes:
         """Return a certificate for a public key, both in PEM. Raises PeerRefusedError for an unsuitable key."""
         return issue_certificate(self._certificate, self._key, role, name, public_key)
+
+    def issue_server(self, hosts: Iterable[str], public_key: bytes) -> bytes:
+        """Return a certificate for a server that people know by its host; see `issue_server_certificate`."""
+        return issue_server_certificate(self._certificate, self._key, hosts, public_key)
 
     def token_of(self, member: Member) -> str:
         """Return the member's password at the broker; it is made of the member's key, and stored nowhere here."""

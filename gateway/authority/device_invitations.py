@@ -66,9 +66,7 @@ class DeviceInvitations:
         """Return the seconds until the last open invitation ends; 0 when none is open."""
         return max([0.0, *(invitation.ends_at - now for invitation in self._by_hash.values())])
 
-    def redeem(
-        self, secret: str, key_hash: str, now: float, admit: Callable[[Invitation], JoinAnswer]
-    ) -> JoinAnswer:
+    def redeem(self, secret: str, key_hash: str, now: float, admit: Callable[[Invitation], JoinAnswer]) -> JoinAnswer:
         """Return the answer for the device with this secret and this key; `admit` makes it, once.
 
         Raises PeerRefusedError, and what `admit` raises: then the invitation stays as it was.

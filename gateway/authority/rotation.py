@@ -47,9 +47,7 @@ def rotate_keys(state: Path) -> tuple[Member, ...]:
         raise DeepThingsError(f"{error.filename or state} belongs to another user: run this with sudo") from error
     except OSError as error:
         raise DeepThingsError(f"{keys} cannot be replaced: {system_reason(error)}") from error
-    return tuple(
-        member for member in known.members if member.role is not Role.GATEWAY and member.key_hash not in own
-    )
+    return tuple(member for member in known.members if member.role is not Role.GATEWAY and member.key_hash not in own)
 
 
 def _own_keys(keys: Path) -> set[str]:

@@ -7,9 +7,9 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.plan_choice import Division, PlanChoice, Prediction
 from shared.ftp.macs import macs_of
+from shared.mqtt.client_ids import OWN_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,6 +32,7 @@ from shared.payloads.cluster import (
     NodeState,
     NodeStats,
     State,
+    StealRequest,
     TaskAnnouncement,
     TileDone,
 )
@@ -129,7 +130,7 @@ class Cluster:
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
-        bus.on(topics.STEAL, lambda _, request: self._stealing.on_request(request))
+        bus.on(topics.STEAL, self._on_steal)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`, and then until all frames have an outcome."""
@@ -210,14 +211,32 @@ class Cluster:
             self._endings.on_node_lost(name)
         self._nodes_publisher.publish_soon()
 
-    def _on_node_stats(self, _: str, stats: NodeStats) -> None:
+    def lose_node(self, name: str) -> None:
+        """Give up an edge that may not take part any more, and tell the others."""
+        state = self._members.online(name)
+        if state is not None:
+            gone = state.model_copy(update={"state": State.OFFLINE})
+            self._on_node_state(name, gone)
+            self._bus.publish_soon(topics.NODE_STATE, gone, name)
+
+    # Of each topic an edge may write only the one with its own name, so that is the name that counts.
+
+    def _on_node_stats(self, name: str, stats: NodeStats) -> None:
+        if stats.node != name:
+            return
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
             self._barring.on_test_passed(stats.node, stats.passed)
             self._speeds.add_trial(stats.node, stats.macs_per_s)
         self._nodes_publisher.publish_soon()
 
-    def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
+    def _on_steal(self, name: str, request: StealRequest) -> None:
+        if request.node == name:
+            self._stealing.on_request(request)
+
+    def _on_tasks(self, name: str, announcement: TaskAnnouncement) -> None:
+        if announcement.node != name:
+            return
         self._answer_given_up(announcement)
         running = self._plans.get(announcement.epoch)
         if running is None or self._members.online(announcement.node) is None:

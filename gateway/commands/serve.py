@@ -28,7 +28,14 @@ from shared.cli.without_keys import insecure_option, may_listen
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT
+from shared.network.ports import (
+    CLUSTER_PORT,
+    CLUSTER_TLS_PORT,
+    DATA_PORT,
+    JOIN_PORT,
+    PUBLIC_PORT,
+    PUBLIC_TLS_PORT,
+)
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
@@ -59,6 +66,14 @@ from shared.process.usable_cores import computing_cores
     default=CLUSTER_PORT,
     help="Port of the gateway's own broker for edges.",
 )
+@click.option(
+    "--cluster-tls-port", type=click.IntRange(1, 65535), default=CLUSTER_TLS_PORT,
+    help="Its encrypted port, for edges that have joined; not opened on loopback.",
+)  # fmt: skip
+@click.option(
+    "--tls-port", type=click.IntRange(1, 65535), default=PUBLIC_TLS_PORT,
+    help="Encrypted port for people and automations; not opened on loopback, nor with --broker.",
+)  # fmt: skip
 @click.option("--data-port", type=click.IntRange(0, 65535), default=DATA_PORT, help="Port for tiles; 0: any free one.")
 @click.option(
     "--join-port", type=click.IntRange(1, 65535), default=JOIN_PORT,
@@ -128,6 +143,8 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "host": cluster.listen,
         "port": mqtt.port,
         "cluster_port": cluster.port,
+        "cluster_tls_port": cluster.tls_port,
+        "tls_port": mqtt.tls_port,
         "data_port": cluster.data_port,
         "join_port": cluster.join_port,
         "open_cluster": cluster.open,

@@ -53,6 +53,7 @@ COMMANDS = {
     "revoke": ("gateway.commands.revoke", "gateway", "Remove a device from the cluster."),
     "close": ("gateway.commands.close", "gateway", "Refuse devices without keys, after an update from an old release."),
     "rotate": ("gateway.commands.rotate", "gateway", "Make new keys for the cluster; all devices join again."),
+    "user": ("gateway.commands.user", "gateway", "Add and remove logins for Home Assistant and other programs."),
     "backup": ("gateway.commands.backup", "gateway", "Write all files of this gateway into one backup."),
     "restore": ("gateway.commands.restore", "gateway", "Restore the gateway of a backup."),
 }

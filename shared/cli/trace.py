@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.cli.cluster_login import cluster_login
 from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import json_option, verbose_option
 from shared.cli.status import require_gateway
@@ -75,7 +76,8 @@ async def _write_trace(broker: Address, prefix: str, seconds: float, out: Path, 
 
 async def _fetch_trace(broker: Address, prefix: str, seconds: float) -> ClusterTrace:
     """Return the trace of the cluster. Raises BrokerError, PeerLostError, PeerTimeoutError or ProtocolError."""
-    async with aclosing(watch_cluster(broker, prefix, period_s=1.0)) as reports:
+    broker, login = cluster_login(broker)
+    async with aclosing(watch_cluster(broker, prefix, period_s=1.0, login=login)) as reports:
         facts = await anext(reports)
     require_gateway(facts, broker)
     if facts.info is None or not facts.info.data_port:

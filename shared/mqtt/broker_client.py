@@ -117,6 +117,11 @@ class BrokerClient(aiomqtt.Client):
         """Return the next received message. Raises MqttError when the connection is lost and no message is left."""
         return await self._queue.get()
 
+    @property
+    def waiting(self) -> int:
+        """Return the number of messages that were received and not read."""
+        return cast("Arrivals[aiomqtt.Message]", self._queue).qsize()
+
     async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
         (granted,) = await self.subscribe(topic_filter, qos=qos)

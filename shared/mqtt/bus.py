@@ -19,9 +19,9 @@ from shared.logs.printable import printable
 from shared.mqtt.broker_client import MAX_PENDING_CALLS, BrokerClient, expiry_properties
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
+from shared.mqtt.refused_login import refusal_message
 from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, foreign_topic
 from shared.network.backoff import Backoff
-from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
 from shared.reasons.broker_reasons import broker_reason, is_refusal
 
@@ -250,10 +250,9 @@ class Bus:
         if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
             raise BrokerError(f"broker {self.broker}: {reason}") from error
         if is_refusal(error):
-            raise BrokerError(
-                f"broker {self.broker} refuses the connection: {reason}; use the gateway's own broker, which accepts "
-                f"every edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
-            ) from error
+            if isinstance(error, BrokerError):  # of the connection that claims our name, whose words are complete
+                raise error
+            raise BrokerError(refusal_message(self.broker, self._login, reason)) from error
         log.log(self._outage.level(reason), "broker %s: %s; trying again until it works", self.broker, reason)
 
     @contextlib.asynccontextmanager

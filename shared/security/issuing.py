@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import ipaddress
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -15,6 +16,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from shared.errors import PeerRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shared.security.member_list import Role
 
 VALID_FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -37,8 +40,10 @@ def make_key() -> bytes:
 
 def public_key_of(key: bytes) -> bytes:
     """Return the public key of a private key, both in PEM. Raises ValueError."""
-    return _private(key).public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return (
+        _private(key)
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
 
 
@@ -93,6 +98,31 @@ def is_issued_by(certificate: bytes, authority: bytes) -> bool:
     return True
 
 
+def issue_server_certificate(authority: bytes, authority_key: bytes, hosts: Iterable[str], public_key: bytes) -> bytes:
+    """Return a certificate for the names and addresses of a host, all in PEM: for programs that know no members.
+
+    It has no role, so no member takes it for another.
+    """
+    issuer = x509.load_pem_x509_certificate(authority)
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "DeepThings broker")])
+    builder = _builder(subject, _public(public_key), identifier)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
+    )
+    return _signed(builder, _private(authority_key))
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
 def _builder(
     subject: x509.Name, public_key: ec.EllipticCurvePublicKey, issuer: x509.SubjectKeyIdentifier
 ) -> x509.CertificateBuilder:
@@ -101,9 +131,7 @@ def _builder(
         serial_number=x509.random_serial_number(), not_valid_before=VALID_FROM, not_valid_after=VALID_UNTIL,
     )  # fmt: skip
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-    return builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
-    )
+    return builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
 
 
 def _signed(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> bytes:

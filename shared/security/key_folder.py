@@ -48,3 +48,8 @@ def store_gateway(folder: Path, gateway: Address) -> None:
     """Write the address of the gateway. Raises OSError."""
     make_key_folder(folder)
     write_whole(folder / ADDRESS_FILE, f"{gateway}\n".encode())
+
+
+def own_node_folder(state: Path) -> Path:
+    """Return the folder with the identity of the edge that a gateway runs itself, in the gateway's state folder."""
+    return state / "keys" / "own-node"

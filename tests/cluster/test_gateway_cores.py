@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.cluster.own_node import OWN_NODE
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster

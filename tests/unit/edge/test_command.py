@@ -3,13 +3,14 @@ import pytest
 from edge.command import LOCAL_GATEWAY, own_gateway, own_name
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
+from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT
 from shared.network.host_name import default_edge_name
 from shared.security.issuing import issue_certificate, make_authority, make_key, public_key_of
 from shared.security.key_folder import read_gateway, store_gateway
 from shared.security.member_list import Role
 from shared.security.node_identity import NodeIdentity
 
-HOME, OTHER = Address("192.168.1.10", 7883), Address("192.168.1.11", 7883)
+HOME, OTHER = Address("192.168.1.10", 7886), Address("192.168.1.11", 7886)
 
 
 @pytest.fixture
@@ -43,13 +44,19 @@ def test_a_given_gateway_is_kept_for_later_starts(joined):
     assert own_gateway(joined, None) == OTHER
 
 
+def test_a_joined_edge_goes_to_the_encrypted_port_where_only_the_host_is_named(joined):
+    named = Address("10.0.0.7", CLUSTER_PORT)
+    assert own_gateway(joined, named) == Address("10.0.0.7", CLUSTER_TLS_PORT)
+    assert own_gateway(None, named) == named
+
+
 def test_the_gateway_of_a_device_that_has_not_joined_is_not_kept(tmp_path):
     own_gateway(None, HOME)
     assert read_gateway(tmp_path) is None
 
 
 def test_another_name_than_that_of_the_certificate_is_refused(joined):
-    with pytest.raises(ConfigurationError, match="joined the cluster as 'porch'.*deepthings invite hall"):
+    with pytest.raises(ConfigurationError, match=r"joined the cluster as 'porch'.*deepthings invite hall"):
         own_name(joined, "hall")
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.link_rates import LinkRates
-from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
+from shared.mqtt.client_ids import OWN_NODE
 from tests.networks import ModelBuilder
 from tests.unit.edge.works import renumbered, work_of
 
