@@ -19,8 +19,8 @@ from shared.cli.common_options import (
     max_cores_option,
     threads_option,
     verbose_option,
-    warn_of_open_port,
 )
+from shared.cli.without_keys import insecure_option, may_listen
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
@@ -74,25 +74,26 @@ if TYPE_CHECKING:
 @prefix_option
 @threads_option
 @max_cores_option
+@insecure_option
 @verbose_option
 def command(
     broker: Address | None, name: str | None, keys: Path | None, host: str, port: int, cache: Path,
     frames_in_flight: int | None, cameras: bool, parent: int | None, topic_prefix: str, threads: int | None,
-    max_cores: int | None, verbose: int,
+    max_cores: int | None, insecure: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
     share_malloc_arena()
     folder = keys or default_key_folder()
-    identity = find_identity(folder)
+    identity = None if insecure else find_identity(folder)
     name, broker = own_name(identity, name), own_gateway(identity, broker)
-    if parent is None:
-        warn_of_open_port(host)
-    else:
+    insecure = may_listen(host, f"edge {name}", keys=identity is not None, insecure=insecure)
+    if parent is not None:
         exit_with_parent(parent, f"edge {name}: the process that started this one is gone; it ends")
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
         cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores), identity=identity,
+        insecure=insecure,
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

@@ -40,6 +40,8 @@ class EdgeConfig:
     topic_prefix: str = DEFAULT_PREFIX
     identity: NodeIdentity | None = None
     """Of an edge that has joined a cluster."""
+    insecure: bool = False
+    """It listens beyond this machine without keys."""
 
     @property
     def login(self) -> Login:

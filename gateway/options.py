@@ -48,6 +48,8 @@ class GatewayOptions:
     open_cluster: OpenCluster = "until joined"
     """Admission of devices without keys, as `cluster.open`."""
     broker: Address | None = None
+    insecure: bool = False
+    """It has no keys, whatever it listens on."""
     threads: int = 1
     compute: bool = True
     """The gateway's own cores take part, with method `auto`."""

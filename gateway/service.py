@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.authority.administration import Administration
-from gateway.authority.authority import KEYS_FOLDER, OWN_NODE_FOLDER, needs_keys
+from gateway.authority.authority import needs_keys
 from gateway.authority.broker_logins import open_broker_access
 from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
@@ -44,14 +44,21 @@ from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.process.lifecycle import installed_version, run_together
+from shared.security.data_security import DataSecurity
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
 
 if TYPE_CHECKING:
+    from gateway.authority.cluster_keys import ClusterKeys
     from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
+
+INSECURE = (
+    "the gateway has no keys, as it was started with --insecure: everybody who can reach it can see the cameras, and "
+    "send wrong results"
+)
 
 
 class Gateway:
@@ -63,12 +70,13 @@ class Gateway:
         model = open_model_apart(options.model, options.weights)
         self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
-        self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
-        members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
-        prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
-        self._keys = None if not needs_keys(options.host) else open_cluster_keys(
+        self._keys = None if options.insecure or not needs_keys(options.host) else open_cluster_keys(
             options.configuration.state, OWN_NODE, options.open_cluster
         )  # fmt: skip
+        security = None if self._keys is None else data_security(self._keys)
+        self._data = DataPlane(Address(options.host, options.data_port), WireTraffic(security))
+        members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
+        prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
         self._access = None if self._keys is None else open_broker_access(
             self._keys, options.configuration.state, options.broker_places, options.public_topics
         )  # fmt: skip
@@ -101,11 +109,11 @@ class Gateway:
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
         self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
-        keys_folder = options.configuration.state / KEYS_FOLDER
+        own_keys = ["--insecure"] if self._keys is None else ["--keys", str(self._keys.own_node.folder)]
         self._own_node = OwnNode(
             members, lambda: self._name_owner.identity,
             cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
-            ["--threads", str(options.threads), "--topic-prefix", prefix, "--keys", str(keys_folder / OWN_NODE_FOLDER)],
+            ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
         self._administration = None if self._keys is None else Administration(
             self._keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
@@ -117,12 +125,15 @@ class Gateway:
             self._logins = LoginProblems(self._access, prefix)
             self._home.problems.add_source("logins", self._logins.problems)
         self._names = ContestedNames()
-        self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
-        self._data.serve_settings(self._home.agent_settings)
+        self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
+        self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
         self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
+        self._home.problems.add_source("data plane", self._data.traffic.visitors.problems)
+        if options.insecure:
+            self._home.problems.add_source("insecure", lambda _: [INSECURE])
         if self._keys is not None and self._administration is not None:
             files, administration = self._keys.files, self._administration
             self._home.problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
@@ -219,6 +230,7 @@ class Gateway:
                 "cluster_host": reached_at.host,
                 "cluster_port": reached_at.port,
                 "data_port": self._data.address.port,
+                "insecure": self._options.insecure,
             }
         )
 
@@ -230,6 +242,13 @@ class Gateway:
 
     def _on_claim(self, name: str, claim: NameClaim) -> None:
         self._names.on_claim(name, claim, time.monotonic())
+
+
+def data_security(keys: ClusterKeys) -> DataSecurity:
+    """Return what the gateway knows its peers by, which follows the list of members."""
+    security = DataSecurity(keys.authority.identity, keys.members.list)
+    keys.members.follow(security.on_members)
+    return security
 
 
 def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:

@@ -39,14 +39,15 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 def free_ports():
     """What stands for the ports of the documents, and of the gateway, which may be in use here."""
-    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884")}
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884", "7885")}
 
 
 def words_of(line, ports):
     """The words of a command, with these ports in place of its own."""
     line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
     if line.startswith("deepthings gateway"):
-        line += " --cluster-port 7883 --data-port 7884" + ("" if "--broker" in line else " --port 1883")
+        line += " --cluster-port 7883 --data-port 7884 --join-port 7885"
+        line += "" if "--broker" in line else " --port 1883"
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)
@@ -84,7 +85,10 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    others = {"init", "watch", "status", "trace", "service", "update", "backup", "restore"}
+    others = {
+        "init", "watch", "status", "trace", "service", "update", "backup", "restore", "invite", "join", "nodes",
+        "revoke", "rotate", "close",
+    }  # fmt: skip
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":

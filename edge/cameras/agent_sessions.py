@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.cameras.admission import AgentIdentity, refusal_reason
+from edge.cameras.agent_permission import check_agent
 from edge.cameras.camera_session import CameraSession
 from edge.cameras.feed import AgentFeed
 from edge.cameras.invitations import MAX_INVITATION_S, Invitations
@@ -74,6 +75,8 @@ class CameraSessions:
         self._closed: dict[str, CameraStats] = {}
         self._open = False
         self._awaited: deque[asyncio.Future[None]] = deque()
+        self.required_permit: Callable[[], str | None] = lambda: None
+        """Return what an agent without keys must show; None: nothing."""
         owner.tasks.cameras = self
 
     @property
@@ -191,10 +194,14 @@ class CameraSessions:
             session.close()
 
     async def serve(self, connection: Connection, hello: CameraHeader) -> None:
-        """Receive from one agent until it disconnects. Raises ProtocolError if it may not feed this camera."""
+        """Receive from one agent until it disconnects.
+
+        Raises PeerRefusedError or ProtocolError if it may not feed this camera.
+        """
         foreign = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
         if foreign:
             raise ProtocolError(f"frame {foreign[0]} is not of camera {hello.camera}")
+        check_agent(hello, connection.member, self._own_tokens.get(hello.camera), self.required_permit())
         feed = self._admit_agent(AgentIdentity(hello.token, connection.peer), hello.camera)
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:

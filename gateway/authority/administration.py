@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from gateway.authority.admin_messages import (
@@ -45,6 +46,7 @@ class Administration:
         *,
         present: Callable[[], tuple[str, ...]],
         publish: Callable[[MemberList], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`present` returns the names of the edges that are online; `publish` publishes the list of members."""
         self._authority, self._members = keys.authority, keys.members
@@ -52,7 +54,7 @@ class Administration:
         self._present = present
         self._publish = publish
         self._changed = asyncio.Event()
-        self._admission = Admission(keys.authority, keys.members, facts)
+        self._admission = Admission(keys.authority, keys.members, facts, clock)
         self._join_server = JoinServer(join_address, keys.authority, self._admission)
         self.admin_server = AdminServer(keys.authority.folder)
         self.admin_server.serve(InviteRequest, self._invite)

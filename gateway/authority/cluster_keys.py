@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.authority.authority import KEYS_FOLDER, Authority
+from gateway.authority.authority import KEYS_FOLDER, Authority, keys_exist
 from gateway.authority.member_store import MemberStore
 from gateway.state.state_folder import StateFolder
 
@@ -31,7 +31,7 @@ def open_cluster_keys(state: Path, own_node: str, policy: str) -> ClusterKeys:
     `policy` is `cluster.open`: a cluster with edges of a release without keys stays open until it is closed, and a new
     one is closed. Raises DeepThingsError.
     """
-    served_before = any(state.glob("*.json"))
+    older_release = any(state.glob("*.json")) and not keys_exist(state / KEYS_FOLDER)
     authority = Authority(state / KEYS_FOLDER)
     identity = authority.own_node(own_node)
     files = StateFolder(state)
@@ -39,5 +39,5 @@ def open_cluster_keys(state: Path, own_node: str, policy: str) -> ClusterKeys:
     if policy != "until joined":
         members.set_open(is_open=policy == "always")
     elif members.is_new:
-        members.set_open(is_open=served_before)
+        members.set_open(is_open=older_release)
     return ClusterKeys(authority, members, identity, files)

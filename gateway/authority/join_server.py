@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -45,6 +46,7 @@ JOIN_CONNECTION_TIMEOUT_S = 10.0
 """For the handshake, one message and its answer; then a connection is closed. A Pi takes below a second."""
 
 ACCEPT_PAUSE_S = 1.0
+"""Before another connection is taken, after one could not be."""
 
 _REQUEST: TypeAdapter[AuthorityRequest | JoinRequest] = TypeAdapter(
     Annotated[AuthorityRequest | JoinRequest, Field(discriminator="want")]
@@ -82,9 +84,11 @@ class JoinServer:
                     await self._serve(self._socket)
         finally:
             self._close()
+            await cancel_in_order(list(self._sessions))
 
     async def _serve(self, listening: socket.socket) -> None:
-        accepting = asyncio.create_task(self._accept(listening))
+        loop = asyncio.get_running_loop()
+        loop.add_reader(listening, self._accept, listening)
         try:
             while (left_s := self._admission.open_for_s()) > 0:
                 with contextlib.suppress(TimeoutError):
@@ -92,8 +96,8 @@ class JoinServer:
                         await self._changed.wait()
                 self._changed.clear()
         finally:
-            self._close()
-            await cancel_in_order([accepting, *self._sessions])
+            loop.remove_reader(listening)
+            self._close()  # connections that are open get their answers
         if self._admission.invitations.ended_by_wrong_codes:
             log.warning("all invitations are ended: too many wrong codes were shown at %s", self._listen)
 
@@ -103,23 +107,38 @@ class JoinServer:
             self._socket = None
             log.info("no device can join any more at %s", self._listen)
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, peer = await loop.sock_accept(listening)
-            except OSError as error:  # no more files can be opened, for example
-                log.warning("join port: no connection can be taken: %s", system_reason(error))
-                await asyncio.sleep(ACCEPT_PAUSE_S)
-                continue
-            host = str(peer[0])
-            if self._connected.total() >= MAX_JOIN_CONNECTIONS or self._connected[host] >= MAX_JOIN_CONNECTIONS_OF_HOST:
-                connection.close()
-                continue
-            self._connected[host] += 1
-            session = asyncio.create_task(self._guard(connection, host))
-            self._sessions.add(session)
-            session.add_done_callback(self._sessions.discard)
+    def _accept(self, listening: socket.socket) -> None:
+        """Take one connection that waits."""
+        try:
+            connection, peer = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:  # no more files can be opened, for example
+            log.warning("join port: no connection can be taken: %s", system_reason(error))
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listening)
+            loop.call_later(ACCEPT_PAUSE_S, self._resume, listening)
+            return
+        host = str(peer[0])
+        if self._connected.total() >= MAX_JOIN_CONNECTIONS or self._connected[host] >= MAX_JOIN_CONNECTIONS_OF_HOST:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._connected[host] += 1
+        session = asyncio.create_task(self._guard(connection, host))
+        self._sessions.add(session)
+        session.add_done_callback(partial(self._on_end, connection, host))
+
+    def _resume(self, listening: socket.socket) -> None:
+        if listening is self._socket:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _on_end(self, connection: socket.socket, host: str, session: asyncio.Task[None]) -> None:
+        """Forget a connection; a task that was cancelled before it began has not closed it."""
+        connection.close()
+        self._connected -= Counter([host])
+        self._sessions.discard(session)
+        self._changed.set()
 
     async def _guard(self, connection: socket.socket, host: str) -> None:
         """Serve one connection; whatever goes wrong ends only this one."""
@@ -130,10 +149,6 @@ class JoinServer:
             log.debug("join port: connection from %s: %r", host, error)
         except Exception:  # our own bug in one connection must not end the others
             log.exception("join port: connection from %s failed", host)
-        finally:
-            connection.close()
-            self._connected -= Counter([host])
-            self._changed.set()
 
     async def _talk(self, connection: socket.socket, host: str) -> None:
         loop = asyncio.get_running_loop()

@@ -186,6 +186,10 @@ class CameraRegistry:
             return None
         return camera.settings
 
+    def edge_of(self, name: str) -> str | None:
+        """Return the edge that a camera is assigned to."""
+        return self._placement.placed.get(name)
+
     def forget_other_overrides(self, by_hand: Collection[str]) -> None:
         """Delete the overrides of cameras that left the file while the gateway was away, except those `by_hand`."""
         self._overrides.keep_only({*self._configuration.cameras, *by_hand})

@@ -23,8 +23,8 @@ from shared.cli.common_options import (
     max_cores_option,
     threads_option,
     verbose_option,
-    warn_of_open_port,
 )
+from shared.cli.without_keys import insecure_option, may_listen
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
@@ -111,6 +111,7 @@ from shared.process.usable_cores import computing_cores
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
 )  # fmt: skip
+@insecure_option
 @verbose_option
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
@@ -121,7 +122,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
-    warn_of_open_port(options["host"])
+    options["insecure"] = may_listen(options["host"], "this gateway", keys=True, insecure=options["insecure"])
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count

@@ -10,7 +10,6 @@ import click
 
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK, Address
-from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
 from shared.payloads.fields import NAME_PATTERN
 from shared.settings.threads import AUTO_THREADS, MAX_THREADS
@@ -58,19 +57,9 @@ BROKER_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_
 GATEWAY_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
 
 
-def warn_of_open_port(host: str) -> None:
-    """Print a warning if `host` is not loopback: there are no credentials yet."""
-    if not is_loopback(host):
-        click.echo(
-            f"Warning: listening on {host}: this release has no credentials yet. Anyone who can reach this address "
-            "can send frames, take tiles and see your cameras' pictures. Use it only on a network that you trust.",
-            err=True,
-        )
-
-
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
-    help="Address to listen on. Beyond loopback everyone can connect: this release has no credentials.",
+    help="Address to listen on; 0.0.0.0 for other devices, which must have joined the cluster.",
 )  # fmt: skip
 threads_option = click.option(
     "--threads", type=ThreadsType(1, MAX_THREADS), default=AUTO_THREADS,

@@ -37,6 +37,7 @@ def command(code: str | None, name: str | None, keys: Path | None) -> None:
     place = KeyPlace(keys) if keys is not None else key_place()
     invitation = InvitationCode.parse(code or _asked_code())
     before = _cluster_before(place.folder)
+    place.prepare()
     with asyncio.Runner() as runner:
         identity, answer = runner.run(join_cluster(invitation, place.folder, name, default_edge_name()))
     place.hand_over()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.files.whole_file import write_whole
 from shared.security.key_folder import default_key_folder
+from shared.security.node_identity import has_identity, make_key_folder
 from shared.systemd.accounts import ServiceAccount, find_account
 from shared.systemd.units import installed_units
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shared.systemd.unit import Unit
 
 SERVICES_WITH_KEYS = ("edge", "camera")
@@ -25,12 +30,22 @@ class KeyPlace:
     owner: ServiceAccount | None = None
     service: str = ""
 
+    def prepare(self) -> None:
+        """Make the folder, and those above it, for its user. Raises OSError."""
+        missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=0o700 if path == self.folder else 0o755)
+            self._give(path)
+
     def hand_over(self) -> None:
-        """Give the folder to its user, if this process is root and that one is not. Raises OSError."""
+        """Give the files in the folder to its user. Raises OSError."""
+        for path in (self.folder, *self.folder.iterdir()):
+            self._give(path)
+
+    def _give(self, path: Path) -> None:
+        """Give a path to the user, if this process is root."""
         owner = self.owner
-        if owner is None or owner.uid is None or owner.gid is None or os.geteuid() != 0:
-            return
-        for path in (self.folder.parent, self.folder, *self.folder.iterdir()):
+        if owner is not None and owner.uid is not None and owner.gid is not None and os.geteuid() == 0:
             os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
 
 
@@ -51,3 +66,29 @@ def place_of_service(unit: Unit) -> KeyPlace:
         base = unit.environment.get("XDG_STATE_HOME")
         folder = default_key_folder(Path(base) if base else account.home / ".local" / "state")
     return KeyPlace(folder, account, unit.name)
+
+
+def take_over_identity(place: KeyPlace, homes: Iterable[Path]) -> Path | None:
+    """Move the identity with which a person has joined, in one of these homes, to a service that has none.
+
+    Return the folder that it came from; None if there is nothing to do. Raises OSError.
+    """
+    if has_identity(place.folder):
+        return None
+    for home in homes:
+        source = default_key_folder(home / ".local" / "state")
+        if source != place.folder and has_identity(source):
+            place.prepare()
+            make_key_folder(place.folder)
+            for path in source.iterdir():
+                write_whole(place.folder / path.name, path.read_bytes())
+            place.hand_over()
+            shutil.rmtree(source)
+            return source
+    return None
+
+
+def homes_of_caller() -> list[Path]:
+    """Return the homes of this user, and of the one who typed sudo."""
+    caller = find_account(os.environ.get("SUDO_USER", ""))
+    return [Path.home(), *([caller.home] if caller else [])]

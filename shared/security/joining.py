@@ -114,6 +114,8 @@ async def _exchange(address: Address, context: ssl.SSLContext, request: Message,
                 line = await reader.readuntil(b"\n")
             finally:
                 writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
     except (ConnectionRefusedError, asyncio.IncompleteReadError, ConnectionResetError) as error:
         raise DeepThingsError(
             f"nobody invites devices at {address}: an invitation ends after an hour, and when the gateway starts "

@@ -56,7 +56,7 @@ def test_the_gateway_of_a_device_that_has_not_joined_is_not_kept(tmp_path):
 
 
 def test_another_name_than_that_of_the_certificate_is_refused(joined):
-    with pytest.raises(ConfigurationError, match="joined the cluster as 'porch'.*deepthings invite hall"):
+    with pytest.raises(ConfigurationError, match=r"joined the cluster as 'porch'.*deepthings invite hall"):
         own_name(joined, "hall")
 
 

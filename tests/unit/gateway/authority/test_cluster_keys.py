@@ -21,6 +21,12 @@ def test_the_cluster_of_a_release_without_keys_is_open_until_it_is_closed(tmp_pa
     assert not is_open(tmp_path)
 
 
+def test_a_damaged_list_of_members_does_not_open_the_cluster(tmp_path):
+    open_cluster_keys(tmp_path, "gateway", "until joined")
+    (tmp_path / "members.json").write_text("garbage")
+    assert not is_open(tmp_path)
+
+
 @pytest.mark.parametrize(("policy", "expected"), [("always", True), ("never", False)])
 @pytest.mark.parametrize("served_before", [True, False])
 def test_the_configuration_decides_if_it_says_so(tmp_path, policy, expected, served_before):

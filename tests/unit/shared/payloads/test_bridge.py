@@ -12,7 +12,7 @@ INFO: dict[str, Any] = {
     "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],
     "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9, "work": 1.5},
     "cameras": ["door"],
-    "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884,
+    "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884, "insecure": False,
 }  # fmt: skip
 HEALTH: dict[str, Any] = {
     "at": 1.5, "up_s": 60.0, "frames_per_s": 2.5, "published": 150, "dropped": 3, "nodes_online": 2,

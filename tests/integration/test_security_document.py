@@ -1,0 +1,58 @@
+"""The commands of docs/security.md, executed as they stand there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+
+from tests.commands import run
+from tests.documents import ROOT, SERVICES, commands, free_ports, kind_of, running, words_of
+from tests.terminal import at_terminal
+
+MOVED_FROM, MOVED_TO = "--gateway 192.168.1.20", "--gateway 127.0.0.1"
+
+
+async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tmp_path, monkeypatch):
+    """The gateway and the device share this machine, each with a state folder of its own."""
+    ports = free_ports()
+    lines = commands(ROOT / "docs" / "security.md")
+    assert [kind_of(line) for line in lines] == [
+        "gateway", "invite", "join", "edge", "nodes", "revoke", "invite", "rotate", "edge", "close",
+    ]  # fmt: skip
+    gateway, invite, join, edge, nodes, revoke, again, rotate, moved, close = lines
+
+    def at_the_gateway(line):
+        done = run(*shlex.split(line)[1:], XDG_STATE_HOME=str(tmp_path / "gateway"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def code_in(said):
+        return re.sub(r"@[0-9.]+:", "@127.0.0.1:", re.search(r"dt1\S+", said)[0])
+
+    def join_at_the_device(code):
+        with at_terminal(*shlex.split(join)[1:], cwd=tmp_path) as person:
+            person.answer("Code that 'deepthings invite' printed", code)
+            assert person.end() == 0, person.shown
+            assert "edge 'porch'" in person.shown
+            assert edge.removeprefix("deepthings") in person.shown
+
+    def as_node(name):
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / name))
+
+    async with contextlib.AsyncExitStack() as stack:
+        as_node("gateway")
+        await stack.enter_async_context(running(words_of(gateway, ports), SERVICES["gateway"]))
+        as_node("porch")
+        join_at_the_device(code_in(at_the_gateway(invite)))
+        async with running(words_of(edge, ports), SERVICES["edge"]):
+            assert re.search(r"porch +edge +\w+ +online", at_the_gateway(nodes))
+        assert "no longer a member" in at_the_gateway(revoke)
+        assert "porch" not in at_the_gateway(nodes)
+        join_at_the_device(code_in(at_the_gateway(again)))
+        assert MOVED_FROM in moved
+        async with running(words_of(moved.replace(MOVED_FROM, MOVED_TO), ports), SERVICES["edge"]):
+            assert re.search(r"porch +edge +\w+ +online", at_the_gateway(nodes))
+        assert "closed" in at_the_gateway(close)
+    said = at_the_gateway(f"{rotate} --yes")
+    assert "deepthings invite porch" in said
