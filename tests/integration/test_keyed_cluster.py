@@ -13,9 +13,9 @@ from edge.options import default_cache
 from gateway.authority.broker_logins import USERS_FILE
 from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.broker.logins import LoginFile
-from gateway.cluster.own_node import OWN_NODE
 from shared.errors import PeerLostError, ProtocolError
 from shared.mqtt.broker_login import Login
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import FrameInfo
