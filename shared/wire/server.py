@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ListenError, PeerRefusedError, ProtocolError
-from shared.network.addresses import Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.reasons.network_reasons import listen_reason
 from shared.wire.entrance import Entrance, refuse_connection
 from shared.wire.pipe import TcpListener
@@ -72,6 +72,8 @@ class DataServer:
         try:
             while True:
                 pipe, address = await self._listener.accept()
+                if pipe.same_machine:  # by whichever of its addresses
+                    address = Address(LOOPBACK, address.port)
                 reason = self._entrance.let_in(address)
                 if reason:
                     log.warning("connection from %s closed: %s", address, reason)
