@@ -124,14 +124,7 @@ class Gateway:
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
-        self._home.problems.add_source("edges", lambda _: self._cluster.problems())
-        self._home.problems.add_source("names", self._names.problems)
-        self._home.problems.add_source("reachability", self._prober.problems)
-        self._home.problems.add_source("data plane", self._data.traffic.visitors.problems)
-        if options.insecure:
-            self._home.problems.add_source("insecure", lambda _: [INSECURE])
-        if self._house is not None:
-            self._home.problems.add_source("broker", self._house.problems)
+        self._report_problems()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
@@ -150,6 +143,18 @@ class Gateway:
         problems.add_source("logins", self._logins.problems)
         former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
         keys.members.follow(former.on_members)
+
+    def _report_problems(self) -> None:
+        """Name the sources of the problems that people see."""
+        problems = self._home.problems
+        problems.add_source("edges", lambda _: self._cluster.problems())
+        problems.add_source("names", self._names.problems)
+        problems.add_source("reachability", self._prober.problems)
+        problems.add_source("data plane", self._data.traffic.visitors.problems)
+        if self._options.insecure:
+            problems.add_source("insecure", lambda _: [INSECURE])
+        if self._house is not None:
+            problems.add_source("broker", self._house.problems)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
