@@ -39,15 +39,15 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 def free_ports():
     """What stands for the ports of the documents, and of the gateway, which may be in use here."""
-    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884", "7885")}
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884", "7885", "7886", "8883")}
 
 
 def words_of(line, ports):
     """The words of a command, with these ports in place of its own."""
     line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
     if line.startswith("deepthings gateway"):
-        line += " --cluster-port 7883 --data-port 7884 --join-port 7885"
-        line += "" if "--broker" in line else " --port 1883"
+        line += " --cluster-port 7883 --cluster-tls-port 7886 --data-port 7884 --join-port 7885"
+        line += "" if "--broker" in line else " --port 1883 --tls-port 8883"
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)

@@ -10,7 +10,7 @@ from tests.commands import run
 from tests.documents import ROOT, SERVICES, commands, free_ports, kind_of, running, words_of
 from tests.terminal import at_terminal
 
-MOVED_FROM, MOVED_TO = "--gateway 192.168.1.20", "--gateway 127.0.0.1"
+MOVED_FROM, MOVED_TO = "--gateway 192.168.1.20", "--gateway 127.0.0.1:7886"
 
 
 async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tmp_path, monkeypatch):

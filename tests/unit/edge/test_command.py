@@ -3,8 +3,8 @@ import pytest
 from edge.command import LOCAL_GATEWAY, own_gateway, own_name
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT
 from shared.network.host_name import default_edge_name
+from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT
 from shared.security.issuing import issue_certificate, make_authority, make_key, public_key_of
 from shared.security.key_folder import read_gateway, store_gateway
 from shared.security.member_list import Role
