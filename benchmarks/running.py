@@ -68,8 +68,8 @@ class _Run:
         self._children: list[ChildProcess] = []
         self._witnessed = WitnessedState()
 
-    def _listen(self, node: str) -> tuple[str, str]:
-        return "--listen", self._nodes.address(node)
+    def _listen(self, node: str) -> tuple[str, ...]:
+        return "--listen", self._nodes.address(node), "--insecure"  # in namespaces that nobody else reaches
 
     async def start_gateway(self, model: str) -> None:
         setting = self._setting

@@ -16,6 +16,7 @@ from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
 from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
+from gateway.broker.login_problems import LoginProblems
 from gateway.broker.mosquitto import OwnBroker, own_broker
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
@@ -118,29 +119,38 @@ class Gateway:
             self._keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
             present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
         )  # fmt: skip
+        self._logins = None
         if self._administration is not None and self._access is not None:
             UserAdministration(self._access, self._administration.admin_server)
+            self._logins = LoginProblems(self._access, prefix)
+            self._home.problems.add_source("logins", self._logins.problems)
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
-        self._home.problems.add_source("edges", lambda _: self._cluster.problems())
-        self._home.problems.add_source("names", self._names.problems)
-        self._home.problems.add_source("reachability", self._prober.problems)
-        self._home.problems.add_source("data plane", self._data.traffic.visitors.problems)
-        if options.insecure:
-            self._home.problems.add_source("insecure", lambda _: [INSECURE])
-        if self._keys is not None and self._administration is not None:
-            files, administration = self._keys.files, self._administration
-            self._home.problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
+        if self._keys is not None:
             former = FormerMembers(self._keys.members.list, lambda: members.present, self._cluster.lose_node)
             self._keys.members.follow(former.on_members)
-        if self._house is not None:
-            self._home.problems.add_source("broker", self._house.problems)
+        self._report_problems()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
+
+    def _report_problems(self) -> None:
+        """Name the sources of the problems that people see."""
+        problems = self._home.problems
+        problems.add_source("edges", lambda _: self._cluster.problems())
+        problems.add_source("names", self._names.problems)
+        problems.add_source("reachability", self._prober.problems)
+        problems.add_source("data plane", self._data.traffic.visitors.problems)
+        if self._options.insecure:
+            problems.add_source("insecure", lambda _: [INSECURE])
+        if self._keys is not None and self._administration is not None:
+            files, administration = self._keys.files, self._administration
+            problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
+        if self._house is not None:
+            problems.add_source("broker", self._house.problems)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
@@ -154,6 +164,8 @@ class Gateway:
                 await self._run_parts(broker, stop)
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
+        if self._logins is not None:
+            self._logins.refused = broker.refused
         for partitioned in self._partitions:
             stage = partitioned.stage
             division = "whole" if stage.whole else f"up to {','.join(stage.cut)} in {stage.grid} tiles"
@@ -169,6 +181,7 @@ class Gateway:
             self._prober.run(),
             *([] if self._administration is None else [self._administration.run()]),
             *([] if self._access is None else [self._access.follow(broker)]),
+            *([] if self._logins is None else [self._logins.run(self._bus.connected)]),
             *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),

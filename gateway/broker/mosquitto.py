@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway.broker.broker_folder import BrokerFolder
 from gateway.broker.broker_version import require_understood
+from gateway.broker.refused_connections import RefusedConnections
 from shared.errors import BrokerError, DeepThingsError, ListenError
 from shared.files.unfinished import temporary_folder
 from shared.network.addresses import local_address
@@ -84,6 +85,7 @@ class OwnBroker:
         self._last_line: asyncio.Task[str] | None = None
         self._restarting = False
         self._listens = asyncio.Event()
+        self.refused = RefusedConnections()
         self.process: asyncio.subprocess.Process | None = None
 
     def configure(self, listeners: Sequence[BrokerListener], files: Mapping[str, bytes]) -> None:
@@ -121,7 +123,7 @@ class OwnBroker:
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert self.process.stderr is not None
-        self._last_line = asyncio.create_task(_relay(self.process.stderr))
+        self._last_line = asyncio.create_task(self._relay(self.process.stderr))
         for listener in self._listeners:
             await _wait_until_up(self.process, local_address(listener.address), self._last_line)
         self._listens.set()
@@ -152,6 +154,17 @@ class OwnBroker:
             await stop_process(self.process, _STOP_TIMEOUT_S)
         if self._last_line is not None:
             await self._last_line
+
+    async def _relay(self, stream: asyncio.StreamReader) -> str:
+        """Log the errors and warnings of Mosquitto; return its last line."""
+        last = "no output"
+        while line := await stream.readline():
+            last = line.decode(errors="replace").strip()
+            if self.refused.on_line(last, time.monotonic()):
+                log.debug("mosquitto: %s", last)
+            elif not any(words in last for words in EXPECTED_WARNINGS):
+                log.warning("mosquitto: %s", last)
+        return last
 
 
 def _refuse_used(listener: BrokerListener) -> None:
@@ -198,13 +211,3 @@ async def answer_of(address: Address) -> None:
                 writer.close()
     except (OSError, TimeoutError) as error:
         raise BrokerError(f"the gateway's own broker does not answer at {address}: {network_reason(error)}") from error
-
-
-async def _relay(stream: asyncio.StreamReader) -> str:
-    """Log the output of Mosquitto; return its last line."""
-    last = "no output"
-    while line := await stream.readline():
-        last = line.decode(errors="replace").strip()
-        if not any(words in last for words in EXPECTED_WARNINGS):
-            log.warning("mosquitto: %s", last)
-    return last

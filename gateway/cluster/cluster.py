@@ -23,7 +23,6 @@ from gateway.cluster.stealing_service import StealingService
 from gateway.cluster.trust.barring import Barring
 from gateway.cluster.trust.holders import TileHolders
 from shared.ftp.macs import macs_of
-from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
@@ -60,9 +59,6 @@ log = logging.getLogger(__name__)
 DEADLINE_CHECK_PERIOD_S = 0.25
 """Deadlines are checked this often: they are seconds long, and a gateway without frames should use little CPU."""
 
-UNASKED_LOG_PERIOD_S = 60.0
-"""A node that sends results which nobody asked for is logged this often."""
-
 LAST_FRAMES_TIMEOUT_S = 2.0
 """A stopping gateway waits this long until complete frames are published."""
 
@@ -95,15 +91,15 @@ class Cluster:
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
         self._confirmations = Confirmations(bus)
-        self._holders, self._unasked = TileHolders(), RateLimit(UNASKED_LOG_PERIOD_S)
+        self._holders = TileHolders()
         self._sharing = SharingService(
             members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute,
-            self._on_granted,
+            self._holders.grant,
         )  # fmt: skip
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
             options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute,
-            self._on_granted,
+            self._holders.grant,
         )  # fmt: skip
         self._plan_changes = PlanChanges(
             options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
@@ -219,8 +215,7 @@ class Cluster:
             self._on_node_state(name, gone)
             self._bus.publish_soon(topics.NODE_STATE, gone, name)
 
-    # Of each topic an edge may write only the one with its own name, so that is the name that counts.
-
+    # An edge may write only topics with its own name, so that is the name that counts.
     def _on_node_stats(self, name: str, stats: NodeStats) -> None:
         if stats.node != name:
             return
@@ -285,17 +280,10 @@ class Cluster:
             running.collector.close_frame(info.frame)
             self._endings.decide_outcome(info, owner, Outcome.OVERLOAD)
 
-    def _on_granted(self, node: str, owner: str) -> None:
-        self._holders.grant(node, owner, time.monotonic())
-
     def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         running = self._plans.get(result.epoch)
         known = self._members.online(result.worker) and self._members.online(result.owner)
-        if running is None or known is None:
-            return
-        if not self._holders.may_send(result.worker, result.owner, time.monotonic()):
-            if self._unasked.allows(result.worker, time.monotonic()):
-                log.warning("%s sent a result for a frame of %s that it was not given", result.worker, result.owner)
+        if running is None or known is None or not self._holders.may_send(result.worker, result.owner):
             return
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(running, result, result.error or "this node is barred")

@@ -24,19 +24,28 @@ LOOPBACK_TIMEOUT_S = 1.0
 
 
 def cluster_login(broker: Address) -> tuple[Address, Login]:
-    """Return the address and the login for the broker that is named.
+    """Return the address and the login for the broker that is named; without keys, the login is anonymous.
 
-    A device that has joined uses its keys, and on the gateway's own machine those of the gateway's node. Without any,
-    the login is anonymous. Raises ConfigurationError for damaged keys.
+    Raises ConfigurationError for damaged keys.
+    """
+    broker, identity = cluster_identity(broker)
+    return broker, ANONYMOUS if identity is None else member_login(identity)
+
+
+def cluster_identity(broker: Address) -> tuple[Address, NodeIdentity | None]:
+    """Return the address of the broker that is named, and the keys for its cluster.
+
+    A device that has joined uses its keys, and on the gateway's own machine those of the gateway's node. Raises
+    ConfigurationError for damaged keys.
     """
     folder = key_place().folder
     joined = _identity_in(folder)
     if joined is not None and (not is_loopback(broker.host) or encrypted_broker(broker) == read_gateway(folder)):
-        return encrypted_broker(broker), member_login(joined)
+        return encrypted_broker(broker), joined
     own, encrypted = _identity_in(own_node_folder(folder.parent)), encrypted_broker(broker)
     if own is None or (is_loopback(broker.host) and not _is_listening(encrypted)):
-        return broker, ANONYMOUS
-    return encrypted, member_login(own)
+        return broker, None
+    return encrypted, own
 
 
 def _is_listening(address: Address) -> bool:

@@ -1,4 +1,4 @@
-"""What a process without keys may do: reach and be reached by this machine only, unless it is told otherwise."""
+"""The limits of a process without keys: it reaches, and is reached by, this machine only, unless told otherwise."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ def refusal_message(broker: Address, login: Login, reason: str) -> str:
     user = login.username
     if user is None:
         return (
-            f"broker {broker} refuses devices without keys: run 'deepthings invite' on the gateway, and the command that "
-            f"it prints here. Or is it the broker of the home? The gateway's own has port {CLUSTER_PORT}"
+            f"broker {broker} refuses devices without keys: run 'deepthings invite' on the gateway, and the command "
+            f"that it prints here. Or is it the broker of the home? The gateway's own has port {CLUSTER_PORT}"
         )
     if user.startswith(EDGE_LOGIN_PREFIX):
         name = user.removeprefix(EDGE_LOGIN_PREFIX)

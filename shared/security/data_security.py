@@ -1,4 +1,4 @@
-"""What a process has to know its peers on the data plane by: its own keys, and the members of its cluster."""
+"""The means by which a process knows its peers on the data plane: its own keys, and the members of its cluster."""
 
 from __future__ import annotations
 

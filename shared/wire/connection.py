@@ -79,7 +79,7 @@ class Connection:
         self.peer = peer
         self.member = member
         self.accepts: frozenset[MessageKind] | None = None
-        """What the peer may send; None: all."""
+        """The kinds of message that the peer may send; None: all."""
         self.refusal = "{} is not expected here"
         """The sentence about anything else, with the kind of message in place of the braces."""
         self.may_idle = False

@@ -1,4 +1,4 @@
-"""How many connections a server keeps for whom. Pure."""
+"""Limits of the connections of a server. Pure."""
 
 from __future__ import annotations
 

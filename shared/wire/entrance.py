@@ -94,7 +94,7 @@ class Entrance:
             connection.accepts, connection.refusal = door.known, f"{{}} is not a message for {door.what}"
         elif door is not None and security is not None and security.open:
             connection.accepts, connection.refusal = door.plain, f"{{}} is not taken without keys: {JOIN_HINT}"
-        elif door is not None and door.local and (is_loopback(address.host) or pipe.same_machine):
+        elif door is not None and door.local and is_loopback(address.host):
             connection.accepts, connection.refusal = door.local, f"{{}} is not taken: {CLOSED}"
         elif security is not None and not security.open:
             await refuse_connection(connection, CLOSED)

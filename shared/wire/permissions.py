@@ -1,4 +1,4 @@
-"""What each kind of peer may send to an edge and to a gateway: one table for each. Pure."""
+"""The messages that each kind of peer may send to an edge and to a gateway: one table for each. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kinds = frozenset[MessageKind]
 NO_KINDS: Kinds = frozenset()
 
 CAMERA_KINDS: Kinds = frozenset({MessageKind.CAMERA, MessageKind.FRAME, MessageKind.REPORT, MessageKind.OFFER})
-"""What agents of cameras send."""
+"""All that agents of cameras send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ListenError, PeerRefusedError, ProtocolError
-from shared.network.addresses import Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.reasons.network_reasons import listen_reason
 from shared.wire.entrance import Entrance, refuse_connection
 from shared.wire.pipe import TcpListener
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 FIRST_MESSAGE_TIMEOUT_S = 30.0
 """A connection without a message by then is closed, so that silent clients do not use up all connections."""
 
-IDLE_TIMEOUT_S = 600.0
+MAX_IDLE_S = 600.0
 """So is one on which nothing has come for this long: its peer only holds it open. Agents report every second."""
 
 IDLE_CHECK_PERIOD_S = 30.0
@@ -72,6 +72,8 @@ class DataServer:
         try:
             while True:
                 pipe, address = await self._listener.accept()
+                if pipe.same_machine:  # by whichever of its addresses
+                    address = Address(LOOPBACK, address.port)
                 reason = self._entrance.let_in(address)
                 if reason:
                     log.warning("connection from %s closed: %s", address, reason)
@@ -90,7 +92,7 @@ class DataServer:
         while True:
             await asyncio.sleep(IDLE_CHECK_PERIOD_S)
             for connection in self._connections:
-                if connection.idle_s > IDLE_TIMEOUT_S and not connection.may_idle:
+                if connection.idle_s > MAX_IDLE_S and not connection.may_idle:
                     log.debug("connection from %s closed: it was idle", connection.peer)
                     connection.close()
 

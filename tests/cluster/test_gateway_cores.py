@@ -20,7 +20,7 @@ from tests.slow_devices import SlowDevice
 
 GATEWAY = Address("10.77.3.1", 7883)
 
-LISTEN = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only these tests reach)
+LISTEN = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104  (hosts that only these tests reach)
 
 SECONDS = 0.3
 """What the edges need for a frame: the gateway's cores are much faster."""

@@ -10,10 +10,14 @@ import pytest
 
 from camera_sources.source import FOOTAGE
 from edge.options import default_cache
+from gateway.authority.broker_logins import USERS_FILE
 from gateway.authority.cluster_keys import open_cluster_keys
-from gateway.cluster.own_node import OWN_NODE
+from gateway.broker.logins import LoginFile
 from shared.errors import PeerLostError, ProtocolError
+from shared.mqtt.broker_login import Login
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import LOOPBACK, Address
+from shared.payloads.cluster import State
 from shared.payloads.frames import FrameInfo
 from shared.process.local_cluster import LocalCluster
 from shared.security.certificates import der_of, member_in
@@ -43,10 +47,10 @@ class Home:
     def __init__(self, folder: Path, processes: LocalCluster) -> None:
         self.folder = folder
         self.processes = processes
-        self.public = Address(LOOPBACK, free_port())
-        self.data = Address(LOOPBACK, free_port())
-        self.witness = Witness(self.public)
-        self.keys: ClusterKeys = open_cluster_keys(folder / "logs" / "state" / "deepthings", OWN_NODE, "never")
+        self.public, self.data, self.broker = (Address(LOOPBACK, free_port()) for _ in range(3))
+        state = folder / "logs" / "state" / "deepthings"
+        self.keys: ClusterKeys = open_cluster_keys(state, OWN_NODE, "never")
+        self.witness = Witness(self.public, Login("witness", LoginFile(state / USERS_FILE).add("witness")))
 
     def join(self, name: str, role: Role = Role.EDGE) -> NodeIdentity:
         """Make a member, as `deepthings join` does."""
@@ -66,15 +70,18 @@ class Home:
         return Address.parse(self.witness.nodes[edge].address)
 
     async def start(self, *edges: str) -> None:
-        gateway = await self.processes.start(
-            "gateway", "gateway", "--listen", "0.0.0.0", "--cluster-port", str(self.processes.broker.port),  # noqa: S104
-            "--port", str(self.public.port), "--data-port", str(self.data.port), "--method", "ftp-wst",
-            "--verify-every", "1", "-v",
+        ports = {
+            "cluster": self.processes.broker, "cluster-tls": self.broker, "": self.public,
+            "tls": Address(LOOPBACK, free_port()), "data": self.data,
+        }  # fmt: skip
+        options = [word for name, at in ports.items() for word in (f"--{name}-port".replace("---", "--"), str(at.port))]
+        self.gateway = await self.processes.start(
+            "gateway", "gateway", "--listen", "0.0.0.0", *options, "--method", "ftp-wst", "--verify-every", "1", "-v",  # noqa: S104
         )  # fmt: skip
-        await until_listening(self.public, gateway)
+        await until_listening(self.public, self.gateway)
         for name in edges:
             await self.processes.start(
-                name, "edge", "--gateway", str(self.processes.broker), "--keys", str(self.folder / name), "--cache",
+                name, "edge", "--gateway", str(self.broker), "--keys", str(self.folder / name), "--cache",
                 str(default_cache()), "--max-cores", "1", "-v",
             )  # fmt: skip
         await self.witness.until("edges with a plan", lambda: all(self._ready(name) for name in edges))
@@ -141,3 +148,13 @@ async def test_a_closed_cluster_computes_for_its_members_and_strangers_get_nothi
         assert max(verification.max_abs_diff for verification in home.witness.verifications) <= 1e-5
         for edge in ("edge-1", "edge-2"):
             assert not [line for line in home.log(edge).splitlines() if "ERROR" in line or "Traceback" in line]
+        await home.processes.start("revoke", "revoke", "edge-2")
+        await home.witness.until("the loss of edge-2", lambda: home.witness.nodes["edge-2"].state is State.OFFLINE)
+        computed = home.witness.tiles("edge-2")
+        await home.film("back", "edge-1", 5, "--keys", str(tmp_path / "edge-1"))
+        assert home.witness.tiles("edge-2") == computed
+        revoked = DataSecurity(load_identity(tmp_path / "edge-2"), by_certificate=True)
+        take = TakeHeader(thief="edge-2", epoch=1)
+        said = await refusal(first, revoked, ExpectedPeer(Role.EDGE, "edge-1"), take)
+        assert "edge 'edge-2' was revoked" in said
+        await until_said(home.gateway, "a connection is closed: edge 'edge-2' was revoked")

@@ -1,6 +1,7 @@
 import pytest
 
-from edge.command import LOCAL_GATEWAY, own_gateway, own_name
+from edge.command import own_gateway, own_name
+from shared.cli.cluster_options import LOCAL_GATEWAY
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.network.host_name import default_edge_name
