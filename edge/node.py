@@ -108,8 +108,9 @@ class EdgeNode:
         self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._prepared, self._worker, self._exchange)
         self._cameras = CameraSessions(
-            config.name, self._bus, self._owner, config.max_frames(1), lambda: self._worker.idle_lanes
-        )
+            config.name, self._bus, self._owner, config.max_frames(1), lambda: self._worker.idle_lanes,
+            reports_to_gateway=config.identity is not None,
+        )  # fmt: skip
         self._link = GatewayLink(
             config.name, self._traffic, self._owner.tasks.on_tile_done, self._owner.on_frame_done,
             self._owner.send_assigned_tile, self._owner.reannounce_tasks,

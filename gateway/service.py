@@ -50,6 +50,7 @@ from shared.wire.connection import WireTraffic
 
 if TYPE_CHECKING:
     from gateway.authority.cluster_keys import ClusterKeys
+    from gateway.broker.broker_access import BrokerAccess
     from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
@@ -115,27 +116,33 @@ class Gateway:
             cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
             ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
-        self._administration = None if self._keys is None else Administration(
-            self._keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
-            present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
-        )  # fmt: skip
-        self._logins = None
-        if self._administration is not None and self._access is not None:
-            UserAdministration(self._access, self._administration.admin_server)
-            self._logins = LoginProblems(self._access, prefix)
-            self._home.problems.add_source("logins", self._logins.problems)
+        self._administration: Administration | None = None
+        self._logins: LoginProblems | None = None
+        if self._keys is not None and self._access is not None:
+            self._administer(self._keys, self._access, members, prefix)
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
-        if self._keys is not None:
-            former = FormerMembers(self._keys.members.list, lambda: members.present, self._cluster.lose_node)
-            self._keys.members.follow(former.on_members)
         self._report_problems()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
+
+    def _administer(self, keys: ClusterKeys, access: BrokerAccess, members: Membership, prefix: str) -> None:
+        """Build what a cluster with keys needs: joining and revoking, logins, and their problems."""
+        options, problems = self._options, self._home.problems
+        administration = self._administration = Administration(
+            keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
+            present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
+        )  # fmt: skip
+        problems.add_source("keys", lambda _: (*keys.files.problems, *administration.problems()))
+        UserAdministration(access, administration.admin_server)
+        self._logins = LoginProblems(access, prefix)
+        problems.add_source("logins", self._logins.problems)
+        former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
+        keys.members.follow(former.on_members)
 
     def _report_problems(self) -> None:
         """Name the sources of the problems that people see."""
@@ -146,9 +153,6 @@ class Gateway:
         problems.add_source("data plane", self._data.traffic.visitors.problems)
         if self._options.insecure:
             problems.add_source("insecure", lambda _: [INSECURE])
-        if self._keys is not None and self._administration is not None:
-            files, administration = self._keys.files, self._administration
-            problems.add_source("keys", lambda _: (*files.problems, *administration.problems()))
         if self._house is not None:
             problems.add_source("broker", self._house.problems)
 

@@ -58,8 +58,21 @@ AGENT_GONE = "its agent is not connected"
 class CameraSessions:
     """The connected cameras of this edge, one agent for each."""
 
-    def __init__(self, node: str, bus: Bus, owner: Owner, max_frames: int, idle_lanes: Callable[[], int]) -> None:
-        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now."""
+    def __init__(
+        self,
+        node: str,
+        bus: Bus,
+        owner: Owner,
+        max_frames: int,
+        idle_lanes: Callable[[], int],
+        *,
+        reports_to_gateway: bool = False,
+    ) -> None:
+        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now.
+
+        An edge with a login reports its cameras to the gateway, which publishes the figures; others do it themselves.
+        """
+        self._reports_to_gateway = reports_to_gateway
         self._node = node
         self._bus = bus
         self._owner = owner
@@ -343,11 +356,17 @@ class CameraSessions:
         closed = self._closed[camera]
         rest = Outcome.STOPPED if closed.ended else Outcome.AGENT_LOST
         counts = self._feeds[camera].closed_counts(rest)
-        self._bus.publish_soon(topics.CAMERA_STATS, closed.model_copy(update={"counts": counts}), camera)
+        self._report(closed.model_copy(update={"counts": counts}))
 
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
-        self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+        self._report(stats)
+
+    def _report(self, stats: CameraStats) -> None:
+        if self._reports_to_gateway:
+            self._bus.publish_soon(topics.CAMERA_REPORTS, stats, self._node)
+        else:
+            self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
 
 
 def _record_arrival(header: FrameHeader, now: float, age_s: float) -> None:

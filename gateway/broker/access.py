@@ -124,6 +124,9 @@ def _edge_rules(name: str, prefix: str) -> list[Rule]:
     for topic in TOPIC_TABLE:
         reads = topic.edge_reads is not EdgeReads.NOTHING
         if topic.writer is Writer.EDGE:
+            if name != "+" and "{node}" not in topic.path:  # a camera's: the gateway publishes what edges report
+                found += [Rule(Access.READ, topic.full_path(prefix=prefix))] if reads else []
+                continue
             own = _path_of(topic, name, prefix)
             everywhere = topic.full_path(prefix=prefix)
             if reads and topic.edge_reads is EdgeReads.EVERY and own != everywhere:

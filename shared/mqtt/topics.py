@@ -262,6 +262,13 @@ NODE_STATS = Topic(
     Writer.EDGE,
     plane=Plane.CLUSTER,
 )
+CAMERA_REPORTS = Topic(
+    "cluster/camera_stats/{node}",
+    messages.CameraStats,
+    "The counts of a camera's frames, from an edge with a login; the gateway passes on those of its own cameras.",
+    Writer.EDGE,
+    plane=Plane.CLUSTER,
+)
 TASKS = Topic(
     "cluster/tasks/{node}",
     messages.TaskAnnouncement,

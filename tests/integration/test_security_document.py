@@ -10,7 +10,7 @@ from tests.commands import run
 from tests.documents import ROOT, SERVICES, commands, free_ports, kind_of, running, words_of
 from tests.terminal import at_terminal
 
-MOVED_FROM, MOVED_TO = "--gateway 192.168.1.20", "--gateway 127.0.0.1:7886"
+MOVED_FROM, MOVED_TO = "--gateway 192.168.1.20", "--gateway 127.0.0.1"
 
 
 async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tmp_path, monkeypatch):
@@ -51,7 +51,7 @@ async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tm
         assert "porch" not in at_the_gateway(nodes)
         join_at_the_device(code_in(at_the_gateway(again)))
         assert MOVED_FROM in moved
-        async with running(words_of(moved.replace(MOVED_FROM, MOVED_TO), ports), SERVICES["edge"]):
+        async with running(words_of(moved.replace(MOVED_FROM, MOVED_TO), ports, joined=True), SERVICES["edge"]):
             assert re.search(r"porch +edge +\w+ +online", at_the_gateway(nodes))
         assert "closed" in at_the_gateway(close)
     said = at_the_gateway(f"{rotate} --yes")

@@ -29,6 +29,20 @@ def test_an_edge_writes_what_it_publishes_under_its_own_name_only():
         assert not allows(ATTIC, Access.WRITE, topic.full_path("porch"))
 
 
+def test_an_edge_with_a_login_publishes_nothing_under_the_name_of_a_camera():
+    stats = topics.CAMERA_STATS.full_path("door")
+    assert not allows(ATTIC, Access.WRITE, stats)
+    assert allows(ATTIC, Access.READ, stats)
+    assert allows(any_edge_rules(), Access.WRITE, stats)  # as edges of earlier releases do
+
+
+def test_an_edge_can_retain_at_a_handful_of_topics_and_no_more():
+    """Each message may have a megabyte, and stays in the broker's memory."""
+    written = [rule.topic for rule in ATTIC if rule.access is not Access.READ]
+    assert len(written) < 10
+    assert not any("+" in topic or "#" in topic for topic in written)
+
+
 def test_an_edge_reads_what_is_for_it_and_not_what_is_for_others():
     for topic in (topics.GRANTS, topics.RESULTS, topics.OUTCOMES, topics.STANDINGS, topics.CAMERAS):
         assert allows(ATTIC, Access.READ, topic.full_path("attic"))
