@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,16 @@ async def online(state):
     """The members of the gateway with this state folder that are online."""
     nodes = json.loads(await run_ok("nodes", "--state", state, "--json"))["nodes"]
     return {node["name"] for node in nodes if node["role"] == "edge" and node["online"]}
+
+
+def tell_nothing(folder, state, keys, process):
+    """No log, and nothing that other processes see of one, has a key, a token or the secret of an invitation."""
+    private = [path.read_text() for path in (*state.rglob("*key.pem"), *keys.rglob("*key.pem"))]
+    secrets = [(keys / "token").read_text(), *(text.splitlines()[1] for text in private)]
+    assert len(secrets) == 5  # the token, and the keys of authority, gateway, its own node, and the edge
+    seen = [path.read_text(errors="replace") for path in (folder / "logs").glob("*.log")]
+    seen += [(Path("/proc") / str(process) / name).read_text() for name in ("cmdline", "environ")]
+    assert not [text for text in seen for secret in secrets if secret in text]
 
 
 async def test_the_edges_of_a_gateway_that_moves_need_its_new_address_once_and_nothing_else(hosts, tmp_path):
@@ -72,6 +83,7 @@ async def test_the_edges_of_a_gateway_that_moves_need_its_new_address_once_and_n
         now = {path.name: path.read_bytes() for path in keys.iterdir()}
         assert {name for name in kept if now[name] != kept[name]} == {"gateway"}
 
+        tell_nothing(tmp_path, old, keys, running.process.pid)
         await processes.stop(running)
         running = await processes.start("porch-again", *edge, host=porch)  # it has kept the address
         await until_said(running, COMPUTES)
