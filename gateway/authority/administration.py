@@ -23,6 +23,7 @@ from gateway.authority.join_server import JoinServer
 from shared.errors import BrokerError
 from shared.network.addresses import LOOPBACK, Address, network_address
 from shared.network.hosts import is_wildcard
+from shared.network.interfaces import interface_address
 from shared.process.lifecycle import run_together
 from shared.security.code_parts import authority_in_code
 from shared.security.join_messages import InvitationCode
@@ -128,4 +129,4 @@ class Administration:
 
 def reached_at(listen: str) -> str:
     """Return the address of this machine for other devices."""
-    return (network_address() or LOOPBACK) if is_wildcard(listen) else listen
+    return (network_address() or interface_address() or LOOPBACK) if is_wildcard(listen) else listen

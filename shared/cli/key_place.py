@@ -80,7 +80,7 @@ def take_over_identity(place: KeyPlace, homes: Iterable[Path]) -> Path | None:
         if source != place.folder and has_identity(source):
             place.prepare()
             make_key_folder(place.folder)
-            for path in source.iterdir():
+            for path in filter(Path.is_file, source.iterdir()):
                 write_whole(place.folder / path.name, path.read_bytes())
             place.hand_over()
             shutil.rmtree(source)
