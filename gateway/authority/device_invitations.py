@@ -71,14 +71,7 @@ class DeviceInvitations:
 
         Raises PeerRefusedError, and what `admit` raises: then the invitation stays as it was.
         """
-        self._forget_ended(now)
-        invitation = self._by_hash.get(_hash(secret))
-        if invitation is None:
-            self._count_wrong_code()
-            raise PeerRefusedError(
-                "this code is not valid: it is older than an hour, of an earlier start of the gateway, or mistyped; "
-                "run 'deepthings invite' again"
-            )
+        invitation = self.require(secret, now)
         if invitation.answer is None:
             answer = admit(invitation)
             invitation.answer, invitation.used_by = answer, key_hash
@@ -89,6 +82,18 @@ class DeviceInvitations:
                 f"{joined} is not yours, run 'deepthings revoke {invitation.answer.name}'"
             )
         return invitation.answer
+
+    def require(self, secret: str, now: float) -> Invitation:
+        """Return the invitation of this secret. Raises PeerRefusedError, and counts it, when there is none."""
+        self._forget_ended(now)
+        invitation = self._by_hash.get(_hash(secret))
+        if invitation is None:
+            self._count_wrong_code()
+            raise PeerRefusedError(
+                "this code is not valid: it is older than an hour, of an earlier start of the gateway, or mistyped; "
+                "run 'deepthings invite' again"
+            )
+        return invitation
 
     def withdraw(self, role: Role, name: str) -> None:
         """End the invitations that let in a member that is revoked."""

@@ -64,6 +64,7 @@ class Admission:
 
     def join(self, request: JoinRequest) -> JoinAnswer:
         """Return the answer to a device that shows a code. Raises PeerRefusedError, DeepThingsError."""
+        self.invitations.require(request.secret, self._clock())  # before anything else of a stranger is read
         key_hash = public_key_hash(request.public_key.encode())
         return self.invitations.redeem(
             request.secret, key_hash, self._clock(), lambda invitation: self._admit(invitation, request, key_hash)

@@ -8,7 +8,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -148,7 +148,10 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _private(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    key = serialization.load_pem_private_key(pem, password=None)
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # it is encrypted, or of another kind
+        raise ValueError("it cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("it is not a key on an elliptic curve")  # noqa: TRY004  (the file is wrong, not the program)
     return key
@@ -158,7 +161,7 @@ def _public(pem: bytes) -> ec.EllipticCurvePublicKey:
     """Return the public key. Raises PeerRefusedError for anything but one on the curve P-256."""
     try:
         key = serialization.load_pem_public_key(pem[:MAX_PUBLIC_KEY_BYTES])
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise PeerRefusedError("the public key cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVE):
         raise PeerRefusedError("the public key is not one on the curve P-256")

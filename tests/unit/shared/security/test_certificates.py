@@ -92,6 +92,7 @@ def test_other_kinds_of_keys_get_no_certificate(key):
         b"",
         b"garbage",
         b"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n",
+        b"-----BEGIN PUBLIC KEY-----\nMBMwBwYFK4EEAGQDCAAAAAAAAAAA\n-----END PUBLIC KEY-----\n",
         b" " * 1000 + public_key_of(KEY) + b" " * 1000,
     ],
 )
