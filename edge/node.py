@@ -33,7 +33,8 @@ from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import (

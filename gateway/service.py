@@ -18,6 +18,7 @@ from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
 from gateway.broker.login_problems import LoginProblems
 from gateway.broker.mosquitto import OwnBroker, own_broker
+from gateway.broker.node_rates import NodeRates
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
@@ -36,9 +37,10 @@ from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
 from shared.mqtt.client_ids import OWN_NODE, gateway_client_id, unguessable
 from shared.mqtt.name_claim import NameOwner, OwnedName
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
@@ -102,6 +104,7 @@ class Gateway:
             prefix=prefix,
             owner=None if options.broker else self._name_owner,
             login=own_login,
+            forgets_commands=self._access is not None,
             health=BrokerHealth("the gateway's own broker") if options.broker else None,
         )
         self._house = None if options.broker is None else HouseBroker(
@@ -141,7 +144,8 @@ class Gateway:
         )  # fmt: skip
         problems.add_source("keys", lambda _: (*keys.files.problems, *administration.problems()))
         UserAdministration(access, administration.admin_server)
-        self._logins = LoginProblems(access, prefix)
+        self._logins = LoginProblems(access, NodeRates(prefix), prefix, self._cluster.lose_node)
+        self._bus.on_arrival(self._logins.on_arrival)
         problems.add_source("logins", self._logins.problems)
         former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
         keys.members.follow(former.on_members)
@@ -171,7 +175,7 @@ class Gateway:
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
         if self._logins is not None:
-            self._logins.refused = broker.refused
+            self._logins.broker = broker
         for partitioned in self._partitions:
             stage = partitioned.stage
             division = "whole" if stage.whole else f"up to {','.join(stage.cut)} in {stage.grid} tiles"

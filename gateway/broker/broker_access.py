@@ -106,6 +106,7 @@ class BrokerAccess:
         self._check_hash = hash_password(self._check_password)
         self._edges: dict[str, tuple[str, str]] = {}
         self._open = False
+        self._suspended: tuple[str, ...] = ()
         self._changed = asyncio.Event()
         self._applied = asyncio.Condition()
         self._wanted = self._done = 0
@@ -149,6 +150,12 @@ class BrokerAccess:
         self._open = is_open
         self.change()
 
+    def suspend(self, edges: tuple[str, ...]) -> None:
+        """Keep exactly these edges out for the time being."""
+        if edges != self._suspended:
+            self._suspended = edges
+            self.change()
+
     def change(self) -> None:
         """Apply what has changed, soon."""
         self._wanted += 1
@@ -174,7 +181,7 @@ class BrokerAccess:
         """Return the content of the files of the listeners, by name. Raises ConfigurationError."""
         prefix, check = self._topics.prefix, {CHECK_NAME: self._check_hash}
         users = self._users.read() | check
-        hashes = {name: hashed for name, (_, hashed) in self._edges.items()} | check
+        hashes = {name: hashed for name, (_, hashed) in self._edges.items() if name not in self._suspended} | check
         edges = {edge_login_name(name): hashed for name, hashed in hashes.items()}
         texts = {
             GATEWAY_LOGINS: format_passwords({GATEWAY_LOGIN: self._gateway_hash}),

@@ -42,6 +42,15 @@ SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Folders of Mosquitto on Debian and other systems; they are not on every user's PATH."""
 
 
+OUT_OF_MEMORY = "out of memory"
+"""Mosquitto's words when it disconnects a client whose message it cannot keep: its memory_limit is reached."""
+
+MIN_FULL_PAUSE_S = 10.0
+"""Between two restarts of a full broker: who fills it again and again disturbs others no more often."""
+
+FULL_PERIOD_S = 600.0
+"""A broker that was full is a problem for this long."""
+
 EXPECTED_WARNINGS = ("option is now deprecated", "with 'per_listener_settings true'")
 """Parts of what Mosquitto 2.1 says of the dialect of 2.0, which it understands."""
 
@@ -84,6 +93,7 @@ class OwnBroker:
         self._listeners: Sequence[BrokerListener] = ()
         self._last_line: asyncio.Task[str] | None = None
         self._restarting = False
+        self._full_at: float | None = None
         self._listens = asyncio.Event()
         self.refused = RefusedConnections()
         self.process: asyncio.subprocess.Process | None = None
@@ -148,6 +158,21 @@ class OwnBroker:
             except DeepThingsError as error:
                 log.error("the gateway's Mosquitto cannot be restarted: %s", error)  # noqa: TRY400  (the message is enough)
 
+    def was_full(self, now: float) -> bool:
+        """Return whether the process had to start again lately, as its memory was full; `now` is in monotonic s."""
+        return self._full_at is not None and now - self._full_at < FULL_PERIOD_S
+
+    def _empty(self, now: float) -> None:
+        """Let `run` restart the process: what fills it is gone then, and everything that counts is published again."""
+        if self._full_at is not None and now - self._full_at < MIN_FULL_PAUSE_S:
+            return
+        self._full_at = now
+        log.error("the gateway's Mosquitto has no memory left; restarting it")
+        if self.process is not None and self.process.returncode is None:
+            self._restarting = True
+            self._listens.clear()
+            self.process.terminate()
+
     async def stop(self) -> None:
         """Stop the process."""
         if self.process is not None:
@@ -160,6 +185,8 @@ class OwnBroker:
         last = "no output"
         while line := await stream.readline():
             last = line.decode(errors="replace").strip()
+            if OUT_OF_MEMORY in last:
+                self._empty(time.monotonic())
             if self.refused.on_line(last, time.monotonic()):
                 log.debug("mosquitto: %s", last)
             elif not any(words in last for words in EXPECTED_WARNINGS):

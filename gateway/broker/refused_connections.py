@@ -18,7 +18,7 @@ _NOTICES = (
     re.compile(r"Client .* disconnected[,:] not authori[sz]ed"),
     re.compile(r"New client connected|Client .* (disconnected(?!.*memory)|negotiated|closed its conn|has exceeded)"),
     re.compile(r"mosquitto version \S+ (starting|running|terminating)|Config loaded|Opening ipv[46] listen"),
-    re.compile(r"Plugin builtin-security"),
+    re.compile(r"Plugin builtin-security|Client connection from \S+ failed|OpenSSL Error"),
 )
 _CONNECTED, _REFUSED = _NOTICES[:2]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from shared.payloads.cluster import CameraStats
 
-MAX_REPORTED_CAMERAS = 1000
+MAX_REPORTING_CAMERAS = 1000
 """Cameras whose edge is remembered; a gateway serves at most a quarter as many."""
 
 MAX_CAMERAS_OF_EDGE = 64
@@ -45,7 +45,7 @@ class CameraReports:
     def _has_room(self, node: str) -> bool:
         if Counter(self._reporters.values())[node] >= MAX_CAMERAS_OF_EDGE:
             return False
-        if len(self._reporters) >= MAX_REPORTED_CAMERAS:
+        if len(self._reporters) >= MAX_REPORTING_CAMERAS:
             present = set(self._present())
             self._reporters = {camera: edge for camera, edge in self._reporters.items() if edge in present}
-        return len(self._reporters) < MAX_REPORTED_CAMERAS
+        return len(self._reporters) < MAX_REPORTING_CAMERAS

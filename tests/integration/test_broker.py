@@ -16,7 +16,8 @@ from gateway.broker.broker_listeners import BrokerListener, cluster_listener, pu
 from gateway.broker.mosquitto import own_broker
 from shared.errors import BrokerError, ListenError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, FrameDone, NodeState, State

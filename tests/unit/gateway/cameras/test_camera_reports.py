@@ -64,7 +64,7 @@ def test_an_edge_that_invents_cameras_stops_somewhere_and_others_go_on(reports, 
 
 
 def test_cameras_of_edges_that_are_gone_make_room(reports, present, monkeypatch):
-    monkeypatch.setattr(camera_reports, "MAX_REPORTED_CAMERAS", 2)
+    monkeypatch.setattr(camera_reports, "MAX_REPORTING_CAMERAS", 2)
     assert reports.accepts("porch", stats("a", "porch"))
     assert reports.accepts("porch", stats("b", "porch"))
     assert not reports.accepts("attic", stats("door", "attic"))
