@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.authority.administration import Administration
 from gateway.authority.authority import needs_keys
 from gateway.authority.broker_logins import open_broker_access
-from gateway.authority.cluster_keys import open_cluster_keys
+from gateway.authority.cluster_keys import begin_without_keys, open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
 from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
@@ -76,6 +76,8 @@ class Gateway:
         self._keys = None if options.insecure or not needs_keys(options.host) else open_cluster_keys(
             options.configuration.state, OWN_NODE, options.open_cluster
         )  # fmt: skip
+        if self._keys is None:
+            begin_without_keys(options.configuration.state)
         security = None if self._keys is None else data_security(self._keys)
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic(security))
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)

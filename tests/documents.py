@@ -87,7 +87,7 @@ def kind_of(line):
         return f"{second} {third}"
     others = {
         "init", "watch", "status", "trace", "service", "update", "backup", "restore", "invite", "join", "nodes",
-        "revoke", "rotate", "close",
+        "revoke", "rotate", "close", "user",
     }  # fmt: skip
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second

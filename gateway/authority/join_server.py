@@ -162,12 +162,10 @@ class JoinServer:
             line = await reader.readuntil(b"\n")
             writer.write(self._answer(line, host).model_dump_json().encode() + b"\n")
             await writer.drain()
-        except BaseException:
-            transport.abort()
-            raise
-        writer.close()
-        with contextlib.suppress(OSError):
+            writer.close()
             await writer.wait_closed()
+        finally:
+            transport.abort()  # or a peer that never closes would have the connection for longer
 
     def _answer(self, line: bytes, host: str) -> Message:
         try:

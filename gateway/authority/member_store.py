@@ -36,6 +36,10 @@ class MemberStore:
         if self._list != known:
             self._file.write(self._list)
 
+    def keep(self) -> None:
+        """Write the list as it is; a failure is logged."""
+        self._file.write(self._list)
+
     @property
     def list(self) -> MemberList:
         """Return the list as it is now."""

@@ -134,7 +134,7 @@ class BrokerClient(aiomqtt.Client):
 
         Our own messages do not come back, so that `forget` can remove what somebody retained there.
         """
-        options = SubscribeOptions(qos=qos, noLocal=True, retainAsPublished=True, retainHandling=2)  # type: ignore[no-untyped-call]
+        options = SubscribeOptions(qos=qos, noLocal=True, retainAsPublished=True, retainHandling=2)
         (granted,) = await self.subscribe(topic_filter, options=options)
         if not isinstance(granted, int) and granted.is_failure:
             raise aiomqtt.MqttCodeError(granted)

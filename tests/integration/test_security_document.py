@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import re
 import shlex
+import shutil
+import subprocess
 
 from tests.commands import run
 from tests.documents import ROOT, SERVICES, commands, free_ports, kind_of, running, words_of
@@ -18,9 +22,10 @@ async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tm
     ports = free_ports()
     lines = commands(ROOT / "docs" / "security.md")
     assert [kind_of(line) for line in lines] == [
-        "gateway", "invite", "join", "edge", "nodes", "revoke", "invite", "rotate", "edge", "close",
+        "gateway", "invite", "join", "edge", "nodes", "revoke", "invite", "rotate", "edge", "close", "user",
+        "mosquitto_sub", "mosquitto_pub", "user", "user",
     ]  # fmt: skip
-    gateway, invite, join, edge, nodes, revoke, again, rotate, moved, close = lines
+    gateway, invite, join, edge, nodes, revoke, again, rotate, moved, close, *logins = lines
 
     def at_the_gateway(line):
         done = run(*shlex.split(line)[1:], XDG_STATE_HOME=str(tmp_path / "gateway"))
@@ -54,5 +59,27 @@ async def test_a_device_joins_is_removed_and_joins_again_as_the_document_says(tm
         async with running(words_of(moved.replace(MOVED_FROM, MOVED_TO), ports, joined=True), SERVICES["edge"]):
             assert re.search(r"porch +edge +\w+ +online", at_the_gateway(nodes))
         assert "closed" in at_the_gateway(close)
+        await asyncio.to_thread(log_in_and_out, logins, at_the_gateway, tmp_path / "config")
     said = at_the_gateway(f"{rotate} --yes")
     assert "deepthings invite porch" in said
+
+
+def log_in_and_out(lines, at_the_gateway, folder):
+    """Mosquitto's clients read options from files, as the document says."""
+    add, subscribe, publish, list_users, remove = lines
+    said = at_the_gateway(add)
+    password, port = re.search(r"Password: +(\S+)", said)[1], re.search(r"port (\d+)", said)[1]
+    folder.mkdir()
+    for name in ("mosquitto_sub", "mosquitto_pub"):
+        (folder / name).write_text(f"--host 127.0.0.1\n--port {port}\n--username homeassistant\n--pw {password}\n")
+
+    def client(line):
+        words, surroundings = shlex.split(line), os.environ | {"XDG_CONFIG_HOME": str(folder)}
+        return subprocess.run(words, capture_output=True, text=True, timeout=20, check=False, env=surroundings)
+
+    if shutil.which("mosquitto_sub"):
+        assert client(f"{subscribe} -E").returncode == client(publish).returncode == 0  # -E: until it has subscribed
+    assert at_the_gateway(list_users) == "homeassistant\n"
+    assert "removed" in at_the_gateway(remove)
+    if shutil.which("mosquitto_sub"):
+        assert "not authori" in client(f"{subscribe} -E").stderr.lower()

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.authority.cluster_keys import open_cluster_keys
+from gateway.authority.cluster_keys import begin_without_keys, open_cluster_keys
 from shared.security.member_list import Role
 
 
@@ -19,6 +19,25 @@ def test_the_cluster_of_a_release_without_keys_is_open_until_it_is_closed(tmp_pa
     assert is_open(tmp_path)
     keys.members.set_open(is_open=False)
     assert not is_open(tmp_path)
+
+
+@pytest.mark.parametrize("starts", [1, 2])
+def test_a_gateway_that_began_on_loopback_has_a_closed_cluster_later(tmp_path, starts):
+    for _ in range(starts):
+        begin_without_keys(tmp_path)
+        (tmp_path / "retained.json").write_text("{}")
+    assert not is_open(tmp_path)
+
+
+def test_an_update_that_begins_on_loopback_still_has_the_edges_of_the_release_before(tmp_path):
+    (tmp_path / "retained.json").write_text("{}")
+    begin_without_keys(tmp_path)
+    assert is_open(tmp_path)
+
+
+def test_a_gateway_without_keys_needs_no_state_folder(tmp_path):
+    (tmp_path / "file").touch()
+    begin_without_keys(tmp_path / "file" / "state")
 
 
 def test_a_damaged_list_of_members_does_not_open_the_cluster(tmp_path):
