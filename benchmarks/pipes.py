@@ -24,6 +24,7 @@ from rich.table import Table
 from shared.files.unfinished import temporary_folder
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.security.cipher_choice import choose_cipher
 from shared.wire.camera_headers import CameraHeader, FrameHeader, OutcomeHeader
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.pipe import TcpListener, TcpPipe
@@ -47,6 +48,7 @@ class PictureWay(StrEnum):
 
     TCP = "TCP"
     TLS = "TLS 1.3"
+    CHACHA = "TLS 1.3, ChaCha20"
     SHARED = "shared memory"
 
 
@@ -84,8 +86,10 @@ async def _measure(way: PictureWay, frames: int, certificate: Path) -> TransferC
 
 
 async def _connection(pipe: Pipe, peer: str, way: PictureWay, certificate: Path, *, server: bool) -> Connection:
-    if way is PictureWay.TLS:
-        encrypted = TlsPipe(pipe, tls_context(certificate, server=server), server=server)
+    if way in {PictureWay.TLS, PictureWay.CHACHA}:
+        context = tls_context(certificate, server=server)
+        choose_cipher(context, aes=way is PictureWay.TLS)
+        encrypted = TlsPipe(pipe, context, server=server)
         await encrypted.handshake()
         pipe = encrypted
     return Connection(pipe, peer, WireTraffic())

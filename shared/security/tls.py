@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.reasons.network_reasons import PLAIN_TEXT_ERRORS, network_reason
 from shared.security.certificates import IGNORE_CLOCK
+from shared.security.cipher_choice import choose_cipher, has_aes_instructions
 
 if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity
@@ -39,6 +40,7 @@ def client_context(identity: NodeIdentity) -> ssl.SSLContext:
 def _prepared(context: ssl.SSLContext, identity: NodeIdentity) -> ssl.SSLContext:
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
+    choose_cipher(context, aes=has_aes_instructions())
     context.verify_flags |= IGNORE_CLOCK | ssl.VERIFY_X509_STRICT
     context.load_verify_locations(identity.authority_file)
     context.load_cert_chain(identity.certificate_file, identity.key_file, password="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import ssl
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ from shared.security.certificates import member_in
 from shared.security.issuing import public_key_hash
 from shared.security.join_messages import AuthorityAnswer, InvitationCode, JoinAnswer, JoinRefusal
 from shared.security.member_list import MemberList, Role
+from shared.security.tls import handshake_reason, server_context
+from shared.wire.codec import MAX_HEADER_BYTES, PREFIX_BYTES, decode_prefix
+from shared.wire.headers import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +34,9 @@ SECRET = "a" * 26
 """Of the invitation that is open: the corpus knows it, so that all of a request is tried."""
 
 PLACE = Address("192.0.2.1", 7885)
+
+_KIND_AT = 5
+"""In a prefix, behind magic and version."""
 
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="deepthings-fuzz-")
@@ -90,10 +97,44 @@ def public_key(data: bytes) -> None:
         public_key_hash(f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n".encode())
 
 
+def data_message(data: bytes) -> None:
+    """Read a message of the data plane, which an open cluster takes from anybody; one that is read is as it was."""
+    if len(data) < PREFIX_BYTES:
+        return
+    with contextlib.suppress(DeepThingsError):
+        prefix = decode_prefix(data[:PREFIX_BYTES])
+        assert prefix.header_bytes <= MAX_HEADER_BYTES
+    with contextlib.suppress(DeepThingsError):  # of whatever kind: that no prefix is right must not end each try
+        kind = HEADERS[list(HEADERS)[data[_KIND_AT] % len(HEADERS)]]
+        header = kind.decode(data[PREFIX_BYTES:])
+        assert kind.decode(header.encode()) == header
+
+
+@functools.cache
+def _context() -> ssl.SSLContext:
+    return server_context(_authority().identity)
+
+
+def tls_greeting(data: bytes) -> None:
+    """Take what a stranger sends instead of a handshake: none ends well without a certificate."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming.write(data)
+    end = _context().wrap_bio(incoming, outgoing, server_side=True)
+    ended: ssl.SSLError | None = None
+    try:
+        end.do_handshake()
+    except ssl.SSLError as error:
+        ended = error
+    assert ended is not None, "somebody without a certificate was let in"
+    assert handshake_reason(ended)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "join_request": join_request,
     "join_answer": join_answer,
     "invitation_code": invitation_code,
     "certificate": certificate,
     "public_key": public_key,
+    "data_message": data_message,
+    "tls_greeting": tls_greeting,
 }
