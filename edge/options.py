@@ -32,6 +32,8 @@ class EdgeConfig:
     frames_in_flight: int | None = None
     cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX
+    metrics_port: int = 0
+    """Prometheus gets the edge's metrics here; 0: nowhere."""
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many are computed side by side here."""
