@@ -79,6 +79,7 @@ class _Run:
             await self._cluster.start(
                 GATEWAY_NODE, "gateway", *self._listen(GATEWAY_NODE), "--cluster-port",
                 str(self._cluster.broker.port), "--model", model, "--port", str(free_port()), "--data-port", "0",
+                "--page-port", "0",
                 "--method", setting.method, *grid, *cut, "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
                 host=self._nodes.command(GATEWAY_NODE),
             )

@@ -46,7 +46,7 @@ def words_of(line, ports):
     """The words of a command, with these ports in place of its own."""
     line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
     if line.startswith("deepthings gateway"):
-        line += " --cluster-port 7883 --data-port 7884" + ("" if "--broker" in line else " --port 1883")
+        line += " --cluster-port 7883 --data-port 7884 --page-port 0" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)

@@ -28,7 +28,7 @@ from shared.cli.common_options import (
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, PAGE_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
@@ -86,6 +86,10 @@ from shared.process.usable_cores import computing_cores
     "--compute/--no-compute", default=True,
     help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
 )  # fmt: skip
+@click.option(
+    "--page-port", type=click.IntRange(0, 65535), default=PAGE_PORT,
+    help="Port of the page for a browser of this machine, with its metrics at /metrics; 0: no page.",
+)  # fmt: skip
 @threads_option
 @max_cores_option
 @click.option(
@@ -106,13 +110,16 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
-    gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
+    page_port = options.pop("page_port")
+    page = Address(configuration.page.listen, page_port) if page_port else None
+    gateway_options = GatewayOptions(**options, page=page, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:
     """Return this command's options in a configuration, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
+    page = configuration.page
     return {
         "model": model.path,
         "weights": model.weights,
@@ -130,4 +137,5 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "compute": cluster.compute,
         "threads": cluster.threads,
         "max_cores": cluster.max_cores,
+        "page_port": page.port if page.enabled else 0,
     }

@@ -13,3 +13,6 @@ CLUSTER_PORT = 7883
 
 DATA_PORT = 7884
 """Tiles and results between the gateway and its edges."""
+
+PAGE_PORT = 8095
+"""The gateway's page, for a browser of its own machine."""
