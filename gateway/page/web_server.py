@@ -87,14 +87,16 @@ class WebServer:
             while not serving.done() and not self._page.is_idle(IDLE_S):
                 await asyncio.wait([serving], timeout=IDLE_CHECK_S)
         finally:
-            await self._page.end()
             server.should_exit = True
-            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                async with asyncio.timeout(STOPPING_TIMEOUT_S + 1):
-                    await asyncio.shield(serving)
-            if not serving.done():
+            try:
+                await self._page.end()
+                await asyncio.wait([serving], timeout=STOPPING_TIMEOUT_S + 1)
+            finally:
                 serving.cancel()
-                await asyncio.gather(serving, return_exceptions=True)
+                await asyncio.wait([serving])
+        if not serving.cancelled() and (failure := serving.exception()) is not None:
+            log.error("the page's web server failed: %s", failure, exc_info=failure)
+            await asyncio.sleep(IDLE_CHECK_S)
 
 
 async def _connection_waits(listening: socket.socket) -> None:

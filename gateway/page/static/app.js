@@ -25,7 +25,7 @@ function Header() {
   return html`<header>
     <a class="brand" href="#live"><img src="/static/icon.svg" alt="" width="24" height="24" />DeepThings</a>
     <span class="status" role="status"><${Dot} state=${state} />${words}</span>
-    <nav aria-label="Views">${Object.entries(VIEWS).map(([name, [title]]) => html`<a href=${`#${name}`}
+    <nav aria-label="Views">${Object.entries(VIEWS).map(([name, [title]]) => html`<a id=${name} href=${`#${name}`}
       aria-current=${store.view === name ? "page" : undefined}>${title}${name === "problems" && problems && problems.length
         ? html`<span class="badge">${problems.length}<span class="hidden"> open</span></span>` : null}</a>`)}</nav>
   </header>`;

@@ -12,7 +12,9 @@ def test_loopback_addresses_are_allowed_with_any_port_as_ssh_may_have_another(ho
     assert refusal_of("GET", {b"host": host}) == ""
 
 
-@pytest.mark.parametrize("host", [b"evil.example:8095", b"192.168.1.10:8095", b"", b"127.0.0.1.evil.example", b"[::", b"[x]"])
+@pytest.mark.parametrize(
+    "host", [b"evil.example:8095", b"192.168.1.10:8095", b"", b"127.0.0.1.evil.example", b"[::", b"[x]"]
+)
 def test_other_names_are_refused(host):
     assert "ssh -L" in refusal_of("GET", {b"host": host})
 

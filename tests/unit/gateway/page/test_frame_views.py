@@ -1,6 +1,7 @@
 from gateway.observation.scene.explanation import ExplainedObject, SceneExplanation, UncountedObject
 from gateway.page.frame_views import frame_view, uncounted_view
 from shared.payloads.cluster import FrameDetections, Latency
+from shared.payloads.fields import RelativeBox
 from tests.unit.gateway.observation.scene.filming import person
 
 BOXES = [(0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)]
@@ -9,7 +10,7 @@ SEEN = FrameDetections(
     image=(1000, 500), objects=(person(500),), nodes={},
     latency_ms=Latency(total=100.0, transfer=0, prepare=0, tiles=0, tail=0, decode=0),
 )  # fmt: skip
-COUNTS = ExplainedObject("person", 0.8, (0.1, 0.2, 0.3, 0.4), "", "id-1", {"porch": "in it"})
+COUNTS = ExplainedObject("person", 0.8, RelativeBox((0.1, 0.2, 0.3, 0.4)), "", "id-1", {"porch": "in it"})
 
 
 def test_each_tile_has_the_device_that_computed_it():

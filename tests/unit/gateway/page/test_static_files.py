@@ -25,7 +25,9 @@ def test_licences_are_there_and_not_served():
 
 
 def test_files_of_others_are_those_that_their_provenance_names():
-    rows = re.findall(r"^\| `(\S+)` \|.*`([0-9a-f]{64})` \|$", (STATIC / "vendor" / "PROVENANCE.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| `(\S+)` \|.*`([0-9a-f]{64})` \|$", (STATIC / "vendor" / "PROVENANCE.md").read_text(), re.MULTILINE
+    )
     assert {f"vendor/{name}": digest for name, digest in rows} == {
         name: hashlib.sha256(file.content).hexdigest() for name, file in FILES.items() if name.startswith("vendor/")
     }

@@ -13,7 +13,10 @@ def divided(rows=3, columns=3, *, whole=False, cells=12, size=(416, 416), align=
     tiles = [
         SimpleNamespace(
             outputs=[
-                Region(row * cells // rows, column * cells // columns, (row + 1) * cells // rows, (column + 1) * cells // columns)
+                Region(
+                    row * cells // rows, column * cells // columns, (row + 1) * cells // rows,
+                    (column + 1) * cells // columns,
+                )
             ]
         )
         for row in range(rows)
