@@ -46,6 +46,7 @@ function follow() {
   update({ view: chosen() });
   document.title = `${VIEWS[chosen()][0]} · DeepThings`;
   requestAnimationFrame(() => requestAnimationFrame(() => {
+    scrollTo(0, 0);
     const link = document.querySelector("nav a[aria-current]");
     if (link) link.parentElement.scrollTo({ left: link.offsetLeft - (innerWidth - link.offsetWidth) / 2 });
   }));

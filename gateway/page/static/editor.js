@@ -120,13 +120,13 @@ export class Editor extends Component {
           <button type="button" onClick=${() => this.begin(true)}>New zone</button>
           <button type="button" onClick=${() => this.begin(false)}>New mask</button>
           <${Toggle} on=${still} onClick=${() => this.setState({ still: !still })}>Hold the picture</${Toggle}></div>
-        <${Frames} key=${camera.name} camera=${camera.name} paused=${still && this.shown}>${(view, url) => {
+        <${Frames} key=${camera.name} camera=${camera.name} paused=${still && this.shown}>${(view, url, tracks, waited, scale) => {
           this.shown = Boolean(view);
           const [width, height] = view ? view.size : [camera.width || 640, camera.height || 360];
           return html`<div class="picture" style=${{ aspectRatio: `${width} / ${height}` }}>
             ${url ? html`<img src=${url} alt=${`The last picture of ${camera.title}`} />` : html`<p class="veil">Waiting for a frame</p>`}
             <svg class="overlay drawing" viewBox=${`0 0 ${width} ${height}`} onClick=${(event) => this.add(event)}>
-              ${areas.map((area, index) => html`<${Shape} area=${area} colour=${zoneColour(areas, index)} width=${width} height=${height} chosen=${index === chosen}
+              ${areas.map((area, index) => html`<${Shape} area=${area} colour=${zoneColour(areas, index)} width=${width} height=${height} chosen=${index === chosen} scale=${scale}
                 onChoose=${() => this.setState({ chosen: index })} onDrag=${(corner, event) => this.drag(index, corner, event)} onPress=${(corner, event) => this.press(index, corner, event)} />`)}
             </svg></div>`;
         }}</${Frames}>
@@ -145,11 +145,11 @@ export class Editor extends Component {
   }
 }
 
-function Shape({ area, colour, width, height, chosen, onChoose, onDrag, onPress }) {
+function Shape({ area, colour, width, height, chosen, scale, onChoose, onDrag, onPress }) {
   const corners = area.corners.map(([x, y]) => [x * width, y * height]);
   return html`<g><polygon points=${corners.map((corner) => corner.join(",")).join(" ")} fill=${colour} fill-opacity=${chosen ? 0.3 : 0.15}
       stroke=${colour} stroke-width=${chosen ? 3 : 2} onClick=${(event) => { if (!chosen) { event.stopPropagation(); onChoose(); } }} />
-    ${chosen ? corners.map(([x, y], index) => html`<circle cx=${x} cy=${y} r=${Math.max(7, width / 90)} fill=${colour} stroke="#fff" stroke-width="2" tabindex="0" role="button"
+    ${chosen ? corners.map(([x, y], index) => html`<circle cx=${x} cy=${y} r=${8 * scale} fill=${colour} stroke="#fff" stroke-width="2" tabindex="0" role="button"
       aria-label=${`Corner ${index + 1} of ${area.name}, at ${round(area.corners[index][0])}, ${round(area.corners[index][1])}`}
       onPointerDown=${(event) => onDrag(index, event)} onKeyDown=${(event) => onPress(index, event)} />`) : null}</g>`;
 }

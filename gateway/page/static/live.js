@@ -102,7 +102,9 @@ export class Frames extends Component {
   }
 
   render({ children }, { view, url, waited }) {
-    return html`<div class="frames" ref=${this.root}>${children(view, url, this.tracks, waited)}</div>`;
+    // pixels of the picture for one of the screen, so that letters and lines have one size on all screens
+    const scale = view && this.root.current ? view.size[0] / (this.root.current.clientWidth || view.size[0]) : 1;
+    return html`<div class="frames" ref=${this.root}>${children(view, url, this.tracks, waited, scale)}</div>`;
   }
 }
 
@@ -125,27 +127,45 @@ function Tiles({ view, width, height }) {
   })}</g>`;
 }
 
-function Zones({ areas, width, height }) {
+function Zones({ areas, width, height, scale }) {
   return html`<g class="zones">${areas.map((area, index) => {
     const colour = zoneColour(areas, index);
     const [x, y] = area.corners.reduce((best, corner) => (corner[1] < best[1] ? corner : best));
     return html`<g><polygon points=${points(area.corners, width, height)} fill=${colour} fill-opacity=${area.zone ? 0.1 : 0.22}
       stroke=${colour} stroke-width="2" stroke-dasharray=${area.zone ? "none" : "6 4"} />
-      <text class="onpicture" x=${Math.min(x * width + 4, width - 60)} y=${Math.max(y * height + 16, 14)} fill=${colour}>${area.zone ? area.name : `mask: ${area.name}`}</text></g>`;
+      <text class="onpicture" style=${{ fontSize: `${13 * scale}px` }} x=${Math.min(x * width + 4 * scale, width - 60 * scale)} y=${Math.max(y * height + 16 * scale, 14 * scale)} fill=${colour}>${area.zone ? area.name : `mask: ${area.name}`}</text></g>`;
   })}</g>`;
 }
 
-function Boxes({ view, width, height }) {
-  const drawn = [...view.objects].sort((one, other) => one.counts - other.counts);
+// Above its box, else below, else inside, where no other label is yet; those with the best scores first.
+function placeLabels(objects, width, height, size) {
+  const placed = new Map();
+  const taken = [];
+  for (const found of objects) {
+    const [left, top, , bottom] = found.box;
+    const length = (found.label.length + 3) * size * 0.6;
+    const x = Math.max(0, Math.min(left * width + 2, width - length));
+    const rows = [top * height - size * 0.4, bottom * height + size, top * height + size];
+    const y = rows.find((row) => row > size && row < height && !taken.some(([x2, y2, length2]) =>
+      Math.abs(row - y2) < size && x < x2 + length2 && x2 < x + length));
+    if (y === undefined) continue;
+    taken.push([x, y, length]);
+    placed.set(found, [x, y]);
+  }
+  return placed;
+}
+
+function Boxes({ view, width, height, scale }) {
+  const drawn = [...view.objects].sort((one, other) => one.counts - other.counts || one.score - other.score);
+  const size = (innerWidth < 600 ? 11 : 13) * scale;
+  const labels = placeLabels(drawn.filter((found) => found.counts).reverse(), width, height, size);
   return html`<g class="boxes">${drawn.map((found) => {
     const [left, top, right, bottom] = found.box;
     const text = `${found.label} ${Math.round(found.score * 100)}`;
-    const size = Math.max(13, width / 55);
-    const y = top * height - size * 0.45 > size ? top * height - size * 0.45 : top * height + size;
+    const label = labels.get(found);
     return html`<g class=${found.counts ? "object counts" : "object"} data-label=${found.label}>
       <rect x=${left * width} y=${top * height} width=${(right - left) * width} height=${(bottom - top) * height} rx="2" />
-      ${found.counts ? html`<text class="onpicture" style=${{ fontSize: `${size}px` }} y=${y}
-        x=${Math.min(left * width + 2, width - text.length * size * 0.6)}>${text}</text>` : html`<title>${text}: ${found.why}</title>`}</g>`;
+      ${label ? html`<text class="onpicture" style=${{ fontSize: `${size}px` }} x=${label[0]} y=${label[1]}>${text}</text>` : null}</g>`;
   })}</g>`;
 }
 
@@ -154,13 +174,13 @@ function Tracks({ tracks, width, height }) {
     html`<polyline points=${points(path, width, height)} />`)}</g>`;
 }
 
-function Overlay({ view, camera, tracks }) {
+function Overlay({ view, camera, tracks, scale }) {
   const [width, height] = view.size;
   return html`<svg class="overlay" viewBox=${`0 0 ${width} ${height}`} data-frame=${view.frame} aria-hidden="true">
     ${layers.tiles ? html`<${Tiles} view=${view} width=${width} height=${height} />` : null}
-    ${layers.zones ? html`<${Zones} areas=${camera.areas} width=${width} height=${height} />` : null}
+    ${layers.zones ? html`<${Zones} areas=${camera.areas} width=${width} height=${height} scale=${scale} />` : null}
     ${layers.tracks ? html`<${Tracks} tracks=${tracks} width=${width} height=${height} />` : null}
-    ${layers.boxes ? html`<${Boxes} view=${view} width=${width} height=${height} />` : null}
+    ${layers.boxes ? html`<${Boxes} view=${view} width=${width} height=${height} scale=${scale} />` : null}
   </svg>`;
 }
 
@@ -216,10 +236,10 @@ function Camera({ camera }) {
   return html`<article class="card camera" aria-label=${`Camera ${camera.title}`}>
     <h2><${Dot} state=${camera.state === "online" ? (camera.reason ? "warn" : "ok") : "off"} />${camera.title}
       <span class="soft">${camera.state === "online" ? `${rate(camera.frames_per_s)} frames/s` : camera.state}</span></h2>
-    <${Frames} camera=${camera.name} paused=${camera.state === "offline"}>${(view, url, tracks, waited) => html`
+    <${Frames} camera=${camera.name} paused=${camera.state === "offline"}>${(view, url, tracks, waited, scale) => html`
       <div class="picture" style=${{ aspectRatio: view ? `${view.size[0]} / ${view.size[1]}` : aspect }}>
         ${url ? html`<img src=${url} alt=${`The last picture of ${camera.title}`} />` : null}
-        ${view ? html`<${Overlay} view=${view} camera=${camera} tracks=${tracks} />` : null}
+        ${view ? html`<${Overlay} view=${view} camera=${camera} tracks=${tracks} scale=${scale} />` : null}
         ${camera.state === "offline" || !view ? html`<p class="veil">${camera.state === "online"
           ? (waited ? "Waiting for a frame: a still scene sends one twice a minute" : "Waiting for a frame") : problem}</p>` : null}
       </div>
