@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from shared.status.status_report import CameraStatus, Status
 
 
+MAX_COLOURED_DEVICES = 1000
+"""Devices that are remembered: far more than a cluster has."""
+
+
 class DeviceColours:
     """Numbers devices in the order in which they came, so that none changes its colour while others come and go."""
 
@@ -28,6 +32,8 @@ class DeviceColours:
 
     def number(self, device: str) -> int:
         """Return the number of a device's colour, from 0."""
+        if device not in self._numbers and len(self._numbers) >= MAX_COLOURED_DEVICES:
+            self._numbers.clear()
         return self._numbers.setdefault(device, len(self._numbers))
 
 

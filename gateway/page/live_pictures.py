@@ -94,6 +94,8 @@ class LivePictures:
     def take(self, camera: str, frame: str, view: Callable[[], dict[str, Any]], fetch: FetchPicture) -> None:
         """Begin to fetch a picture that is wanted."""
         period = max(LIVE_PERIOD_S, sum(self._viewers.values()) / PICTURES_PER_S)
+        if len(self._due) > MAX_WATCHED_CAMERAS:
+            self._due.clear()
         self._due[camera] = time.monotonic() + period
         task = self._tasks[camera] = asyncio.create_task(self._show(camera, frame, view(), fetch))
         task.add_done_callback(lambda _: self._tasks.pop(camera))

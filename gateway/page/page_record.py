@@ -14,7 +14,7 @@ from shared.payloads.bridge import BridgeEvent
 from shared.payloads.frames import Outcome
 from shared.payloads.observations import EventType, ObjectEvent
 from shared.settings.slugs import slug
-from shared.status.cluster_facts import ClusterFacts
+from shared.status.cluster_facts import MAX_REPORTED_CAMERAS, ClusterFacts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -105,9 +105,9 @@ class PageRecord:
 
     def _on_stats(self, received: Received) -> None:
         (camera,) = received.names
-        if received.payload:
+        if received.payload and (camera in self._stats or len(self._stats) < MAX_REPORTED_CAMERAS):
             self._stats[camera] = received.payload
-        else:
+        elif not received.payload:
             self._stats.pop(camera, None)
 
     def _on_event(self, event: ObjectEvent) -> None:

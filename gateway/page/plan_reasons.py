@@ -28,13 +28,12 @@ def explain_plan(info: BridgeInfo | None, nodes: Nodes | None) -> str:
     says = "each frame is computed whole, by one device" if plan.tiles == 1 else _METHODS.get(plan.method, "")
     found = list(nodes.nodes.values()) if nodes else []
     devices = sum(node.state is State.ONLINE and not node.barred and not node.drained for node in found)
-    if plan.method == "auto" or plan.tiles == 1:
-        reason = (
-            "tiles cost more than they save while several frames are under way: then each device computes frames "
-            "of its own, and no division has a higher throughput"
-            if devices > 1
-            else "there is one device, and tiles would only add work"
+    if plan.tiles > 1:
+        extra = f"; the tiles together are {plan.work:.3g} times the work of a whole frame" if plan.work > 1 else ""
+        return f"{says}{extra}"
+    if devices > 1:
+        return (
+            f"{says}: tiles cost more than they save while several frames are under way; then each device computes "
+            "frames of its own, and no division has a higher throughput"
         )
-        return f"{says}: {reason}" if plan.tiles == 1 else says
-    extra = f"; the tiles together are {plan.work:.3g} times the work of a whole frame" if plan.work > 1 else ""
-    return f"{says}{extra}"
+    return f"{says}: there is only one, and tiles would add work" if devices else says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from shared.model.letterbox import Letterbox
 
@@ -23,16 +24,19 @@ class TileLayouts:
     """Layouts by division and size of the picture, each computed once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, tuple[int, int]], tuple[PartitionedModel, list[TileBox]]] = {}
+        self._known: dict[tuple[int, tuple[int, int]], tuple[ref[PartitionedModel], list[TileBox]]] = {}
 
     def boxes(self, divided: PartitionedModel, size: tuple[int, int]) -> list[TileBox]:
         """Return the part of each tile, without its halo, in a picture of this (width, height)."""
-        key = id(divided), size  # the division is kept beside it, so that its id stays its own
-        if key not in self._known:
-            if len(self._known) >= MAX_LAYOUTS:
-                self._known.clear()
-            self._known[key] = divided, tile_boxes(divided, size)
-        return self._known[key][1]
+        key = id(divided), size
+        known = self._known.get(key)
+        if known is not None and known[0]() is divided:  # else another one has got the id of one that is gone
+            return known[1]
+        if len(self._known) >= MAX_LAYOUTS:
+            self._known.clear()
+        boxes = tile_boxes(divided, size)
+        self._known[key] = ref(divided), boxes
+        return boxes
 
 
 def tile_boxes(divided: PartitionedModel, size: tuple[int, int]) -> list[TileBox]:

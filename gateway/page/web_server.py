@@ -54,7 +54,11 @@ class WebServer:
             log.info("gateway: page http://%s", self._address)
             while True:
                 await _connection_waits(listening)
-                await self._serve(listening)
+                try:
+                    await self._serve(listening)
+                except Exception:  # the page is not worth the gateway
+                    log.exception("the page cannot be served now")
+                    await asyncio.sleep(IDLE_CHECK_S)
 
     def _listen(self) -> socket.socket | None:
         listening = socket.socket(self._address.family, socket.SOCK_STREAM)
@@ -74,29 +78,28 @@ class WebServer:
         return listening
 
     async def _serve(self, listening: socket.socket) -> None:
-        """Serve until nobody has looked for a while, or cancelled. What fails is logged, and tried again later."""
-        try:
-            server = await asyncio.to_thread(_load, self._page)
-        except Exception:
-            log.exception("the page cannot be served")
-            await asyncio.sleep(IDLE_CHECK_S)
-            return
+        """Serve until nobody has looked for a while, or cancelled."""
+        server = await asyncio.to_thread(_load, self._page)
         self._page.begin()
-        serving = asyncio.create_task(server.serve(sockets=[listening.dup()]))
-        try:
-            while not serving.done() and not self._page.is_idle(IDLE_S):
-                await asyncio.wait([serving], timeout=IDLE_CHECK_S)
-        finally:
-            server.should_exit = True
+        with listening.dup() as shared:  # the server closes it at its end
+            serving = asyncio.create_task(server.serve(sockets=[shared]))
             try:
-                await self._page.end()
-                await asyncio.wait([serving], timeout=STOPPING_TIMEOUT_S + 1)
+                while not serving.done() and not self._page.is_idle(IDLE_S):
+                    await asyncio.wait([serving], timeout=IDLE_CHECK_S)
             finally:
-                serving.cancel()
-                await asyncio.wait([serving])
-        if not serving.cancelled() and (failure := serving.exception()) is not None:
-            log.error("the page's web server failed: %s", failure, exc_info=failure)
-            await asyncio.sleep(IDLE_CHECK_S)
+                server.should_exit = True
+                await self._end(serving)
+        if not serving.cancelled():
+            serving.result()
+
+    async def _end(self, serving: asyncio.Task[None]) -> None:
+        """Send nobody anything more, and wait until the server has ended."""
+        try:
+            await self._page.end()
+            await asyncio.wait([serving], timeout=STOPPING_TIMEOUT_S + 1)
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
 
 
 async def _connection_waits(listening: socket.socket) -> None:

@@ -237,7 +237,7 @@ function Camera({ camera }) {
     <h2><${Dot} state=${camera.state === "online" ? (camera.reason ? "warn" : "ok") : "off"} />${camera.title}
       <span class="soft">${camera.state === "online" ? `${rate(camera.frames_per_s)} frames/s` : camera.state}</span></h2>
     <${Frames} camera=${camera.name} paused=${camera.state === "offline"}>${(view, url, tracks, waited, scale) => html`
-      <div class="picture" style=${{ aspectRatio: view ? `${view.size[0]} / ${view.size[1]}` : aspect }}>
+      <div class=${view ? "picture" : "picture empty-picture"} style=${{ aspectRatio: view ? `${view.size[0]} / ${view.size[1]}` : aspect }}>
         ${url ? html`<img src=${url} alt=${`The last picture of ${camera.title}`} />` : null}
         ${view ? html`<${Overlay} view=${view} camera=${camera} tracks=${tracks} scale=${scale} />` : null}
         ${camera.state === "offline" || !view ? html`<p class="veil">${camera.state === "online"

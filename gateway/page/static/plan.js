@@ -31,7 +31,7 @@ export function Plan() {
         <${Figure} label="Grid" value=${plan.grid} /><${Figure} label="Tiles a frame" value=${number(plan.tiles)} />
         <${Figure} label="Work of a frame" value=${`${number(plan.work, 2)}×`} /></div>
       <p>${sentence(plan.why)}</p>
-      ${plan.cut.length ? html`<p class="soft">Cut behind ${plan.cut.slice(0, 4).join(", ")}${plan.cut.length > 4 ? " …" : ""}.</p>` : null}</section>
+      ${plan.cut.length && plan.tiles > 1 ? html`<p class="soft">Cut behind ${plan.cut.slice(0, 4).join(", ")}${plan.cut.length > 4 ? " …" : ""}.</p>` : null}</section>
     <section class="card"><h2>Frames a second</h2>
       <${Bars} rows=${[["measured, last minute", plan.measured_per_s, "measured"], ["all devices could", plan.predicted_per_s],
         [plan.best_alone ? `${plan.best_alone} alone could` : "the best device alone could", plan.best_alone_per_s]]} />

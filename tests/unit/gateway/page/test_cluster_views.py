@@ -64,7 +64,8 @@ def test_everything_can_be_shown_before_anything_is_known():
 def test_a_plan_is_explained_by_its_method():
     assert explain_plan(INFO, facts_of().nodes).startswith("each frame is computed whole, by one device: tiles cost")
     alone = facts_of(attic=ATTIC).nodes
-    assert explain_plan(INFO, alone).endswith("tiles would only add work")
+    assert explain_plan(INFO, alone).endswith("there is only one, and tiles would add work")
+    assert explain_plan(INFO, None) == "each frame is computed whole, by one device"
     tiles = INFO.plan.model_copy(update={"method": "ftp-wst", "tiles": 9, "work": 1.25})
     assert "1.25 times the work" in explain_plan(INFO.model_copy(update={"plan": tiles}), alone)
 

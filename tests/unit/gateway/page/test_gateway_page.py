@@ -7,9 +7,10 @@ import httpx
 import numpy as np
 import pytest
 
+from camera_sources.pictures.image_decoding import decode_picture
 from gateway.cluster.cluster_listener import ComputedFrame
 from gateway.page.gateway_page import GatewayPage
-from gateway.page.routes import make_application
+from gateway.page.routes import Routes, make_application
 from shared.mqtt import topics
 from shared.mqtt.received import Received
 from shared.payloads.bridge import BridgeEventType
@@ -245,3 +246,18 @@ async def test_the_page_is_idle_when_nobody_has_asked_for_a_while(house):
     assert house.page.is_idle(0)
     house.page._requests = 1
     assert not house.page.is_idle(0)
+
+
+async def test_a_stream_of_pictures_is_motion_jpeg_and_ends_with_the_page(house):
+    stream = Routes(house.page)._mjpeg("door")
+    for number in range(2):
+        task = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        house.page.pictures._due.clear()
+        await house.film(number, person(500, score=0.9))
+        part = await task
+        assert part.startswith(b"--deepthings\r\nContent-Type: image/jpeg\r\nContent-Length: ")
+        assert decode_picture(part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")).shape == (400, 800, 3)
+    house.page.stopping = True
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)

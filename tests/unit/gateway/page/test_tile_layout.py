@@ -8,6 +8,10 @@ from gateway.page.tile_layout import MAX_LAYOUTS, WHOLE_PICTURE, TileLayouts, ti
 from shared.ftp.region import Region
 
 
+class Divided(SimpleNamespace):
+    """In the place of a PartitionedModel."""
+
+
 def divided(rows=3, columns=3, *, whole=False, cells=12, size=(416, 416), align="centre"):
     """A plan of equal tiles over a map of so many cells."""
     tiles = [
@@ -22,7 +26,7 @@ def divided(rows=3, columns=3, *, whole=False, cells=12, size=(416, 416), align=
         for row in range(rows)
         for column in range(columns)
     ]  # fmt: skip
-    return SimpleNamespace(
+    return Divided(
         stage=SimpleNamespace(whole=whole, tiles=tiles, cut=("map",)),
         model=SimpleNamespace(network=SimpleNamespace(input_size=size, shapes={"map": (1, 8, cells, cells)})),
         spec=SimpleNamespace(preprocessing=SimpleNamespace(align=align)),
@@ -51,6 +55,14 @@ def test_the_bars_above_and_below_belong_to_no_part_of_the_picture():
 def test_a_tile_in_the_bars_only_has_no_area():
     boxes = tile_boxes(divided(8, 1, cells=8), (4000, 1000))
     assert boxes[0][1] == boxes[0][3] == 0
+
+
+def test_a_division_that_is_gone_is_not_taken_for_another():
+    layouts, plan = TileLayouts(), divided(2, 2)
+    layouts.boxes(plan, (640, 480))
+    other = divided(1, 2)
+    layouts._known[id(other), (640, 480)] = layouts._known[id(plan), (640, 480)]
+    assert len(layouts.boxes(other, (640, 480))) == 2
 
 
 def test_a_whole_frame_is_one_tile():
