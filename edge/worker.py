@@ -22,6 +22,7 @@ from shared.process.children import lower_thread_priority
 from shared.process.lifecycle import run_together
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
+from shared.wire.map_values import encode_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -313,6 +314,7 @@ class Worker:
             tile=tile,
             shapes=tuple(array.shape for array in result.maps),
             objects=None if result.objects is None else len(result.objects),
+            maps=work.plan.maps,
             strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in result.strips.items()},
             compute_ms=result.compute_ms,
             macs=result.macs,
@@ -321,7 +323,8 @@ class Worker:
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         found = (np.ascontiguousarray(result.objects.table),) if result.objects else ()  # an empty one is no buffer
-        await self._courier.send(work.gateway, (header, [array.data for array in (*result.maps, *found, *strips)]))
+        maps = [encode_map(values, work.plan.maps) for values in result.maps]
+        await self._courier.send(work.gateway, (header, [array.data for array in (*maps, *found, *strips)]))
         if self._failing:
             self._failing = False
             log.info("tiles are computed here again")

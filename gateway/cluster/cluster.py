@@ -165,6 +165,7 @@ class Cluster:
                 tiles=running.plan.tile_count,
                 work=relative_work(running.partitioned.stages, running.partitioned.model.network),
             ),
+            predicted=self._plan_changes.predicted,
         )  # fmt: skip
 
     async def _stop_frames(self, stop: asyncio.Event) -> None:

@@ -19,6 +19,7 @@ from shared.ftp.merge import MergedMaps, result_shapes
 from shared.ftp.strip_cache import StripCache, split_strips
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.wire.map_values import decode_values, value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -233,7 +234,7 @@ class Collector:
 def split_result(
     result: ResultHeader, payload: Payload, expected: Sequence[Shape] | None
 ) -> tuple[list[FeatureMap], dict[int, Payload]]:
-    """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
+    """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader.
 
     `expected` are the shapes of this tile in the plan, None when the plan has no such tile.
     Raises ProtocolError when the result does not fit the plan.
@@ -243,12 +244,12 @@ def split_result(
             f"{result.worker} sent tile {result.tile} with shapes {list(result.shapes)}; the plan has {expected}"
         )
     sizes = [int(np.prod(shape)) for shape in expected]
-    maps_end = 4 * sum(sizes)
+    maps_end = value_bytes(result.maps) * sum(sizes)
     if payload.size != maps_end + sum(result.strips.values()):
         raise ProtocolError(
             f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {maps_end} and its strips"
         )
-    values = payload[:maps_end].view(np.float32)
+    values = decode_values(payload[:maps_end], result.maps)
     starts = np.cumsum([0, *sizes])
     maps = [
         cast("FeatureMap", values[start : start + size].reshape(shape))

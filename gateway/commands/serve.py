@@ -32,6 +32,7 @@ from shared.network.ports import CLUSTER_PORT, DATA_PORT, PAGE_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
+from shared.wire.map_values import MAP_TYPES
 
 
 @click.command()
@@ -79,6 +80,12 @@ from shared.process.usable_cores import computing_cores
     help="Type of a tile's pixels on the wire; float32, as in the paper, has four times the bytes.",
 )
 @click.option(
+    "--maps",
+    type=click.Choice(MAP_TYPES),
+    default="float32",
+    help="Type of tiles' results on the wire; float16 has half of the bytes, and is not exact.",
+)
+@click.option(
     "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
@@ -107,7 +114,10 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
     warn_of_open_port(options["host"])
-    terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
+    terms = PlanTerms(
+        lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"),
+        maps=options.pop("maps"),
+    )  # fmt: skip
     reload = partial(read_configuration, file) if file else None
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
     page_port = options.pop("page_port")

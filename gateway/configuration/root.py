@@ -24,6 +24,7 @@ from shared.network.ports import CLUSTER_PORT, DATA_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 from shared.settings.threads import AUTO_THREADS, ThreadCount
+from shared.wire.map_values import MapType
 
 MAX_TILES_PER_SIDE = 99
 """Rows or columns of a grid; the largest maps at a cut have a hundred cells."""
@@ -88,6 +89,8 @@ class ClusterSection(Section):
     """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
     """Seconds after which a frame is dropped."""
+    maps: MapType = "float32"
+    """The type of tiles' results on the wire: float32 is exact, float16 has half of the bytes."""
     compute: bool = True
     """With method auto, the gateway's own cores compute frames, unless an edge runs on its machine."""
     threads: ThreadCount = Field(default=AUTO_THREADS, validate_default=True)
