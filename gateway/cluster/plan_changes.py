@@ -132,9 +132,9 @@ class PlanChanges:
         return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
 
     async def _replan(self) -> None:
-        """Make new plans for the devices that are there, for methods that have any."""
+        """Make new plans for the devices that are there, for methods that have any. Never ends."""
         if not (self._fits_devices or self._searches):
-            return
+            await asyncio.Event().wait()
         async for nodes, shares in self._watch.changes():
             if self._searches:
                 await self._search(nodes)

@@ -138,6 +138,7 @@ async def changing(bench):
     """Let a bench's plans follow its devices and its load."""
     running = asyncio.create_task(bench.changes.run())
     yield bench
+    assert not running.done(), "a gateway whose parts end, ends"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
