@@ -150,7 +150,7 @@ class Home:
 
     async def _publish_info(self) -> None:
         with contextlib.suppress(BrokerError):  # published again after the next connect
-            await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
+            await self._bus.publish(topics.BRIDGE_INFO, self.bridge_info())
 
     async def _republish_states(self) -> None:
         await self.cameras.publish_retained()
@@ -230,7 +230,8 @@ class Home:
 
     # health
 
-    def _bridge_info(self) -> BridgeInfo:
+    def bridge_info(self) -> BridgeInfo:
+        """Return the gateway's information of now."""
         details = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
         return self._info().model_copy(update=details)
 
@@ -257,7 +258,7 @@ class Home:
     # requests
 
     async def _on_info_request(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return self._bridge_info().model_dump(mode="json")
+        return self.bridge_info().model_dump(mode="json")
 
     async def _on_restart_camera_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "camera")

@@ -73,6 +73,7 @@ def plan_view(status: Status, info: BridgeInfo | None, explanation: str) -> dict
         "work": info.plan.work if info else None,
         "cut": list(info.plan.cut) if info else [],
         "why": explanation,
+        "considered": [considered.model_dump(mode="json") for considered in info.predicted] if info else [],
         "gain_in_words": gateway.gain_in_words,
         "frame_time_in_words": gateway.frame_time_in_words,
         "frame_time": gateway.frame_time.model_dump() if gateway.frame_time else None,

@@ -127,9 +127,9 @@ class GatewayPage:
 
     def _facts(self) -> ClusterFacts:
         facts = self.record.facts()
-        facts.on_message(
-            topics.BRIDGE_HEALTH.full_path(prefix=facts.prefix), self._home.health_report().model_dump_json().encode()
-        )
+        home, prefix = self._home, facts.prefix
+        facts.on_message(topics.BRIDGE_INFO.full_path(prefix=prefix), home.bridge_info().model_dump_json().encode())
+        facts.on_message(topics.BRIDGE_HEALTH.full_path(prefix=prefix), home.health_report().model_dump_json().encode())
         return facts
 
     def _frame_view(self, detections: FrameDetections, computed: ComputedFrame | None) -> dict[str, Any]:

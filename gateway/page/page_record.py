@@ -51,7 +51,7 @@ class PageRecord:
 
     def __init__(self, bus: Planes) -> None:
         self._prefix = bus.prefix
-        self._messages: dict[str, bytes] = {}
+        self._nodes: bytes = b""
         self._stats: dict[str, bytes] = {}
         self.objects: OrderedDict[str, ObjectRecord] = OrderedDict()
         self.happenings: deque[BridgeEvent] = deque(maxlen=MAX_HAPPENINGS)
@@ -65,8 +65,7 @@ class PageRecord:
     def facts(self) -> ClusterFacts:
         """Return the messages, read."""
         facts = ClusterFacts(self._prefix)
-        for topic, payload in self._messages.items():
-            facts.on_message(topic, payload)
+        facts.on_message(topics.BRIDGE_NODES.full_path(prefix=self._prefix), self._nodes)
         for camera, payload in self._stats.items():
             facts.on_message(topics.CAMERA_STATS.full_path(camera, prefix=self._prefix), payload)
         return facts
@@ -94,8 +93,8 @@ class PageRecord:
         self.flows.add(frame.owner, frame.workers, time.monotonic())
 
     def _on_published(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        if topic in (topics.BRIDGE_INFO, topics.BRIDGE_NODES):
-            self._messages[topic.full_path(prefix=self._prefix)] = payload
+        if topic is topics.BRIDGE_NODES:
+            self._nodes = payload
         elif topic is topics.EVENTS:
             self._on_event(ObjectEvent.model_validate_json(payload))
         elif topic is topics.BRIDGE_EVENT:

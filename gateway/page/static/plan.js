@@ -22,6 +22,16 @@ function Bars({ rows }) {
     <div class="rail"><i class=${kind || ""} style=${{ width: `${(100 * (value || 0)) / most}%` }}></i></div><b>${rate(value)}</b></div>`)}</div>`;
 }
 
+const ms = (seconds) => (seconds === null ? "–" : `${number(seconds * 1e3)} ms`);
+
+function Considered({ plans }) {
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Plans that were considered"><table><thead><tr><th scope="col">Plan</th><th scope="col">Devices</th>
+    <th scope="col" class="right">Predicted</th><th scope="col" class="right">Measured</th><th scope="col" class="right">Frames/s</th><th scope="col">Limited by</th></tr></thead>
+    <tbody>${plans.map((each) => html`<tr class=${each.used ? "used" : ""}><td>${each.plan}${each.used ? html` <span class="tag">in use</span>` : null}${each.refused ? html`<br /><span class="soft">${each.refused}</span>` : null}</td>
+      <td>${each.devices.join(", ")}</td><td class="right">${ms(each.latency_s)}</td><td class="right">${ms(each.measured_s)}</td><td class="right">${rate(each.frames_per_s)}</td><td>${each.limit}</td></tr>`)}</tbody></table></div>
+    <p class="soft">Predicted is a frame alone on idle devices; measured are the latest frames, which share the devices with others.</p>`;
+}
+
 export function Plan() {
   const { plan } = store;
   if (!plan || !plan.method) return html`<${Empty} title="No plan yet">The gateway has not published one.</${Empty}>`;
@@ -37,6 +47,7 @@ export function Plan() {
         [plan.best_alone ? `${plan.best_alone} alone could` : "the best device alone could", plan.best_alone_per_s]]} />
       <p>${sentence(plan.gain_in_words)}</p>
       <p class="soft">Measured is what the cameras ask for; it is lower than predicted while the cluster has time to spare.</p></section>
+    ${plan.considered.length ? html`<section class="card"><h2>Plans that were considered</h2><${Considered} plans=${plan.considered} /></section>` : null}
     <section class="card"><h2>Where the time of a frame goes</h2>
       ${time ? html`<div class="stack" role="img" aria-label=${plan.frame_time_in_words}>${PARTS.map(([key, label], index) =>
         time[key] > 0 ? html`<i class=${`part p${index}`} style=${{ flexGrow: time[key] }} title=${`${label}: ${number(time[key])} ms`}></i>` : null)}</div>

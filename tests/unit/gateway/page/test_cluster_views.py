@@ -7,7 +7,7 @@ from gateway.page.cluster_views import DeviceColours, camera_view, cluster_view,
 from gateway.page.daily_history import PastMinute
 from gateway.page.page_record import ObjectRecord
 from gateway.page.plan_reasons import explain_plan
-from shared.payloads.bridge import BridgeEvent, BridgeEventType
+from shared.payloads.bridge import BridgeEvent, BridgeEventType, PredictedPlan
 from shared.payloads.observations import EventType, ObjectEvent
 from shared.status.cluster_facts import ClusterFacts
 from shared.status.status_report import build_status
@@ -68,6 +68,16 @@ def test_a_plan_is_explained_by_its_method():
     assert explain_plan(INFO, None) == "each frame is computed whole, by one device"
     tiles = INFO.plan.model_copy(update={"method": "ftp-wst", "tiles": 9, "work": 1.25})
     assert "1.25 times the work" in explain_plan(INFO.model_copy(update={"plan": tiles}), alone)
+
+
+def test_plans_that_were_considered_are_shown():
+    considered = PredictedPlan(
+        plan="whole frames", devices=("attic",), latency_s=0.06, frames_per_s=16.4, frame_bytes=0, memory_bytes=1,
+        limit="attic", used=True, measured_s=0.07,
+    )  # fmt: skip
+    facts = facts_of(info=INFO.model_copy(update={"predicted": (considered,)}))
+    (shown,) = plan_view(status_of(facts), facts.info, "")["considered"]
+    assert (shown["plan"], shown["latency_s"], shown["measured_s"], shown["used"]) == ("whole frames", 0.06, 0.07, True)
 
 
 def test_zones_in_pixels_and_in_parts_look_alike():

@@ -99,7 +99,6 @@ async def test_a_foreign_name_is_refused_everywhere(house):
 
 
 async def test_the_sections_are_what_the_bus_said(house):
-    await house.bus.publish(topics.BRIDGE_INFO, house.home._bridge_info())
     house.home.on_cluster_event(BridgeEventType.NODE_JOINED, "pi-2")
     await house.home.events.flush()
     sections = json.loads(json.dumps(house.page.sections()))
