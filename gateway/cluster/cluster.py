@@ -117,6 +117,7 @@ class Cluster:
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
             listener.on_frame_time,
+            listener.on_frame_computed,
         )
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
         data.serve_cluster(

@@ -33,6 +33,7 @@ from shared.network.ports import (
     CLUSTER_TLS_PORT,
     DATA_PORT,
     JOIN_PORT,
+    PAGE_PORT,
     PUBLIC_PORT,
     PUBLIC_TLS_PORT,
 )
@@ -112,6 +113,10 @@ from shared.wire.map_values import MAP_TYPES
     "--compute/--no-compute", default=True,
     help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
 )  # fmt: skip
+@click.option(
+    "--page-port", type=click.IntRange(0, 65535), default=PAGE_PORT,
+    help="Port of the page for a browser of this machine, with its metrics at /metrics; 0: no page.",
+)  # fmt: skip
 @threads_option
 @max_cores_option
 @click.option(
@@ -136,13 +141,16 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     )  # fmt: skip
     reload = partial(read_configuration, file) if file else None
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
-    gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
+    page_port = options.pop("page_port")
+    page = Address(configuration.page.listen, page_port) if page_port else None
+    gateway_options = GatewayOptions(**options, page=page, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:
     """Return this command's options in a configuration, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
+    page = configuration.page
     return {
         "model": model.path,
         "weights": model.weights,
@@ -164,4 +172,5 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "compute": cluster.compute,
         "threads": cluster.threads,
         "max_cores": cluster.max_cores,
+        "page_port": page.port if page.enabled else 0,
     }

@@ -13,6 +13,7 @@ from gateway.configuration.cameras import CameraSection
 from gateway.configuration.mqtt import MqttSection
 from gateway.configuration.names import ConfiguredHost, ConfiguredName, require_distinct
 from gateway.configuration.objects import ObjectsSection
+from gateway.configuration.page_section import PageSection
 from gateway.configuration.paths import LocalPath, resolve_path
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
@@ -126,6 +127,8 @@ class Configuration(Section):
     """Discovery by Home Assistant."""
     frigate_compat: FrigateSection = FrigateSection()
     """The topics of Frigate."""
+    page: PageSection = PageSection()
+    """The page for a browser."""
     hooks: HooksSection = HooksSection()
     """Webhooks and commands for events."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
