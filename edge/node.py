@@ -302,10 +302,9 @@ class EdgeNode:
         )
 
     def _metrics_server(self) -> MetricsServer | None:
-        port, stats = self._config.metrics_port, lambda: self._newest_stats
-        return MetricsServer(
-            Address(self._config.listen.host, port), lambda: edge_metrics(stats(), installed_version())
-        ) if port else None  # fmt: skip
+        address = Address(self._config.listen.host, self._config.metrics_port)
+        metrics = lambda: edge_metrics(self._newest_stats, installed_version())  # noqa: E731  (it is one line)
+        return MetricsServer(address, metrics) if address.port else None
 
     async def _report_stats(self) -> None:
         published: NodeStats | None = None
