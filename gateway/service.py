@@ -31,6 +31,7 @@ from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.model_process import open_model_apart
 from gateway.page.gateway_page import GatewayPage
+from gateway.page.page_door import open_page_door
 from gateway.page.web_server import WebServer
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
@@ -123,6 +124,11 @@ class Gateway:
             cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
             ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
+        self._door = None if options.page is None else open_page_door(
+            options.page, options.configuration.page, options.configuration.state,
+            None if self._keys is None else self._keys.authority,
+            None if self._access is None else self._access.users,
+        )  # fmt: skip
         self._administration: Administration | None = None
         self._logins: LoginProblems | None = None
         if self._keys is not None and self._access is not None:
@@ -132,8 +138,8 @@ class Gateway:
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         traces = TraceCollector(members, self._data.traffic)
         self._data.serve_traces(traces.answer)
-        self._page = None if options.page is None else WebServer(
-            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE)), options.page
+        self._page = None if self._door is None else WebServer(
+            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE)), self._door
         )  # fmt: skip
         self._report_problems()
         public = self._bus if self._house is None else self._house.bus
@@ -149,7 +155,8 @@ class Gateway:
             present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
         )  # fmt: skip
         problems.add_source("keys", lambda _: (*keys.files.problems, *administration.problems()))
-        UserAdministration(access, administration.admin_server)
+        page = "" if self._door is None else self._door.url_beyond
+        UserAdministration(access, administration.admin_server, page)
         self._logins = LoginProblems(access, NodeRates(prefix), prefix, self._cluster.lose_node)
         self._bus.on_arrival(self._logins.on_arrival)
         problems.add_source("logins", self._logins.problems)

@@ -79,6 +79,8 @@ class AddUserRequest(Message):
     command: Literal["add user"] = "add user"
     name: ShortText
     password: Annotated[str, Field(max_length=1000)] | None = None
+    read_only: bool = False
+    """It may look, and change nothing."""
 
 
 class RemoveUserRequest(Message):
@@ -89,13 +91,15 @@ class RemoveUserRequest(Message):
 
 
 class UserAnswer(Message):
-    """The login, and where it is for."""
+    """The login, and where it is for: the gateway's own broker, if people use that, and the page."""
 
     name: ShortText
     password: Annotated[str, Field(max_length=1000)] = ""
-    port: Port
-    tls_port: Port
+    port: Port | None = None
+    tls_port: Port | None = None
     host: ShortText
+    page: Annotated[str, Field(max_length=300)] = ""
+    """Its address; empty: there is no page."""
 
 
 class DoneAnswer(Message):

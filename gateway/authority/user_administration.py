@@ -1,4 +1,4 @@
-"""Commands for the logins of people and automations at the running gateway's own broker."""
+"""Commands for the logins of people and automations at the running gateway's own broker, and at its page."""
 
 from __future__ import annotations
 
@@ -11,43 +11,41 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from gateway.authority.admin_server import AdminServer
     from gateway.broker.broker_access import BrokerAccess
-    from shared.network.addresses import Address
+
+_AT_THE_HOUSE = (
+    "people and automations use the broker of the house (mqtt.host in the configuration): add the user there; there is "
+    "no page either, which would need a login"
+)
 
 
 class UserAdministration:
     """Adds and removes logins; a command is answered when the broker has taken the change."""
 
-    def __init__(self, access: BrokerAccess, server: AdminServer) -> None:
+    def __init__(self, access: BrokerAccess, server: AdminServer, page: str = "") -> None:
+        """`page` is the address of the page; empty: there is none."""
         self._access = access
+        self._page = page
         server.serve(AddUserRequest, self._add)
         server.serve(RemoveUserRequest, self._remove)
 
     async def _add(self, request: AddUserRequest) -> UserAnswer:
-        public, encrypted = self._public_places()
-        password = self._access.users.add(request.name, request.password)
+        places = self._access.places
+        if places.public is None and not self._page:
+            raise ConfigurationError(_AT_THE_HOUSE)
+        password = self._access.users.add(request.name, request.password, may_change=not request.read_only)
         await self._apply()
         return UserAnswer(
-            name=request.name, password="" if request.password else password, host=reached_at(public.host),
-            port=public.port, tls_port=encrypted.port,
+            name=request.name, password="" if request.password else password, host=reached_at(places.cluster.host),
+            port=places.public and places.public.port, page=self._page,
+            tls_port=places.public_encrypted and places.public_encrypted.port,
         )  # fmt: skip
 
     async def _remove(self, request: RemoveUserRequest) -> DoneAnswer:
-        self._public_places()
         if not self._access.users.remove(request.name):
             known = ", ".join(sorted(self._access.users.read())) or "none"
             raise ConfigurationError(f"there is no user {request.name!r}; users: {known}")
         await self._apply()
         return DoneAnswer(done=f"user {request.name!r} is removed, and its connections are closed")
-
-    def _public_places(self) -> tuple[Address, Address]:
-        """Return where people log in. Raises ConfigurationError where that is at the broker of the house."""
-        places = self._access.places
-        if places.public is None or places.public_encrypted is None:
-            raise ConfigurationError(
-                "people and automations use the broker of the house (mqtt.host in the configuration): add the user "
-                "there"
-            )
-        return places.public, places.public_encrypted
 
     async def _apply(self) -> None:
         self._access.change()

@@ -14,7 +14,7 @@ from shared.mqtt.client_ids import OWN_NODE, edge_login_name
 from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, EdgeReads, Plane, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from shared.mqtt.topics import AnyTopic
 
@@ -63,8 +63,8 @@ def any_edge_rules(prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
     return tuple(_edge_rules("+", prefix) + _watching_rules(prefix))
 
 
-def user_rules(public: PublicTopics) -> tuple[Rule, ...]:
-    """Return the rules of people and automations: they read what is public, set cameras and request."""
+def user_rules(public: PublicTopics, *, may_change: bool = True) -> tuple[Rule, ...]:
+    """Return the rules of people and automations: they read what is public; some also set cameras and request."""
     found = []
     for topic in TOPIC_TABLE:
         path = topic.full_path(prefix=public.prefix)
@@ -78,7 +78,7 @@ def user_rules(public: PublicTopics) -> tuple[Rule, ...]:
     if public.frigate is not None:
         found.append(Rule(Access.READ, f"{public.frigate}/#"))
         found.append(Rule(Access.WRITE, f"{public.frigate}/+/detect/set"))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(rule for rule in found if may_change or rule.access is Access.READ))
 
 
 def allows(rules: Iterable[Rule], access: Access, topic: str) -> bool:
@@ -104,10 +104,10 @@ def edge_rules_file(names: Iterable[str], prefix: str) -> str:
     return rules_file((), {edge_login_name(name): edge_rules(name, prefix) for name in names})
 
 
-def user_rules_file(names: Iterable[str], public: PublicTopics, anonymous: Iterable[Rule]) -> str:
-    """Return the ACL file of the listeners for people and automations."""
-    rules = user_rules(public)
-    return rules_file(anonymous, dict.fromkeys(names, rules))
+def user_rules_file(users: Mapping[str, bool], public: PublicTopics, anonymous: Iterable[Rule]) -> str:
+    """Return the ACL file of the listeners for people and automations: names, and whether they may change something."""
+    rules = {may_change: user_rules(public, may_change=may_change) for may_change in (True, False)}
+    return rules_file(anonymous, {name: rules[may_change] for name, may_change in users.items()})
 
 
 def _watching_rules(prefix: str) -> list[Rule]:

@@ -180,7 +180,9 @@ class BrokerAccess:
     def files(self) -> dict[str, bytes]:
         """Return the content of the files of the listeners, by name. Raises ConfigurationError."""
         prefix, check = self._topics.prefix, {CHECK_NAME: self._check_hash}
-        users = self._users.read() | check
+        logins = self._users.read()
+        users = {name: login.hashed for name, login in logins.items()} | check
+        allowed = {name: login.may_change for name, login in logins.items()} | {CHECK_NAME: True}
         hashes = {name: hashed for name, (_, hashed) in self._edges.items() if name not in self._suspended} | check
         edges = {edge_login_name(name): hashed for name, hashed in hashes.items()}
         texts = {
@@ -189,7 +191,7 @@ class BrokerAccess:
             EDGE_LOGINS: format_passwords(edges),
             EDGE_RULES: edge_rules_file(hashes, prefix),
             USER_LOGINS: format_passwords(users),
-            USER_RULES: user_rules_file(users, self._topics, ()),
+            USER_RULES: user_rules_file(allowed, self._topics, ()),
         }
         found = {name: text.encode() for name, text in texts.items()}
         for name, shown in self._certificates.items():

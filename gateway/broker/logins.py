@@ -11,7 +11,7 @@ import hmac
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import ConfigurationError
 from shared.files.whole_file import write_whole
@@ -41,11 +41,21 @@ CHOSEN_ITERATIONS, RANDOM_ITERATIONS = 1000, 101
 """Of PBKDF2, for passwords that a person chose, and for random ones, as mosquitto_passwd has it: nobody guesses those.
 The broker computes it at every attempt, in the only thread that it has: a thousand take some milliseconds on a Pi."""
 
+READ_ONLY = "read"
+"""Behind the hash of a login that may only look: a field that Mosquitto's own password file does not have."""
+
 _SALT_BYTES, _HASH_BYTES = 12, 64
 """As mosquitto_passwd has them."""
 
 _HASH = re.compile(r"\$7\$(?P<iterations>\d{1,7})\$(?P<salt>[A-Za-z0-9+/=]{4,100})\$(?P<hash>[A-Za-z0-9+/=]{4,100})")
 _USER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
+
+
+class UserLogin(NamedTuple):
+    """The hash of a login's password, and whether it may set and request, or only look."""
+
+    hashed: str
+    may_change: bool = True
 
 
 def hash_password(password: str, iterations: int = RANDOM_ITERATIONS) -> str:
@@ -79,6 +89,25 @@ def parse_passwords(text: str) -> dict[str, str]:
         name, _, hashed = line.strip().partition(":")
         if name and _HASH.fullmatch(hashed):
             found[name] = hashed
+    return found
+
+
+def format_logins(logins: Mapping[str, UserLogin]) -> str:
+    """Return the file of logins: a password file with a mark behind those that may only look."""
+    return "".join(
+        f"{name}:{login.hashed}{'' if login.may_change else ':' + READ_ONLY}\n"
+        for name, login in sorted(logins.items())
+    )
+
+
+def parse_logins(text: str) -> dict[str, UserLogin]:
+    """Return the logins of a file; lines of another form are left out."""
+    found = {}
+    for line in text.splitlines():
+        name, _, rest = line.strip().partition(":")
+        hashed, _, mark = rest.partition(":")
+        if name and _HASH.fullmatch(hashed) and mark in {"", READ_ONLY}:
+            found[name] = UserLogin(hashed, may_change=not mark)
     return found
 
 
@@ -119,16 +148,16 @@ class LoginFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> dict[str, str]:
-        """Return names and hashes. Raises ConfigurationError if there is a file that cannot be read."""
+    def read(self) -> dict[str, UserLogin]:
+        """Return the logins by name. Raises ConfigurationError if there is a file that cannot be read."""
         try:
-            return parse_passwords(self._path.read_text(encoding="utf-8"))
+            return parse_logins(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{self._path} cannot be read: {system_reason(error)}") from error
 
-    def add(self, name: str, password: str | None = None) -> str:
+    def add(self, name: str, password: str | None = None, *, may_change: bool = True) -> str:
         """Add a login, or give it a new password, and return that: the given one, or a random one.
 
         Raises ConfigurationError for an unsuitable name or password, and when there are MAX_USERS.
@@ -138,7 +167,7 @@ class LoginFile:
             raise ConfigurationError(f"there are {len(logins)} logins, which is the most; remove one first")
         chosen = make_password() if password is None else check_password(password)
         iterations = RANDOM_ITERATIONS if password is None else CHOSEN_ITERATIONS
-        self._write({**logins, name: hash_password(chosen, iterations)})
+        self._write({**logins, name: UserLogin(hash_password(chosen, iterations), may_change)})
         return chosen
 
     def remove(self, name: str) -> bool:
@@ -149,9 +178,9 @@ class LoginFile:
         self._write(logins)
         return True
 
-    def _write(self, logins: Mapping[str, str]) -> None:
+    def _write(self, logins: Mapping[str, UserLogin]) -> None:
         try:
-            write_whole(self._path, format_passwords(logins).encode(), owner=self._owner())
+            write_whole(self._path, format_logins(logins).encode(), owner=self._owner())
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be written: {system_reason(error)}") from error
 

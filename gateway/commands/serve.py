@@ -9,11 +9,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from gateway.authority.authority import needs_keys
 from gateway.cluster.victims import VICTIM_POLICIES
 from gateway.commands.model_options import cut_option, method_option, model_option, weights_option
 from gateway.configuration.reading.configuration_file import read_configuration
 from gateway.configuration.root import Configuration
 from gateway.options import GatewayOptions
+from gateway.page.page_door import check_page_address
 from gateway.planning.planner import PlanTerms
 from gateway.service import Gateway
 from shared.cli.cluster_options import GRID_TYPE
@@ -115,7 +117,7 @@ from shared.wire.map_values import MAP_TYPES
 )  # fmt: skip
 @click.option(
     "--page-port", type=click.IntRange(0, 65535), default=PAGE_PORT,
-    help="Port of the page for a browser of this machine, with its metrics at /metrics; 0: no page.",
+    help="Port of the page for a browser, with its metrics at /metrics; 0: no page.",
 )  # fmt: skip
 @threads_option
 @max_cores_option
@@ -134,6 +136,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
+    told_insecure = options["insecure"]
     options["insecure"] = may_listen(options["host"], "this gateway", keys=True, insecure=options["insecure"])
     terms = PlanTerms(
         lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"),
@@ -143,6 +146,9 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
     page_port = options.pop("page_port")
     page = Address(configuration.page.listen, page_port) if page_port else None
+    if page is not None:
+        has_keys = needs_keys(options["host"]) and not options["insecure"]
+        check_page_address(page, keys=has_keys, insecure=told_insecure)
     gateway_options = GatewayOptions(**options, page=page, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 

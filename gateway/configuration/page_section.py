@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.configuration.names import ConfiguredHost
 from shared.network.addresses import LOOPBACK
-from shared.network.hosts import is_loopback
 from shared.network.ports import PAGE_PORT
 from shared.settings.section import Section
 
 
-def require_loopback(host: str) -> str:
-    """Return a loopback address. Raises ValueError for others, as the page has no login yet."""
-    if not is_loopback(host):
-        raise ValueError(
-            "the page has no login in this release, so only this machine may open it; write 127.0.0.1, and reach it "
-            f"from another one with: ssh -L {PAGE_PORT}:{LOOPBACK}:{PAGE_PORT} HOST"
-        )
-    return host
+def check_proxy_address(text: str) -> str:
+    """Return an address, or a network of them. Raises ValueError."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("write the reverse proxy's address, as 192.168.1.5, or network, as 172.18.0.0/16") from None
+    return text
+
+
+def check_header_name(text: str) -> str:
+    """Return the name of a header of HTTP. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError("write the name of a header, as Remote-User")
+    return text
 
 
 class PageSection(Section):
@@ -28,7 +35,20 @@ class PageSection(Section):
 
     enabled: bool = True
     """Serve the page."""
-    listen: Annotated[ConfiguredHost, AfterValidator(require_loopback)] = LOOPBACK
-    """The address that it listens on, a loopback one: `ssh -L` reaches it from other machines."""
+    listen: ConfiguredHost = LOOPBACK
+    """The address that it listens on; `0.0.0.0` for all of this machine, which a gateway with keys may do only."""
     port: int = Field(default=PAGE_PORT, ge=1, le=65535)
     """Its port."""
+    tls: bool | None = None
+    """Encrypt it, with a certificate of the cluster's authority; if not given, unless it listens on loopback."""
+    proxy_address: Annotated[str, AfterValidator(check_proxy_address)] | None = None
+    """The address of a reverse proxy, or its network, whose headers are believed."""
+    proxy_header: Annotated[str, AfterValidator(check_header_name)] | None = None
+    """The header in which the reverse proxy names who has logged in there, such as `Remote-User`."""
+
+    @model_validator(mode="after")
+    def check_proxy(self) -> PageSection:
+        """Refuse to believe a header that anybody can send."""
+        if self.proxy_header is not None and self.proxy_address is None:
+            raise ValueError("proxy_header needs proxy_address: from other addresses, anybody could send it")
+        return self

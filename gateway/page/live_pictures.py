@@ -66,6 +66,10 @@ class LivePictures:
         """Return whether somebody waits for a picture of this camera, and it is time for one."""
         return camera in self._waiting and camera not in self._tasks and time.monotonic() >= self._due.get(camera, 0.0)
 
+    def newest(self, camera: str) -> LivePicture | None:
+        """Return the last picture that somebody has looked at, however old."""
+        return self._newest.get(camera)
+
     async def next(self, camera: str, after: str, timeout_s: float) -> LivePicture | None:
         """Return the newest picture of a camera, another than `after`; None when none came in time."""
         newest = self._newest.get(camera)

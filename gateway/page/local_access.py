@@ -1,4 +1,4 @@
-"""Access to the page. A login takes the place of LocalOnly; nothing else of the page knows of it."""
+"""Access to the page of a gateway without keys, which has no logins: from this machine only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 
+from gateway.page.page_door import is_own_name
 from shared.network.hosts import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PAGE_HEADER = b"x-deepthings"
@@ -21,39 +24,41 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 class LocalOnly:
     """Serves browsers of this machine: the name in the address must be a loopback one, as through `ssh -L`.
 
-    Another name that leads here is that of a foreign page which wants to read this one (DNS rebinding).
+    Another name that leads here is that of a foreign page which wants to read this one (DNS rebinding). With `beyond`,
+    as of a gateway that was started with --insecure, addresses and names of this machine are allowed, too.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, beyond: bool = False) -> None:
         self._app = app
+        self._is_allowed = is_own_name if beyond else is_loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
         headers = dict(scope["headers"])
-        if refusal := refusal_of(scope["method"], headers):
+        if refusal := refusal_of(scope["method"], headers, self._is_allowed):
             await PlainTextResponse(refusal + "\n", 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def refusal_of(method: str, headers: dict[bytes, bytes]) -> str:
-    """Return why a request is refused; empty if it is allowed."""
+def refusal_of(method: str, headers: dict[bytes, bytes], is_allowed: Callable[[str], bool] = is_loopback) -> str:
+    """Return why a request is refused; empty if it is allowed, which depends on the name in the address."""
     host = _host_in("//" + headers.get(b"host", b"").decode("latin-1"))
-    if host is None or not is_loopback(host):
+    if host is None or not is_allowed(host):
         return "open this page as http://127.0.0.1 on the gateway's machine, or through ssh -L: see docs/page.md"
     if method in SAFE_METHODS:
         return ""
     origin = headers.get(b"origin")
-    if PAGE_HEADER not in headers or (origin is not None and not _is_local(origin.decode("latin-1"))):
+    if PAGE_HEADER not in headers or (origin is not None and not _is_allowed(origin.decode("latin-1"), is_allowed)):
         return "only the page itself may change something: send the header X-DeepThings, and no foreign Origin"
     return ""
 
 
-def _is_local(url: str) -> bool:
+def _is_allowed(url: str, is_allowed: Callable[[str], bool]) -> bool:
     host = _host_in(url)
-    return host is not None and is_loopback(host)
+    return host is not None and is_allowed(host)
 
 
 def _host_in(url: str) -> str | None:

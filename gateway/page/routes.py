@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
@@ -11,6 +12,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.page.local_access import LocalOnly
+from gateway.page.login_guard import LOGIN_PATH, LOGOUT_PATH, LoginGuard
+from gateway.page.login_routes import LoginRoutes
+from gateway.page.request_body import body_of
 from gateway.page.static_files import read_static_files
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.metrics.metric_families import METRICS_TYPE
@@ -21,12 +25,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gateway.page.gateway_page import GatewayPage
+    from gateway.page.page_logins import PageLogins
 
 NEXT_FRAME_TIMEOUT_S = 5.0
 """A request for a picture waits this long for one; then the page asks again."""
-
-MAX_BODY_BYTES = 64 * 1024
-"""Of a request; zones of a camera are shorter."""
 
 BOUNDARY = b"deepthings"
 
@@ -43,13 +45,19 @@ SECURITY_HEADERS = {
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def make_application(page: GatewayPage) -> Starlette:
-    """Return the application for a page."""
-    routes = Routes(page)
+def make_application(page: GatewayPage, logins: PageLogins | None = None, *, beyond: bool = False) -> Starlette:
+    """Return the application for a page; without `logins` for browsers of this machine, or `beyond` it for all."""
+    login = LoginRoutes(logins)
+    routes = Routes(page, login)
+    guard = Middleware(LocalOnly, beyond=beyond) if logins is None else Middleware(LoginGuard, logins=logins)
     return Starlette(
         routes=[
             Route("/", routes.static),
             Route("/static/{path:path}", routes.static),
+            Route(LOGIN_PATH, routes.login_page),
+            Route(LOGIN_PATH, login.log_in, methods=["POST"]),
+            Route(LOGOUT_PATH, login.log_out, methods=["POST"]),
+            Route("/api/session", login.session),
             Route("/metrics", routes.metrics),
             Route("/api/stream", routes.stream),
             Route("/api/history", routes.history),
@@ -57,12 +65,15 @@ def make_application(page: GatewayPage) -> Starlette:
             Route("/api/cameras/{camera}/frame", routes.frame),
             Route("/api/cameras/{camera}/picture.jpg", routes.picture),
             Route("/api/cameras/{camera}/live.mjpeg", routes.live),
+            Route("/cameras/{camera}/stream", routes.live),
+            Route("/cameras/{camera}/picture.jpg", routes.picture),
+            Route("/api/cameras/{camera}/stream_path", routes.stream_path),
             Route("/api/cameras/{camera}/uncounted", routes.uncounted),
             Route("/api/cameras/{camera}/set/{setting}", routes.change, methods=["POST"]),
             Route("/api/events/{identity}.jpg", routes.event_picture),
             Route("/api/request/{command}", routes.request, methods=["POST"]),
         ],
-        middleware=[Middleware(LocalOnly)],
+        middleware=[guard],
         exception_handlers={DeepThingsError: _refused},
     )
 
@@ -70,13 +81,21 @@ def make_application(page: GatewayPage) -> Starlette:
 class Routes:
     """Answers requests; what they show and do is the page's."""
 
-    def __init__(self, page: GatewayPage) -> None:
+    def __init__(self, page: GatewayPage, login: LoginRoutes) -> None:
         self._page = page
+        self._login = login
         self._files = read_static_files()
 
     async def static(self, request: Request) -> Response:
         """Answer with a file; the page itself without a path."""
-        found = self._files.get(request.path_params.get("path", "index.html"))
+        return self._file(request, request.path_params.get("path", "index.html"))
+
+    async def login_page(self, request: Request) -> Response:
+        """Answer with the form for logging in."""
+        return self._file(request, "login.html")
+
+    def _file(self, request: Request, path: str) -> Response:
+        found = self._files.get(path)
         if found is None:
             return JSONResponse({"error": "no such file"}, 404)
         headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": found.tag}
@@ -88,13 +107,20 @@ class Routes:
         """Answer with the metrics, for Prometheus."""
         return Response(self._page.metrics(), headers={"Content-Type": METRICS_TYPE})
 
-    async def stream(self, _: Request) -> Response:
+    async def stream(self, request: Request) -> Response:
         """Answer with server-sent events until the page is closed."""
         if self._page.viewers.full:
             return JSONResponse({"error": "too many pages are open; close one"}, 503)
         return StreamingResponse(
-            self._page.viewers.stream(), media_type="text/event-stream", headers={**NOT_KEPT, "X-Accel-Buffering": "no"}
+            self._changes(request), media_type="text/event-stream", headers={**NOT_KEPT, "X-Accel-Buffering": "no"}
         )
+
+    async def _changes(self, request: Request) -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(self._page.viewers.stream()) as changes:
+            async for chunk in changes:
+                if not self._login.still_valid(request):
+                    return
+                yield chunk
 
     async def history(self, _: Request) -> Response:
         """Answer with the figures of the last day."""
@@ -122,17 +148,23 @@ class Routes:
     async def live(self, request: Request) -> Response:
         """Answer with pictures of a camera, one after the other (MJPEG)."""
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
-        pictures = self._mjpeg(self._known_camera(request))
+        pictures = self._mjpeg(request, self._known_camera(request))
         return StreamingResponse(pictures, media_type=kind, headers=NOT_KEPT)
 
-    async def _mjpeg(self, camera: str) -> AsyncIterator[bytes]:
+    async def _mjpeg(self, request: Request, camera: str) -> AsyncIterator[bytes]:
+        found = self._page.pictures.newest(camera)  # a still scene may have none for half a minute
         after = ""
-        while not self._page.stopping:
-            found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
+        while not self._page.stopping and self._login.still_valid(request):
             if found is not None:
                 after = found.frame
                 head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (BOUNDARY, len(found.jpeg))
                 yield head + found.jpeg + b"\r\n"
+            found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
+
+    async def stream_path(self, request: Request) -> Response:
+        """Answer with the path of a camera's stream for other programs."""
+        path = self._login.stream_path(request, self._known_camera(request))
+        return JSONResponse({"path": path}, headers=NOT_KEPT)
 
     async def uncounted(self, request: Request) -> Response:
         """Answer with objects that never counted, and why."""
@@ -147,13 +179,13 @@ class Routes:
 
     async def change(self, request: Request) -> Response:
         """Set a setting of a camera, as MQTT's `set` does."""
-        body = await _body(request)
+        body = await body_of(request)
         await self._page.change_setting(self._known_camera(request), request.path_params["setting"], body)
         return JSONResponse({"ok": True})
 
     async def request(self, request: Request) -> Response:
         """Carry out a request, as MQTT's `bridge/request` does."""
-        body = await _body(request)
+        body = await body_of(request)
         try:
             wanted = from_json(body) if body else {}
         except ValueError:
@@ -167,15 +199,6 @@ class Routes:
         if not self._page.knows_camera(camera):
             raise ConfigurationError(f"camera {camera[:64]!r} not found")
         return camera
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise ConfigurationError(f"the request is too large; send at most {MAX_BODY_BYTES} bytes")
-    return body
 
 
 async def _refused(_: Request, error: Exception) -> Response:

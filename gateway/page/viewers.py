@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Viewers:
         """Return whether no further page may be opened."""
         return len(self._queues) >= MAX_VIEWERS
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """Yield events for one page: first everything, then changes, until the page is left."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
         if not self._queues:

@@ -9,13 +9,14 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
+from shared.network.hosts import is_loopback
 from shared.reasons.network_reasons import listen_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.page.gateway_page import GatewayPage
-    from shared.network.addresses import Address
+    from gateway.page.page_door import PageDoor
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,10 @@ STOPPING_TIMEOUT_S = 2
 class WebServer:
     """Serves the page at an address. A port that is taken costs the page, not the gateway."""
 
-    def __init__(self, page: GatewayPage, address: Address) -> None:
+    def __init__(self, page: GatewayPage, door: PageDoor) -> None:
         self._page = page
-        self._address = address
+        self._door = door
+        self._address = door.address
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -51,7 +53,7 @@ class WebServer:
             await asyncio.Event().wait()
             return
         with listening:
-            log.info("gateway: page http://%s", self._address)
+            log.info("gateway: page %s", self._door.url)
             while True:
                 await _connection_waits(listening)
                 try:
@@ -71,15 +73,15 @@ class WebServer:
             listening.close()
             reason = listen_reason(error, self._address.port) if isinstance(error, OSError) else str(error)
             log.warning(
-                "no page at http://%s: %s; choose another --page-port, or page.port in the configuration",
-                self._address, reason,
+                "no page at %s: %s; choose another --page-port, or page.port in the configuration",
+                self._door.url, reason,
             )  # fmt: skip
             return None
         return listening
 
     async def _serve(self, listening: socket.socket) -> None:
         """Serve until nobody has looked for a while, or cancelled."""
-        server = await asyncio.to_thread(_load, self._page)
+        server = await asyncio.to_thread(_load, self._page, self._door)
         self._page.begin()
         with listening.dup() as shared:  # the server closes it at its end
             serving = asyncio.create_task(server.serve(sockets=[shared]))
@@ -112,10 +114,12 @@ async def _connection_waits(listening: socket.socket) -> None:
         loop.remove_reader(listening)
 
 
-def _load(page: GatewayPage) -> Any:  # noqa: ANN401  (a uvicorn.Server, which is only imported here)
+def _load(page: GatewayPage, door: PageDoor) -> Any:  # noqa: ANN401  (a uvicorn.Server, which is only imported here)
     """Import the web server and return one. Takes a moment, so call it in a thread."""
     uvicorn = importlib.import_module("uvicorn")
-    application = importlib.import_module("gateway.page.routes").make_application(page)
+    application = importlib.import_module("gateway.page.routes").make_application(
+        page, door.logins, beyond=not is_loopback(door.address.host)
+    )
 
     class Quiet(uvicorn.Server):  # type: ignore[misc, name-defined]
         """Leaves signals to the gateway."""
@@ -136,6 +140,7 @@ def _load(page: GatewayPage) -> Any:  # noqa: ANN401  (a uvicorn.Server, which i
             loop="none",
             proxy_headers=False,
             server_header=False,
+            ssl_certfile=door.certificate,
             timeout_graceful_shutdown=STOPPING_TIMEOUT_S,
             timeout_keep_alive=KEEP_ALIVE_S,
             ws="none",

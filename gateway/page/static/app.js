@@ -1,5 +1,5 @@
 // The frame of the page: header, navigation, and the view that is chosen.
-import { html, render, store, update, onChange, connect, Dot, number, rate } from "./base.js";
+import { html, render, store, update, onChange, connect, send, Dot, number, rate } from "./base.js";
 import { Live } from "./live.js";
 import { ClusterView } from "./cluster.js";
 import { Problems, Plan } from "./plan.js";
@@ -15,6 +15,17 @@ const VIEWS = {
 
 const chosen = () => (location.hash.slice(1).split("/")[0] in VIEWS ? location.hash.slice(1).split("/")[0] : "live");
 
+async function logOut() {
+  if (await send("/api/logout", "")) location.assign("/login");
+}
+
+function User() {
+  const { user, may_change: mayChange, can_log_out: canLogOut } = store.session;
+  if (!user) return null;
+  return html`<span class="user"><b>${user}</b>${mayChange ? null : html` <span class="tag">read-only</span>`}
+    ${canLogOut ? html`<button type="button" class="plain link" onClick=${logOut}>Log out</button>` : null}</span>`;
+}
+
 function Header() {
   const { cluster, problems, connected, everConnected } = store;
   const online = cluster ? cluster.devices.filter((each) => each.state === "online").length : 0;
@@ -25,6 +36,7 @@ function Header() {
   return html`<header>
     <a class="brand" href="#live"><img src="/static/icon.svg" alt="" width="24" height="24" />DeepThings</a>
     <span class="status" role="status"><${Dot} state=${state} />${words}</span>
+    <${User} />
     <nav aria-label="Views">${Object.entries(VIEWS).map(([name, [title]]) => html`<a id=${name} href=${`#${name}`}
       aria-current=${store.view === name ? "page" : undefined}>${title}${name === "problems" && problems && problems.length
         ? html`<span class="badge">${problems.length}<span class="hidden"> open</span></span>` : null}</a>`)}</nav>

@@ -9,7 +9,7 @@ export { render, Component, createRef };
 const PALETTE = ["#3f8fe0", "#e69f00", "#1aa67e", "#c77aa8", "#d8642c", "#8f7ae0", "#a8a02a", "#4fb5d6"];
 
 export const store = {
-  connected: false, everConnected: false, view: "live", notice: null,
+  connected: false, everConnected: false, view: "live", notice: null, session: { user: null, may_change: true },
   cluster: null, cameras: null, problems: null, plan: null, events: null,
 };
 
@@ -32,11 +32,21 @@ export function colourOf(name) {
 
 // the connection
 
+export async function askSession() {
+  try {
+    const answer = await fetch("/api/session");
+    if (answer.status === 401 || answer.redirected) location.assign("/login");
+    else if (answer.ok) update({ session: await answer.json() });
+  } catch { /* the gateway does not answer now; it is asked again */ }
+}
+
 export function connect() {
+  askSession();
   const source = new EventSource("/api/stream");
   source.onopen = () => update({ connected: true, everConnected: true });
   source.onerror = () => {
     update({ connected: false });
+    askSession();
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
   };
   for (const section of ["cluster", "cameras", "problems", "plan", "events"]) {
@@ -74,6 +84,13 @@ export function notify(text, bad = false) {
   clearTimeout(noticeTimer);
   update({ notice: { text, bad } });
   noticeTimer = setTimeout(() => update({ notice: null }), bad ? 12000 : 5000);
+}
+
+export async function copy(text, done = "Copied.") {
+  try {
+    await navigator.clipboard.writeText(text);
+    notify(done);
+  } catch { notify("The browser does not allow copying: select the text", true); }
 }
 
 // words and numbers

@@ -103,7 +103,7 @@ function Card({ device, release }) {
     <h2><${Swatch} name=${device.name} /><span class="state"><${Dot} state=${stateOf(device)} />${device.state}${device.drained ? ", drained" : ""}</span></h2>
     ${device.remark ? html`<p class="remark">${device.remark}</p>` : null}
     <dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    ${online ? html`<button type="button" onClick=${() => request(device.drained ? "resume_node" : "drain_node", { node: device.name },
+    ${online && store.session.may_change ? html`<button type="button" onClick=${() => request(device.drained ? "resume_node" : "drain_node", { node: device.name },
       device.drained ? `${device.name} gets work again.` : `${device.name} gets no new work, until it is resumed.`)}>${device.drained ? "Give it work again" : "Take it out of work"}</button>` : null}
   </article>`;
 }
@@ -120,5 +120,5 @@ export function ClusterView() {
       <p class="soft centred">A ring is the load of a device. An arrow points to the one that helps, in its colour; the number is tiles a second.</p></section>
     <section class="devices">${devices.map((device) => html`<${Card} key=${device.name} device=${device} release=${gateway.release} />`)}</section>
     <section class="card row between"><p>Gateway <b>${gateway.release}</b> on ${gateway.device}${gateway.since ? `, up for ${duration(Date.now() / 1000 - gateway.since)}` : ""}</p>
-      <button type="button" onClick=${() => request("reload", {}, "The configuration was read again.")}>Read the configuration again</button></section>`;
+      ${store.session.may_change ? html`<button type="button" onClick=${() => request("reload", {}, "The configuration was read again.")}>Read the configuration again</button>` : null}</section>`;
 }

@@ -1,5 +1,5 @@
 // Draws zones and masks on a live picture, and writes the YAML for them.
-import { html, Component, createRef, store, Empty, Toggle, notify, request } from "./base.js";
+import { html, Component, createRef, store, Empty, Toggle, copy, notify, request } from "./base.js";
 import { Frames, zoneColour } from "./live.js";
 
 const STEP = 0.01;
@@ -95,13 +95,6 @@ export class Editor extends Component {
     }
   }
 
-  async copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      notify("Copied. Put it into the configuration, then read that again.");
-    } catch { notify("The browser does not allow copying: select the text", true); }
-  }
-
   async tryOut(camera) {
     const { areas } = this.state;
     const zones = Object.fromEntries(areas.filter((area) => area.zone).map((area) => [area.name, { coordinates: coordinates(area) }]));
@@ -137,8 +130,8 @@ export class Editor extends Component {
           ${area.zone && index === chosen ? html`<label>Name <input type="text" value=${area.name} pattern="[a-z0-9_\\-]+" onInput=${(event) => this.change(index, { name: event.target.value.toLowerCase().replace(/[^a-z0-9_-]/g, "_") })} /></label>` : null}
           <button type="button" onClick=${() => this.setState({ areas: areas.filter((_, at) => at !== index), chosen: -1 })}>Remove<span class="hidden"> ${area.name}</span></button></li>`)}</ul>` : html`<p class="soft">None yet.</p>`}
         <h2>For the configuration</h2><pre tabindex="0" aria-label="YAML for the configuration">${yaml}</pre>
-        <div class="row"><button type="button" class="primary" onClick=${() => this.copy(yaml)}>Copy</button>
-          <button type="button" onClick=${() => this.tryOut(camera)}>Try it now</button>
+        <div class="row"><button type="button" class="primary" onClick=${() => copy(yaml, "Copied. Put it into the configuration, then read that again.")}>Copy</button>
+          ${store.session.may_change ? html`<button type="button" onClick=${() => this.tryOut(camera)}>Try it now</button>` : null}
           <button type="button" onClick=${() => this.start(camera)}>Start again</button></div>
         <p class="soft">A trial holds until the gateway restarts or reads its configuration again. Live shows what counts, and in which zone.</p>
       </section></div>`;

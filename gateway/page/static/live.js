@@ -1,5 +1,5 @@
 // Live cameras: a picture, and over it boxes, tracks, zones, and the tiles in the colours of their devices.
-import { html, Component, createRef, store, update, colourOf, setSetting, request, Swatch, Dot, Empty, Toggle, number, rate } from "./base.js";
+import { html, Component, createRef, store, update, colourOf, setSetting, request, ask, copy, notify, Swatch, Dot, Empty, Toggle, number, rate } from "./base.js";
 
 const LAYERS = { boxes: "Boxes", tracks: "Tracks", zones: "Zones", tiles: "Tiles" };
 const ZONE_COLOURS = ["#50dc50", "#ffaa3c", "#3cbeff", "#e66ee6", "#e6e646"];
@@ -230,6 +230,33 @@ function Settings({ camera }) {
   </details>`;
 }
 
+// For Home Assistant and others: the address of the camera's pictures, which has a token of its own.
+class Stream extends Component {
+  constructor() {
+    super();
+    this.state = { address: null };
+  }
+
+  async load() {
+    if (this.state.address) return;
+    try {
+      const { path } = await ask(`/api/cameras/${this.props.camera.name}/stream_path`);
+      this.setState({ address: location.origin + path });
+    } catch (error) {
+      notify(error.message, true);
+    }
+  }
+
+  render({ camera }, { address }) {
+    return html`<details class="settings" onToggle=${(event) => event.target.open && this.load()}>
+      <summary>In Home Assistant</summary>
+      <p class="soft">Add the integration <b>MJPEG IP Camera</b> with this address. Whoever has it sees ${camera.title}, and nothing else.</p>
+      ${address ? html`<pre class="wrap">${address}</pre>
+        <button type="button" onClick=${() => copy(address)}>Copy</button>` : null}
+    </details>`;
+  }
+}
+
 function Camera({ camera }) {
   const problem = camera.reason || (camera.state === "online" ? "" : "no edge reports it yet");
   const aspect = camera.width && camera.height ? `${camera.width} / ${camera.height}` : "16 / 9";
@@ -248,7 +275,8 @@ function Camera({ camera }) {
           <${Reasons} view=${view} /></details>` : null}`}
     </${Frames}>
     ${problem && camera.state === "online" ? html`<p class="remark">${problem}</p>` : null}
-    <${Settings} camera=${camera} />
+    ${store.session.may_change ? html`<${Settings} camera=${camera} />` : null}
+    <${Stream} camera=${camera} />
   </article>`;
 }
 

@@ -38,7 +38,7 @@ def administration(tmp_path, *places):
 async def test_a_login_is_told_when_the_broker_has_it(tmp_path):
     access, users = administration(tmp_path, CLUSTER, EDGES, PUBLIC, ENCRYPTED)
     answer = await users._add(AddUserRequest(name="homeassistant"))
-    assert is_password(answer.password, access.users.read()["homeassistant"])
+    assert is_password(answer.password, access.users.read()["homeassistant"].hashed)
     assert (answer.host, answer.port, answer.tls_port) == ("192.168.1.10", 1883, 8883)
     assert access.waited == 1
 
@@ -47,7 +47,7 @@ async def test_a_password_that_a_person_chose_is_not_repeated(tmp_path):
     access, users = administration(tmp_path, CLUSTER, EDGES, PUBLIC, ENCRYPTED)
     answer = await users._add(AddUserRequest(name="anna", password="a long word of mine"))  # noqa: S106
     assert answer.password == ""
-    assert is_password("a long word of mine", access.users.read()["anna"])
+    assert is_password("a long word of mine", access.users.read()["anna"].hashed)
 
 
 async def test_a_login_is_removed_and_an_unknown_one_is_an_error_that_names_the_others(tmp_path):

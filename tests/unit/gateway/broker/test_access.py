@@ -120,8 +120,8 @@ def test_the_file_has_a_section_for_each_edge_and_no_patterns():
 
 
 def test_who_has_no_login_has_no_rule_unless_it_is_given():
-    assert user_rules_file(["anna"], PUBLIC, ()).split("user")[0].strip() == ""
-    assert user_rules_file([], PUBLIC, [Rule(Access.READ, "a")]).startswith("topic read a\n")
+    assert user_rules_file({"anna": True}, PUBLIC, ()).split("user")[0].strip() == ""
+    assert user_rules_file({}, PUBLIC, [Rule(Access.READ, "a")]).startswith("topic read a\n")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_lines_that_are_no_logins_are_left_out():
 def test_a_generated_password_is_told_once_and_kept_as_its_hash(file, tmp_path):
     password = file.add("homeassistant")
     assert len(password) == 32
-    assert is_password(password, file.read()["homeassistant"])
+    assert is_password(password, file.read()["homeassistant"].hashed)
     kept = tmp_path / "keys" / "users"
     assert password not in kept.read_text()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -69,8 +69,8 @@ def test_a_new_password_replaces_the_old_one(file):
     first = file.add("homeassistant")
     second = file.add("homeassistant", "a long word of mine")
     assert second == "a long word of mine"
-    assert not is_password(first, file.read()["homeassistant"])
-    assert is_password(second, file.read()["homeassistant"])
+    assert not is_password(first, file.read()["homeassistant"].hashed)
+    assert is_password(second, file.read()["homeassistant"].hashed)
 
 
 def test_a_login_is_removed_once(file):

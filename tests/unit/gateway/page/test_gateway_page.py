@@ -10,6 +10,7 @@ import pytest
 from camera_sources.pictures.image_decoding import decode_picture
 from gateway.cluster.cluster_listener import ComputedFrame
 from gateway.page.gateway_page import GatewayPage
+from gateway.page.login_routes import LoginRoutes
 from gateway.page.routes import Routes, make_application
 from shared.mqtt import topics
 from shared.mqtt.received import Received
@@ -249,7 +250,7 @@ async def test_the_page_is_idle_when_nobody_has_asked_for_a_while(house):
 
 
 async def test_a_stream_of_pictures_is_motion_jpeg_and_ends_with_the_page(house):
-    stream = Routes(house.page)._mjpeg("door")
+    stream = Routes(house.page, LoginRoutes(None))._mjpeg(None, "door")
     for number in range(2):
         task = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
