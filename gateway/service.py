@@ -32,6 +32,7 @@ from gateway.membership.prober import Prober
 from gateway.models.model_process import open_model_apart
 from gateway.page.gateway_page import GatewayPage
 from gateway.page.page_door import open_page_door
+from gateway.page.waiting_nodes import Entrants
 from gateway.page.web_server import WebServer
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
@@ -139,7 +140,7 @@ class Gateway:
         traces = TraceCollector(members, self._data.traffic)
         self._data.serve_traces(traces.answer)
         self._page = None if self._door is None else WebServer(
-            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE)), self._door
+            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE), self._entrants), self._door
         )  # fmt: skip
         self._report_problems()
         public = self._bus if self._house is None else self._house.bus
@@ -269,6 +270,15 @@ class Gateway:
             state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)), version=installed_version(),
             identity=self._name_owner.identity,
         )  # fmt: skip
+
+    def _entrants(self) -> Entrants:
+        now = time.monotonic()
+        return Entrants(
+            None if self._keys is None else self._keys.members.list,
+            () if self._administration is None else self._administration.invitations,
+            self._data.traffic.visitors.refused(now),
+            () if self._logins is None else tuple(self._logins.refused_devices(now)),
+        )
 
     def _on_claim(self, name: str, claim: NameClaim) -> None:
         self._names.on_claim(name, claim, time.monotonic())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.authority.cluster_keys import ClusterKeys
+    from gateway.authority.device_invitations import Invitation
     from shared.security.member_list import MemberList
 
 
@@ -71,6 +72,11 @@ class Administration:
     async def on_connected(self) -> None:
         """Publish the list: the broker may have started again."""
         await self._publish(self._members.list)
+
+    @property
+    def invitations(self) -> tuple[Invitation, ...]:
+        """Return the invitations of the last hour."""
+        return self._admission.invitations.all
 
     def problems(self) -> tuple[str, ...]:
         """Return the problem of an open cluster, as a sentence."""

@@ -49,6 +49,11 @@ class DeviceInvitations:
         """Return whether wrong codes have ended all invitations, until the next one is opened."""
         return self._wrong >= MAX_WRONG_CODES
 
+    @property
+    def all(self) -> tuple[Invitation, ...]:
+        """Return the invitations, also those that were used."""
+        return tuple(self._by_hash.values())
+
     def invite(self, role: Role, name: str | None, now: float, *, again: bool = False) -> str:
         """Open an invitation, and return its secret; `again` lets a device take the place of a member of that name.
 

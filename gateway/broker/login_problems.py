@@ -58,6 +58,12 @@ class LoginProblems:
             self._access.suspend(self._rates.suspended(now))
             self._lose(node)
 
+    def refused_devices(self, now: float) -> list[str]:
+        """Return the addresses that were refused lately at the ports for edges."""
+        places = self._access.places
+        ports = frozenset({places.cluster.port, places.edges.port})
+        return [] if self.broker is None else self.broker.refused.addresses(ports, now)
+
     async def _check(self) -> None:
         broker = local_address(self._access.places.cluster)
         try:
@@ -91,7 +97,7 @@ class LoginProblems:
         if self.broker is None:
             return found
         places, refused = self._access.places, self.broker.refused
-        devices = refused.addresses(frozenset({places.cluster.port, places.edges.port}), now)
+        devices = self.refused_devices(now)
         if devices:
             found.append(
                 f"devices that are no members of the cluster were refused: {', '.join(devices)}; if they are yours, "

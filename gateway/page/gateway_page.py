@@ -23,8 +23,10 @@ from gateway.page.plan_reasons import explain_plan
 from gateway.page.tile_layout import TileLayouts
 from gateway.page.timelines import TIMELINE_SECONDS, read_trace, timelines_view
 from gateway.page.viewers import Viewers
+from gateway.page.waiting_nodes import Entrants, waiting_nodes
 from shared.metrics.metric_families import metrics_text
 from shared.mqtt import topics
+from shared.payloads.cluster import State
 from shared.status.status_report import build_status
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import BridgeState, FrameDetections
     from shared.payloads.frames import Outcome
     from shared.status.cluster_facts import ClusterFacts
+    from shared.status.status_report import Status
 
     Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -44,8 +47,16 @@ if TYPE_CHECKING:
 class GatewayPage:
     """Reads and changes what MQTT's `set` and `request` can. A FrameWatcher."""
 
-    def __init__(self, home: Home, bus: Planes, traces: TraceCollector, state: Callable[[], BridgeState]) -> None:
-        """`state` describes the running gateway."""
+    def __init__(
+        self,
+        home: Home,
+        bus: Planes,
+        traces: TraceCollector,
+        state: Callable[[], BridgeState],
+        entrants: Callable[[], Entrants] = Entrants,
+    ) -> None:
+        """`state` describes the running gateway, `entrants` who is a member, and who was refused."""
+        self._entrants = entrants
         self._home = home
         self._traces = traces
         self._state = state
@@ -90,7 +101,8 @@ class GatewayPage:
         status = build_status(facts, state, "", time.time())
         configuration, cameras = self._home.configuration, self._home.cameras
         return {
-            "cluster": cluster_view(status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours),
+            "cluster": cluster_view(status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours)
+            | self._waiting(status),
             "cameras": [
                 camera_view(
                     name, camera, cameras.section_of(name), cameras.section_of(name).objects or configuration.objects,
@@ -102,6 +114,15 @@ class GatewayPage:
             "plan": plan_view(status, facts.info, explain_plan(facts.info, facts.nodes)),
             "events": events_view(self.record.objects, self.record.pictured, list(self.record.happenings)),
         }  # fmt: skip
+
+    def _waiting(self, status: Status) -> dict[str, Any]:
+        entrants = self._entrants()
+        edges = {name: edge.state is State.ONLINE for name, edge in status.edges.items()}
+        online, offline = ([name for name, there in edges.items() if there is wanted] for wanted in (True, False))
+        return {
+            "keys": entrants.members is not None,
+            "waiting": waiting_nodes(entrants, online, offline, time.monotonic()),
+        }
 
     def history(self) -> dict[str, Any]:
         """Return the columns of the last day."""

@@ -30,7 +30,11 @@ class Visitors:
 
     def problems(self, now: float) -> list[str]:
         """Return the peers that were refused lately and why, a line for each."""
-        return [f"{host} was refused: {reason}" for host, reason in self._recent(self._refused, now).items()]
+        return [f"{host} was refused: {reason}" for host, reason in self.refused(now).items()]
+
+    def refused(self, now: float) -> dict[str, str]:
+        """Return the addresses that were refused lately, with the end of a sentence about each."""
+        return self._recent(self._refused, now)
 
     @staticmethod
     def _recent(visits: OrderedDict[str, tuple[float, str]], now: float) -> dict[str, str]:

@@ -1,5 +1,5 @@
 // The cluster as a picture: the gateway, its devices with their load, and who computes for whom now.
-import { html, store, colourOf, request, Swatch, Dot, Empty, number, rate, bytes, duration, plural } from "./base.js";
+import { html, store, colourOf, request, copy, Swatch, Dot, Empty, number, rate, bytes, duration, plural } from "./base.js";
 
 const stateOf = (device) => (device.state !== "online" ? "off" : device.remark || device.drained ? "warn" : "ok");
 
@@ -108,16 +108,26 @@ function Card({ device, release }) {
   </article>`;
 }
 
+function Waiting({ nodes }) {
+  if (!nodes.length) return null;
+  return html`<section class="card waiting"><h2>Not taking part</h2><ul>${nodes.map((node) => html`<li data-waiting=${node.name}>
+    <p><b>${node.name}</b> <span class="tag">${node.state}</span> <span class="soft">${node.why}</span></p>
+    ${node.command ? html`<p class="cure">On ${node.where}: <code>${node.command}</code>
+      <button type="button" class="plain link" onClick=${() => copy(node.command)}>Copy<span class="hidden"> the command for ${node.name}</span></button></p>` : null}</li>`)}</ul></section>`;
+}
+
 export function ClusterView() {
   const { cluster } = store;
   if (!cluster) return html`<${Empty} title="Connecting">The gateway has not answered yet.</${Empty}>`;
   const { gateway, devices } = cluster;
   if (!devices.length) {
-    return html`<${Empty} title="No device yet">Start one on each device that should compute:
-      <code>deepthings edge --gateway HOST</code></${Empty}>`;
+    return html`<${Waiting} nodes=${cluster.waiting} /><${Empty} title="No device yet">${cluster.keys
+      ? html`For each device that should compute, type on the gateway <code>deepthings invite NAME</code> and on the device the command that it prints.`
+      : html`Start one on each device that should compute: <code>deepthings edge --gateway HOST</code>`}</${Empty}>`;
   }
   return html`<section class="card"><${Picture} cluster=${cluster} />
       <p class="soft centred">A ring is the load of a device. An arrow points to the one that helps, in its colour; the number is tiles a second.</p></section>
+    <${Waiting} nodes=${cluster.waiting} />
     <section class="devices">${devices.map((device) => html`<${Card} key=${device.name} device=${device} release=${gateway.release} />`)}</section>
     <section class="card row between"><p>Gateway <b>${gateway.release}</b> on ${gateway.device}${gateway.since ? `, up for ${duration(Date.now() / 1000 - gateway.since)}` : ""}</p>
       ${store.session.may_change ? html`<button type="button" onClick=${() => request("reload", {}, "The configuration was read again.")}>Read the configuration again</button>` : null}</section>`;
