@@ -20,7 +20,8 @@ from unittest import mock
 
 from benchmarks.still_scene import cpu_seconds
 from benchmarks.tracking import IMAGE_SIZE, TREMBLE, Crowd
-from gateway.broker.mosquitto import cluster_listener, own_broker
+from gateway.broker.broker_listeners import cluster_listener
+from gateway.broker.mosquitto import own_broker
 from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
 from gateway.home import Home

@@ -21,14 +21,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.tls_pipe import TlsPipe, tls_context
 from shared.files.unfinished import temporary_folder
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.security.cipher_choice import choose_cipher
 from shared.wire.camera_headers import CameraHeader, FrameHeader, OutcomeHeader
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.pipe import TcpListener, TcpPipe
 from shared.wire.shared_pictures import SharedPictureReader, SharedPictureWriter
+from shared.wire.tls_pipe import TlsPipe
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as ProcessPipe
@@ -47,6 +48,7 @@ class PictureWay(StrEnum):
 
     TCP = "TCP"
     TLS = "TLS 1.3"
+    CHACHA = "TLS 1.3, ChaCha20"
     SHARED = "shared memory"
 
 
@@ -73,7 +75,7 @@ async def _measure(way: PictureWay, frames: int, certificate: Path) -> TransferC
     process.start()
     try:
         pipe, peer = await listener.accept()
-        connection = await _connection(pipe, peer, way, certificate, server=True)
+        connection = await _connection(pipe, str(peer), way, certificate, server=True)
         wall_s, receiver_s = await _receive_frames(connection, way, frames)
         connection.close()
         sender_s = float(await asyncio.to_thread(here.recv))
@@ -84,8 +86,10 @@ async def _measure(way: PictureWay, frames: int, certificate: Path) -> TransferC
 
 
 async def _connection(pipe: Pipe, peer: str, way: PictureWay, certificate: Path, *, server: bool) -> Connection:
-    if way is PictureWay.TLS:
-        encrypted = TlsPipe(pipe, tls_context(certificate, server=server), server=server)
+    if way in {PictureWay.TLS, PictureWay.CHACHA}:
+        context = tls_context(certificate, server=server)
+        choose_cipher(context, aes=way is PictureWay.TLS)
+        encrypted = TlsPipe(pipe, context, server=server)
         await encrypted.handshake()
         pipe = encrypted
     return Connection(pipe, peer, WireTraffic())
@@ -145,6 +149,18 @@ async def _send_frames(way: PictureWay, port: int, frames: int, certificate: Pat
         await connection.send(FrameHeader(info=info, offset=offset), [picture.data] if offset is None else [])
     await receiving
     return time.process_time() - cpu
+
+
+def tls_context(certificate: Path, *, server: bool) -> ssl.SSLContext:
+    """Return a context for one side; `certificate` is a file with a certificate and its key, which both sides use."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if server:
+        context.load_cert_chain(certificate)
+    else:
+        context.check_hostname = False
+        context.load_verify_locations(certificate)
+    return context
 
 
 def make_certificate(folder: Path) -> Path:

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.bench_keys import make_bench_keys
 from benchmarks.cluster.limits import NodeLimits
 from benchmarks.cluster.nodes import BenchNodes, open_nodes
 from benchmarks.cluster.shaping import Link
@@ -36,9 +37,12 @@ LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome"
 """Messages that are not counted for a frame: those of a camera, which is on the edge's device, and of programs."""
 
 
-async def measure_setting(setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
+async def measure_setting(
+    setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path, *, encrypted: bool = False
+) -> Measurement:
     """Run a setting. `models`: to load, by workload; `folder`: for the logs; `cache`: for programs.
 
+    `encrypted`: gateway and edges have keys.
     Raises DeepThingsError when the cluster does not start, or does not finish its frames.
     """
     edges = [f"edge-{number}" for number in range(1, setting.edges + 1)]
@@ -48,7 +52,7 @@ async def measure_setting(setting: BenchSetting, models: dict[str, str], folder:
     with nodes:
         broker = Address(nodes.address(GATEWAY_NODE), 1883 if nodes.shaped else free_port())
         async with LocalCluster(broker, folder) as cluster:
-            run = _Run(setting, nodes, cluster, cache)
+            run = _Run(setting, nodes, cluster, cache, make_bench_keys(folder, edges) if encrypted else {})
             nodes.lift_cpu_limits()
             await run.start_gateway(models[setting.workload])
             async with run.witness():
@@ -60,7 +64,12 @@ async def measure_setting(setting: BenchSetting, models: dict[str, str], folder:
 class _Run:
     """The cluster of one setting, while it is measured."""
 
-    def __init__(self, setting: BenchSetting, nodes: BenchNodes, cluster: LocalCluster, cache: Path) -> None:
+    def __init__(
+        self, setting: BenchSetting, nodes: BenchNodes, cluster: LocalCluster, cache: Path, keys: dict[str, Path]
+    ) -> None:
+        """`keys` are the edges' folders of keys; without any, nothing is encrypted."""
+        self._keys = keys
+        self._encrypted_broker = Address(cluster.broker.host, free_port())
         self._setting = setting
         self._nodes = nodes
         self._cluster = cluster
@@ -68,8 +77,15 @@ class _Run:
         self._children: list[ChildProcess] = []
         self._witnessed = WitnessedState()
 
-    def _listen(self, node: str) -> tuple[str, str]:
-        return "--listen", self._nodes.address(node)
+    def _listen(self, node: str) -> tuple[str, ...]:
+        without_keys = () if self._keys else ("--insecure",)  # in namespaces that nobody else reaches
+        return "--listen", self._nodes.address(node), *without_keys
+
+    def _gateway_of(self, edge: str) -> tuple[str, ...]:
+        """Return the options of an edge for its gateway, and its keys."""
+        if not self._keys:
+            return "--gateway", str(self._cluster.broker)
+        return "--gateway", str(self._encrypted_broker), "--keys", str(self._keys[edge])
 
     async def start_gateway(self, model: str) -> None:
         setting = self._setting
@@ -78,9 +94,10 @@ class _Run:
         self._children.append(
             await self._cluster.start(
                 GATEWAY_NODE, "gateway", *self._listen(GATEWAY_NODE), "--cluster-port",
-                str(self._cluster.broker.port), "--model", model, "--port", str(free_port()), "--data-port", "0",
-                "--page-port", "0",
-                "--method", setting.method, *grid, *cut, "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
+                str(self._cluster.broker.port), "--cluster-tls-port", str(self._encrypted_broker.port), "--tls-port",
+                str(free_port()), "--join-port", str(free_port()), "--model", model, "--port", str(free_port()),
+                "--data-port", "0", "--page-port", "0", "--method", setting.method, *grid, *cut,
+                "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
                 host=self._nodes.command(GATEWAY_NODE),
             )
         )  # fmt: skip
@@ -124,7 +141,7 @@ class _Run:
         for name in edges:
             self._children.append(
                 await self._cluster.start(
-                    name, "edge", "--gateway", str(self._cluster.broker), "--name", name, *self._listen(name),
+                    name, "edge", *self._gateway_of(name), "--name", name, *self._listen(name),
                     "--cache", str(self._cache), "--frames-in-flight", str(self._setting.frames_in_flight),
                     host=self._nodes.command(name),
                 )
@@ -147,6 +164,7 @@ class _Run:
             await self._cluster.start(
                 name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", witnessed.nodes[owner]["address"],
                 "--every-frame", "--no-motion-gate", "--loop", "--frames", str(setting.frames),
+                *(("--keys", str(self._keys[owner])) if self._keys else ()),
                 host=self._nodes.bare_command(owner),
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0

@@ -20,15 +20,23 @@ from camera_sources.frame_rate import DEFAULT_FPS, EVERY_FRAME, parse_frame_limi
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
 from camera_sources.urls.redaction import UrlSecrets
-from shared.cli.common_options import ADDRESS_TYPE, NAME_TYPE, ParsedType, verbose_option
+from shared.cli.common_options import ADDRESS_TYPE, NAME_TYPE, ParsedType, keys_option, verbose_option
+from shared.cli.without_keys import insecure_option, may_connect
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
+from shared.network.addresses import own_address
+from shared.network.hosts import is_loopback
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
 from shared.process.signals import exit_now
+from shared.security.camera_permit import read_permit
+from shared.security.key_folder import default_key_folder, find_identity
+from shared.security.member_list import Role
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.network.addresses import Address
 
 
@@ -71,6 +79,8 @@ MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
 @click.option("--frames", type=click.IntRange(0), default=0, help="Stop after this many pictures; 0: never.")
 @click.option("--every-frame", is_flag=True, help="Send all pictures, as fast as the cluster takes them.")
 @click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
+@keys_option
+@insecure_option
 @verbose_option
 def command(
     source: str | None,
@@ -83,6 +93,8 @@ def command(
     frames: int,
     every_frame: bool,
     parent: int | None,
+    keys: Path | None,
+    insecure: bool,
     verbose: int,
 ) -> None:
     """Send the newest frame of a camera whenever its edge has time, and count the others.
@@ -107,10 +119,30 @@ def command(
         reader = _reader_from_settings(frames=frames, every_frame=every_frame)
     else:
         raise click.UsageError("--settings reads standard input only: write --settings -")
-    config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
+    config = _agent_config(name, edge, keys or default_key_folder(), insecure=insecure)
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
     if reader.running:  # its thread is in a driver: a normal exit of the interpreter would wait or crash
         exit_now(0)
+
+
+def _agent_config(name: str, edge: Address, folder: Path, *, insecure: bool) -> AgentConfig:
+    """Return how the agent shows the edge who it is: by keys, or on one machine by what only one user can read.
+
+    Raises ConfigurationError when it has nothing to show to an edge of another machine.
+    """
+    own_token = os.environ.get(TOKEN_VARIABLE)
+    token = own_token or secrets.token_hex(16)
+    here = is_loopback(edge.host) or edge.host == own_address(edge)
+    if own_token or here:
+        return AgentConfig(name, edge, token, permit="" if own_token else read_permit(folder))
+    identity = None if insecure else find_identity(folder)
+    if identity is not None and identity.role is not Role.CAMERA:
+        raise ConfigurationError(
+            f"{folder} has the keys of {identity.member}: type 'deepthings invite {name} --role camera' at the gateway,"
+            " and the command that it prints here, with --keys and a folder of its own"
+        )
+    may_connect(edge.host, f"camera {name}", keys=identity is not None, insecure=insecure)
+    return AgentConfig(name, edge, token, identity)
 
 
 def _reader_from_options(

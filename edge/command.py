@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,40 +10,54 @@ import click
 from edge.node import EdgeNode
 from edge.options import FRAMES_BESIDES_WORK, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
-from shared.cli.cluster_options import gateway_option, prefix_option
+from shared.cli.cluster_options import LOCAL_GATEWAY, prefix_option
 from shared.cli.common_options import (
+    GATEWAY_TYPE,
     NAME_TYPE,
+    keys_option,
     listen_option,
     max_cores_option,
     threads_option,
     verbose_option,
-    warn_of_open_port,
 )
+from shared.cli.without_keys import insecure_option, may_listen
+from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
-from shared.mqtt.client_ids import edge_client_id
+from shared.mqtt.client_ids import edge_client_id, unguessable
+from shared.mqtt.member_login import encrypted_broker
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
+from shared.network.host_name import default_edge_name
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service, run_together
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
+from shared.security.key_folder import default_key_folder, find_identity, read_gateway, store_gateway
+from shared.security.member_list import Role, describe
 from shared.systemd import notification
 
 if TYPE_CHECKING:
     import asyncio
 
-
-def default_edge_name() -> str:
-    """Return the host's name, with all characters that are invalid in a topic replaced."""
-    return re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().split(".")[0].lower()).strip("-_")[:63] or "edge"
+    from shared.security.node_identity import NodeIdentity
 
 
 @click.command()
-@gateway_option
 @click.option(
-    "--name", type=NAME_TYPE, default=default_edge_name, show_default="the host's name", help="Unique in the cluster."
+    "--gateway",
+    "broker",
+    type=GATEWAY_TYPE,
+    show_default=f"the one that this device has joined, else {LOCAL_GATEWAY}",
+    help="The address of the gateway's own broker. A device that has joined keeps it.",
 )
+@click.option(
+    "--name",
+    type=NAME_TYPE,
+    show_default="the one that it joined with, else the host's name",
+    help="Unique in the cluster.",
+)
+@keys_option
 @listen_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
 @click.option(
@@ -65,24 +77,56 @@ def default_edge_name() -> str:
 @prefix_option
 @threads_option
 @max_cores_option
+@insecure_option
 @verbose_option
 def command(
-    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int | None, cameras: bool,
-    metrics_port: int, parent: int | None, topic_prefix: str, threads: int | None, max_cores: int | None, verbose: int,
+    broker: Address | None, name: str | None, keys: Path | None, host: str, port: int, cache: Path,
+    frames_in_flight: int | None, cameras: bool, parent: int | None, topic_prefix: str, threads: int | None,
+    max_cores: int | None, metrics_port: int, insecure: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
     share_malloc_arena()
-    if parent is None:
-        warn_of_open_port(host)
-    else:
+    folder = keys or default_key_folder()
+    identity = None if insecure else find_identity(folder)
+    name, broker = own_name(identity, name), own_gateway(identity, broker)
+    insecure = may_listen(host, f"edge {name}", keys=identity is not None, insecure=insecure)
+    if parent is not None:
         exit_with_parent(parent, f"edge {name}: the process that started this one is gone; it ends")
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
-        cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores),
-        metrics_port=metrics_port,
+        cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores), identity=identity,
+        insecure=insecure, metrics_port=metrics_port,
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
+
+
+def own_name(identity: NodeIdentity | None, name: str | None) -> str:
+    """Return the name of this edge: the one that it joined with. Raises ConfigurationError for another one."""
+    if identity is None:
+        return name or default_edge_name()
+    if identity.role is not Role.EDGE:
+        raise ConfigurationError(
+            f"this device joined as {describe(identity.role, identity.name)}, not as an edge: run 'deepthings invite' "
+            f"at the gateway, and 'deepthings join' here; its keys are in {identity.folder}"
+        )
+    if name not in {None, identity.name}:
+        raise ConfigurationError(
+            f"--name {name}: this edge joined the cluster as {identity.name!r}; leave --name out, or run 'deepthings "
+            f"invite {name}' at the gateway, and the command that it prints here"
+        )
+    return identity.name
+
+
+def own_gateway(identity: NodeIdentity | None, given: Address | None) -> Address:
+    """Return the gateway of this edge: the given one, which is kept for later starts, or the one that it joined."""
+    if identity is None:
+        return given or LOCAL_GATEWAY
+    given = None if given is None else encrypted_broker(given)
+    stored = read_gateway(identity.folder)
+    if given is not None and given != stored:
+        store_gateway(identity.folder, given)
+    return given or stored or encrypted_broker(LOCAL_GATEWAY)
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
@@ -90,7 +134,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 
     Raises DeepThingsError when the edge cannot go on.
     """
-    owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
+    owner = NameOwner(config.broker, edge_name(config), config.topic_prefix, login=config.login)
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
@@ -108,7 +152,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 def edge_name(config: EdgeConfig) -> OwnedName:
     """Return the name that an edge claims."""
     return OwnedName(
-        client_id=edge_client_id(config.name, config.topic_prefix),
+        client_id=unguessable(edge_client_id(config.name, config.topic_prefix), config.login),
         claims=topics.NODE_CLAIM,
         states=topics.NODE_STATE,
         name=config.name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.network.backoff import Backoff
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader
 
@@ -74,7 +75,7 @@ class GatewayLink:
                 raise error
 
     async def _receive(self, gateway: Address, backoff: Backoff) -> None:
-        connection = await Connection.open(gateway, self._traffic)
+        connection = await Connection.open(gateway, self._traffic, THE_GATEWAY)
         try:
             await connection.send(LinkHeader(node=self._node))
             backoff.reset()

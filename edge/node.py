@@ -35,7 +35,8 @@ from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
 from shared.metrics.metrics_server import MetricsServer
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import (
@@ -50,9 +51,12 @@ from shared.payloads.cluster import (
 from shared.payloads.versions import LINK_PROTOCOL, PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.process.malloc import release_freed_memory
+from shared.security.camera_permit import make_permit
+from shared.security.data_security import DataSecurity
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
+from shared.wire.permissions import EDGE_DOOR
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
@@ -86,7 +90,8 @@ class EdgeNode:
     def __init__(self, config: EdgeConfig, owner: NameOwner, watch: GatewayWatch) -> None:
         self._config = config
         self._name_owner = owner
-        self._traffic = WireTraffic()
+        security = DataSecurity(config.identity) if config.identity is not None else None
+        self._traffic = WireTraffic(security)
         self._bus = Bus(
             config.broker,
             owner.client_id,
@@ -94,6 +99,7 @@ class EdgeNode:
             on_connected=self._on_connected,
             prefix=config.topic_prefix,
             owner=owner,
+            login=config.login,
         )
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._courier = Courier(self._traffic, MAX_UNSENT_RESULTS)
@@ -105,8 +111,9 @@ class EdgeNode:
         self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._prepared, self._worker, self._exchange)
         self._cameras = CameraSessions(
-            config.name, self._bus, self._owner, config.max_frames(1), lambda: self._worker.idle_lanes
-        )
+            config.name, self._bus, self._owner, config.max_frames(1), lambda: self._worker.idle_lanes,
+            reports_to_gateway=config.identity is not None,
+        )  # fmt: skip
         self._link = GatewayLink(
             config.name, self._traffic, self._owner.tasks.on_tile_done, self._owner.on_frame_done,
             self._owner.send_assigned_tile, self._owner.reannounce_tasks,
@@ -122,11 +129,18 @@ class EdgeNode:
         self._plans = PlanFollower(self._adopt_plans)
         self._mean_frames = 0.0
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
-        self._server = DataServer(service.serve, config.listen, self._traffic)
+        if config.identity is not None:
+            self._require_permits(make_permit(config.identity.folder))
+        self._server = DataServer(service.serve, config.listen, self._traffic, EDGE_DOOR)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         watch.subscribe(self._bus)
         self._subscribe()
+
+    def _require_permits(self, permit: str) -> None:
+        """Let agents that are started by hand show this permit, unless devices without keys take part anyway."""
+        security = self._traffic.security
+        self._cameras.required_permit = lambda: None if security is not None and security.open else permit
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError when the edge cannot go on."""
@@ -167,6 +181,9 @@ class EdgeNode:
 
     def _subscribe(self) -> None:
         name = self._config.name
+        if self._traffic.security is not None:
+            follow = self._traffic.security.on_members
+            self._bus.on(topics.MEMBERS, lambda _, members: follow(members))
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
         self._bus.on(topics.PLAN, self._on_plan)
         self._bus.on(topics.PREFERRED_PLAN, self._on_preference)
@@ -257,7 +274,7 @@ class EdgeNode:
         return NodeState(
             node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
             version=installed_version(), host=address.host, port=address.port, cameras=self._config.cameras,
-            identity=self._name_owner.identity,
+            identity=self._name_owner.identity, insecure=self._config.insecure,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -285,13 +302,9 @@ class EdgeNode:
         )
 
     def _metrics_server(self) -> MetricsServer | None:
-        port = self._config.metrics_port
-        if not port:
-            return None
-        return MetricsServer(
-            Address(self._config.listen.host, port),
-            lambda: () if self._newest_stats is None else edge_metrics(self._newest_stats, installed_version()),
-        )
+        address = Address(self._config.listen.host, self._config.metrics_port)
+        metrics = lambda: edge_metrics(self._newest_stats, installed_version())  # noqa: E731  (it is one line)
+        return MetricsServer(address, metrics) if address.port else None
 
     async def _report_stats(self) -> None:
         published: NodeStats | None = None

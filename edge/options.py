@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.mqtt.member_login import member_login
 from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
+
+if TYPE_CHECKING:
+    from shared.security.node_identity import NodeIdentity
 
 FRAMES_BESIDES_WORK = 2
 """Of one camera, besides those in work here: one on its way here, and one that another device has."""
@@ -32,8 +38,17 @@ class EdgeConfig:
     frames_in_flight: int | None = None
     cameras: bool = True
     topic_prefix: str = DEFAULT_PREFIX
+    identity: NodeIdentity | None = None
+    """Of an edge that has joined a cluster."""
+    insecure: bool = False
+    """It listens beyond this machine without keys."""
     metrics_port: int = 0
     """Prometheus gets the edge's metrics here; 0: nowhere."""
+
+    @property
+    def login(self) -> Login:
+        """Return the login at the gateway's broker; anonymous for an edge without keys."""
+        return ANONYMOUS if self.identity is None else member_login(self.identity)
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many are computed side by side here."""

@@ -17,6 +17,8 @@ from shared.model.letterbox import Letterbox
 from shared.network.addresses import Address
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
+from shared.security.data_security import THE_GATEWAY, ExpectedPeer
+from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class Owner:
                 view = owned.pixels[tile.inputs[0].slices]
                 header, sent = work.encode_tile(self._node, owned.info, tile, view, bars=True)
                 payload = [sent.data]
-            await self._courier.send(work.gateway, (header, payload))
+            await self._courier.send(work.gateway, (header, payload), THE_GATEWAY)
 
     def send_assigned_tile(self, assigned: TileHeader) -> None:
         """Send a tile of a frame that is under way to its worker, as the gateway has assigned it."""
@@ -118,7 +120,7 @@ class Owner:
         header, sent = work.encode_tile(self._node, owned.info, tile, owned.pixels[tile.inputs[0].slices])
         header = header.model_copy(update={"attempt": assigned.attempt, "workers": assigned.workers})
         address = Address(worker.host, worker.port).seen_from(self._bus.broker)
-        if not self._courier.post(address, (header, [sent.data])):
+        if not self._courier.post(address, (header, [sent.data]), ExpectedPeer(Role.EDGE, worker.node)):
             log.warning("%s tile %s not sent: too many wait for %s", assigned.info.frame, assigned.tile, worker.node)
 
     def find_frame(self, frame: str) -> OwnedFrame | None:

@@ -10,6 +10,7 @@ import cv2
 
 from edge.tasks.task import Task
 from shared.errors import DeepThingsError, PeerLostError, ProtocolError
+from shared.security.member_list import Role
 from shared.wire.camera_headers import CameraHeader
 from shared.wire.headers import (
     AbsentHeader,
@@ -63,6 +64,7 @@ class PeerService:
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, TakeHeader)
+            connection.check_name(take.thief)
             pulled_s = await self._cameras.pull_frame() if self._owner.tasks.needs_picture(take) else None
             lent = self._owner.tasks.lend_tile(take, pulled_s)
             if isinstance(lent, AbsentHeader):
@@ -85,6 +87,8 @@ class PeerService:
                 self._exchange.on_border(header, payload)
             else:
                 assert isinstance(header, TileHeader)
+                if connection.member is None or connection.member.role is not Role.GATEWAY:
+                    connection.check_name(header.owner)
                 await self._shared.accept_tile(header, payload)
             header, payload = await connection.expect(TileHeader, BorderHeader)
 

@@ -14,6 +14,8 @@ from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
@@ -77,7 +79,7 @@ class Thief:
         self._stolen: deque[StolenTile] = deque()
         self._fetching = False
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
-        self._victims: dict[Address, Connection] = {}
+        self._victims: dict[tuple[str, Address], Connection] = {}
         self._fetch_lock = asyncio.Lock()
 
     @property
@@ -175,7 +177,7 @@ class Thief:
         take = TakeHeader(
             thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses, fills_bars=True
         )
-        stolen = await self._fetch_tile(victim, work, take)
+        stolen = await self._fetch_tile(grant.victim, victim, work, take)
         if isinstance(stolen, AbsentHeader):
             # Nothing for a busy thief, but for an idle one: this grant is used again, without a request, once idle.
             self._kept_grant = grant if stolen.later else None
@@ -190,15 +192,17 @@ class Thief:
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
         take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task, fills_bars=True)
         try:
-            found = await self._fetch_tile(stolen.victim, stolen.work, take)
+            found = await self._fetch_tile(stolen.header.owner, stolen.victim, stolen.work, take)
         except DeepThingsError as error:
             log.debug("%s tile %s not received again: %s", task.frame, task.tile, error)
             return None
         return None if isinstance(found, AbsentHeader) else found
 
-    async def _fetch_tile(self, victim: Address, work: PlanWork, take: TakeHeader) -> StolenTile | AbsentHeader:
+    async def _fetch_tile(
+        self, owner: str, victim: Address, work: PlanWork, take: TakeHeader
+    ) -> StolenTile | AbsentHeader:
         async with self._fetch_lock:  # the worker may fetch a whole tile while another one is fetched
-            connection = await self._connection(victim)
+            connection = await self._connection(owner, victim)
             begun = time.monotonic()
             header, payload = await connection.request(take, TileHeader, AbsentHeader)
             ended = time.monotonic()
@@ -214,9 +218,10 @@ class Thief:
             raise ProtocolError(f"{connection.peer} sent a tile that does not fit the plan")
         return StolenTile(work, header, pixels, victim, time.monotonic() + header.lease_s, rate)
 
-    async def _connection(self, address: Address) -> Connection:
-        for known in [known for known, connection in self._victims.items() if connection.closed]:
-            del self._victims[known]
-        if address not in self._victims:
-            self._victims[address] = await Connection.open(address, self._traffic)
-        return self._victims[address]
+    async def _connection(self, owner: str, address: Address) -> Connection:
+        for known in [known for known, connection in self._victims.items() if connection.stale]:
+            self._victims.pop(known).close()
+        key = owner, address
+        if key not in self._victims:
+            self._victims[key] = await Connection.open(address, self._traffic, ExpectedPeer(Role.EDGE, owner))
+        return self._victims[key]

@@ -20,6 +20,7 @@ from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
 from shared.process.lifecycle import run_together
+from shared.security.data_security import THE_GATEWAY
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
 from shared.wire.map_values import encode_map
@@ -302,7 +303,7 @@ class Worker:
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
             error=reason[:MAX_REASON_LENGTH],
         )  # fmt: skip
-        await self._courier.send(work.gateway, (header, []))
+        await self._courier.send(work.gateway, (header, []), THE_GATEWAY)
 
     async def send_result(self, work: PlanWork, info: FrameInfo, owner: str, tile: int, result: TileResult) -> None:
         """Send the result of a tile to the gateway, and count it."""
@@ -324,7 +325,8 @@ class Worker:
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         found = (np.ascontiguousarray(result.objects.table),) if result.objects else ()  # an empty one is no buffer
         maps = [encode_map(values, work.plan.maps) for values in result.maps]
-        await self._courier.send(work.gateway, (header, [array.data for array in (*maps, *found, *strips)]))
+        payload = [array.data for array in (*maps, *found, *strips)]
+        await self._courier.send(work.gateway, (header, payload), THE_GATEWAY)
         if self._failing:
             self._failing = False
             log.info("tiles are computed here again")

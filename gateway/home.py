@@ -27,7 +27,7 @@ from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError, ConfigurationError
 from shared.files.unfinished import remove_abandoned
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic
+from shared.mqtt.topics import PlainTopic, Writer
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import Nodes, State
 from shared.process.lifecycle import installed_version, run_together
@@ -99,7 +99,8 @@ class Home:
         self._nodes = Nodes(nodes={})
         self._discovery = DiscoveryCache()
         self._announcer = Announcer(self._discovered, self._republish_states, bus.deliver_at, state)
-        status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
+        discovery = configuration.home_assistant.discovery_prefix
+        status = PlainTopic("status", "online or offline", writer=Writer.ANYBODY, root=discovery)
         bus.on_plain(status, lambda received: self._announcer.on_status(received.payload.decode(errors="replace")))
         self.requests = RequestHandler(
             bus,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.configuration.root import Configuration
+from gateway.broker.access import PublicTopics
+from gateway.broker.broker_access import BrokerPlaces
+from gateway.configuration.root import Configuration, OpenCluster
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms
 from shared.ftp.grid import Grid
 from shared.network.addresses import LOOPBACK, Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,10 @@ DEFAULT_GRID = Grid(3, 3)
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """Options of one gateway. Its own Mosquitto listens on `cluster_port`, and without `broker` also on `port`."""
+    """Options of one gateway. Its own Mosquitto listens on `cluster_port`, and without `broker` also on `port`.
+
+    With keys it has encrypted listeners, too: `cluster_tls_port`, and without `broker` also `tls_port`.
+    """
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
@@ -36,8 +41,15 @@ class GatewayOptions:
     host: str = LOOPBACK
     port: int = PUBLIC_PORT
     cluster_port: int = CLUSTER_PORT
+    cluster_tls_port: int = CLUSTER_TLS_PORT
+    tls_port: int = PUBLIC_TLS_PORT
     data_port: int = DATA_PORT
+    join_port: int = JOIN_PORT
+    open_cluster: OpenCluster = "until joined"
+    """Admission of devices without keys, as `cluster.open`."""
     broker: Address | None = None
+    insecure: bool = False
+    """It has no keys, whatever it listens on."""
     threads: int = 1
     compute: bool = True
     """The gateway's own cores take part, with method `auto`."""
@@ -50,6 +62,22 @@ class GatewayOptions:
     """The page listens here; None: there is no page."""
     reload: Callable[[], Configuration] | None = None
     """Read the configuration again; None when there is no file."""
+
+    @property
+    def broker_places(self) -> BrokerPlaces:
+        """Return where the gateway's own broker listens; it serves people only where the house has no broker."""
+        ports = (self.cluster_port, self.cluster_tls_port, *(() if self.broker else (self.port, self.tls_port)))
+        return BrokerPlaces(*(Address(self.host, port) for port in ports))
+
+    @property
+    def public_topics(self) -> PublicTopics:
+        """Return the first levels of all topics of people and automations."""
+        home_assistant, frigate = self.configuration.home_assistant, self.configuration.frigate_compat
+        return PublicTopics(
+            self.configuration.mqtt.topic_prefix,
+            home_assistant.discovery_prefix if home_assistant.enabled else None,
+            frigate.topic_prefix if frigate.enabled else None,
+        )
 
     def grid_for(self, devices: int) -> Grid:
         """Return the requested grid, else the method's: as many rows as devices if it fits them, else 3x3."""

@@ -6,16 +6,26 @@ import asyncio
 import logging
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.authority.administration import Administration
+from gateway.authority.authority import needs_keys
+from gateway.authority.broker_logins import open_broker_access
+from gateway.authority.cluster_keys import begin_without_keys, open_cluster_keys
+from gateway.authority.join_admission import ClusterAccess
+from gateway.authority.user_administration import UserAdministration
 from gateway.broker.house_broker import HouseBroker
-from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
+from gateway.broker.login_problems import LoginProblems
+from gateway.broker.mosquitto import OwnBroker, own_broker
+from gateway.broker.node_rates import NodeRates
 from gateway.broker.planes import Planes
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.data_plane import DataPlane
 from gateway.cluster.own_node import OwnNode
 from gateway.cluster.trace_collector import TraceCollector
 from gateway.home import Home
+from gateway.membership.former_members import FormerMembers
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
@@ -28,22 +38,32 @@ from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.mqtt.broker_health import BrokerHealth
-from shared.mqtt.bus import Bus, Outgoing
-from shared.mqtt.client_ids import gateway_client_id
+from shared.mqtt.broker_login import ANONYMOUS
+from shared.mqtt.bus import Bus
+from shared.mqtt.client_ids import OWN_NODE, gateway_client_id, unguessable
 from shared.mqtt.name_claim import NameOwner, OwnedName
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
 from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.process.lifecycle import installed_version, run_together
+from shared.security.data_security import DataSecurity
 from shared.systemd import notification
 from shared.wire.connection import WireTraffic
 
 if TYPE_CHECKING:
+    from gateway.authority.cluster_keys import ClusterKeys
+    from gateway.broker.broker_access import BrokerAccess
     from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
+
+INSECURE = (
+    "the gateway has no keys, as it was started with --insecure: everybody who can reach it can see the cameras, and "
+    "send wrong results"
+)
 
 
 class Gateway:
@@ -55,25 +75,38 @@ class Gateway:
         model = open_model_apart(options.model, options.weights)
         self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
-        self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
+        self._keys = None if options.insecure or not needs_keys(options.host) else open_cluster_keys(
+            options.configuration.state, OWN_NODE, options.open_cluster
+        )  # fmt: skip
+        if self._keys is None:
+            begin_without_keys(options.configuration.state)
+        security = None if self._keys is None else data_security(self._keys)
+        self._data = DataPlane(Address(options.host, options.data_port), WireTraffic(security))
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
+        self._access = None if self._keys is None else open_broker_access(
+            self._keys, options.configuration.state, options.broker_places, options.public_topics
+        )  # fmt: skip
+        own_login = ANONYMOUS if self._access is None else self._access.login
         health = BrokerHealth(f"broker {options.broker}")
         client_id = options.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = options.broker or cluster_broker
         self._name_owner = NameOwner(
-            self._public_broker, name_to_claim(client_id, options.broker, prefix), prefix, login=login,
-            health=health if options.broker else None,
+            self._public_broker,
+            name_to_claim(client_id if options.broker else unguessable(client_id, own_login), options.broker, prefix),
+            prefix, login=login if options.broker else own_login, health=health if options.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
             cluster_broker,
-            gateway_client_id(prefix),
+            unguessable(gateway_client_id(prefix), own_login),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             on_connected=self._on_connected,
             on_stopping=self._publish_stopping,
             prefix=prefix,
             owner=None if options.broker else self._name_owner,
+            login=own_login,
+            forgets_commands=self._access is not None,
             health=BrokerHealth("the gateway's own broker") if options.broker else None,
         )
         self._house = None if options.broker is None else HouseBroker(
@@ -84,39 +117,71 @@ class Gateway:
         self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
         self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
         self._planes = planes
+        own_keys = ["--insecure"] if self._keys is None else ["--keys", str(self._keys.own_node.folder)]
         self._own_node = OwnNode(
-            members, lambda: self._name_owner.identity, options.host,
-            ["--threads", str(options.threads), "--topic-prefix", prefix],
+            members, lambda: self._name_owner.identity,
+            cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
+            ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
         ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
+        self._administration: Administration | None = None
+        self._logins: LoginProblems | None = None
+        if self._keys is not None and self._access is not None:
+            self._administer(self._keys, self._access, members, prefix)
         self._names = ContestedNames()
-        self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
-        self._data.serve_settings(self._home.agent_settings)
+        self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
+        self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         traces = TraceCollector(members, self._data.traffic)
         self._data.serve_traces(traces.answer)
         self._page = None if options.page is None else WebServer(
             GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE)), options.page
         )  # fmt: skip
-        self._home.problems.add_source("edges", lambda _: self._cluster.problems())
-        self._home.problems.add_source("names", self._names.problems)
-        self._home.problems.add_source("reachability", self._prober.problems)
-        if self._house is not None:
-            self._home.problems.add_source("broker", self._house.problems)
+        self._report_problems()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
+    def _administer(self, keys: ClusterKeys, access: BrokerAccess, members: Membership, prefix: str) -> None:
+        """Build what a cluster with keys needs: joining and revoking, logins, and their problems."""
+        options, problems = self._options, self._home.problems
+        administration = self._administration = Administration(
+            keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
+            present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
+        )  # fmt: skip
+        problems.add_source("keys", lambda _: (*keys.files.problems, *administration.problems()))
+        UserAdministration(access, administration.admin_server)
+        self._logins = LoginProblems(access, NodeRates(prefix), prefix, self._cluster.lose_node)
+        self._bus.on_arrival(self._logins.on_arrival)
+        problems.add_source("logins", self._logins.problems)
+        former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
+        keys.members.follow(former.on_members)
+
+    def _report_problems(self) -> None:
+        """Name the sources of the problems that people see."""
+        problems = self._home.problems
+        problems.add_source("edges", lambda _: self._cluster.problems())
+        problems.add_source("names", self._names.problems)
+        problems.add_source("reachability", self._prober.problems)
+        problems.add_source("data plane", self._data.traffic.visitors.problems)
+        if self._options.insecure:
+            problems.add_source("insecure", lambda _: [INSECURE])
+        if self._house is not None:
+            problems.add_source("broker", self._house.problems)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
         options = self._options
-        listeners = [cluster_listener(Address(options.host, options.cluster_port))]
-        if options.broker is None:
-            listeners.append(public_listener(Address(options.host, options.port)))
+        if self._access is not None:
+            listeners, files = self._access.listeners(), self._access.files()
+        else:
+            listeners, files = options.broker_places.listeners_without_keys(), {}
         with hold_folder(options.configuration.state):
-            async with own_broker(*listeners) as broker:
+            async with own_broker(*listeners, files=files) as broker:
                 await self._run_parts(broker, stop)
 
     async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
+        if self._logins is not None:
+            self._logins.broker = broker
         for partitioned in self._partitions:
             stage = partitioned.stage
             division = "whole" if stage.whole else f"up to {','.join(stage.cut)} in {stage.grid} tiles"
@@ -130,6 +195,9 @@ class Gateway:
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
+            *([] if self._administration is None else [self._administration.run()]),
+            *([] if self._access is None else [self._access.follow(broker)]),
+            *([] if self._logins is None else [self._logins.run(self._bus.connected)]),
             *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._page is None else [self._page.run()]),
             *([] if self._house is None else [self._house.run()]),
@@ -139,6 +207,8 @@ class Gateway:
 
     async def _on_connected(self) -> None:
         """Publish all retained state; `bridge/state` comes last, so that an online gateway has published the rest."""
+        if self._administration is not None:
+            await self._administration.on_connected()
         await self._cluster.on_connected()
         await self._home.on_connected()
         await self._publish_state()
@@ -183,6 +253,7 @@ class Gateway:
                 "cluster_host": reached_at.host,
                 "cluster_port": reached_at.port,
                 "data_port": self._data.address.port,
+                "insecure": self._options.insecure,
             }
         )
 
@@ -194,6 +265,13 @@ class Gateway:
 
     def _on_claim(self, name: str, claim: NameClaim) -> None:
         self._names.on_claim(name, claim, time.monotonic())
+
+
+def data_security(keys: ClusterKeys) -> DataSecurity:
+    """Return what the gateway knows its peers by, which follows the list of members."""
+    security = DataSecurity(keys.authority.identity, keys.members.list)
+    keys.members.follow(security.on_members)
+    return security
 
 
 def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:

@@ -53,6 +53,10 @@ class VersionError(ProtocolError):
     """A peer has an incompatible version of the protocol."""
 
 
+class PeerRefusedError(DeepThingsError, PermissionError):
+    """A peer is not the member of the cluster that it must be, or may not become one."""
+
+
 class PeerLostError(DeepThingsError, ConnectionError):
     """The connection with a peer was lost in the middle of an exchange."""
 

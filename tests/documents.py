@@ -39,14 +39,15 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 def free_ports():
     """What stands for the ports of the documents, and of the gateway, which may be in use here."""
-    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884")}
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884", "7885", "7886", "8883")}
 
 
-def words_of(line, ports):
-    """The words of a command, with these ports in place of its own."""
-    line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
+def words_of(line, ports, *, joined=False):
+    """The words of a command, with these ports in place of its own; that of the gateway is of devices with keys."""
+    line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", f"--gateway 127.0.0.1:{7886 if joined else 7883}", line)
     if line.startswith("deepthings gateway"):
-        line += " --cluster-port 7883 --data-port 7884 --page-port 0" + ("" if "--broker" in line else " --port 1883")
+        line += " --cluster-port 7883 --data-port 7884 --join-port 7885 --cluster-tls-port 7886 --tls-port 8883"
+        line += " --page-port 0" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)
@@ -84,7 +85,10 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    others = {"init", "watch", "status", "trace", "service", "update", "backup", "restore"}
+    others = {
+        "init", "watch", "status", "trace", "service", "update", "backup", "restore", "invite", "join", "nodes",
+        "revoke", "rotate", "close", "user",
+    }  # fmt: skip
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":

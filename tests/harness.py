@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
 from edge.options import default_cache
-from gateway.broker.mosquitto import BrokerListener, OwnBroker, own_broker
+from gateway.broker.broker_listeners import BrokerListener
+from gateway.broker.mosquitto import OwnBroker, own_broker
 from shared.mqtt import topics
+from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import (
@@ -66,8 +68,8 @@ async def connected(bus: Bus) -> AsyncIterator[asyncio.Task[None]]:
 class Witness:
     """Remembers what was said on the bus, and waits for what should be said."""
 
-    def __init__(self, broker: Address) -> None:
-        self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}")
+    def __init__(self, broker: Address, login: Login = ANONYMOUS) -> None:
+        self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}", login=login)
         self.bridge: list[BridgeState] = []
         self.plans: list[Plan] = []
         self.nodes: dict[str, NodeReport] = {}

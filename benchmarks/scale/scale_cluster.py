@@ -178,10 +178,9 @@ async def open_cluster(
     nodes.lift_cpu_limits()
     async with LocalCluster(broker, folder) as processes:
         gateway = await processes.start(
-            GATEWAY_NODE, "gateway", "--listen", nodes.address(GATEWAY_NODE), "--cluster-port", str(broker.port),
-            "--port", str(free_port()), "--data-port", "0", "--page-port", "0", "--model", setup.model,
-            *setup.gateway_options,
-            host=nodes.command(GATEWAY_NODE),
+            GATEWAY_NODE, "gateway", "--insecure", "--listen", nodes.address(GATEWAY_NODE), "--cluster-port",
+            str(broker.port), "--port", str(free_port()), "--data-port", "0", "--page-port", "0", "--model",
+            setup.model, *setup.gateway_options, host=nodes.command(GATEWAY_NODE),
         )  # fmt: skip
         cluster = ScaleCluster(setup, nodes, processes, gateway, {}, state)
         async with witness_messages(nodes.bare_command(GATEWAY_NODE), broker, state):
@@ -190,7 +189,7 @@ async def open_cluster(
                 for name in names:
                     cluster.edges[name] = await processes.start(
                         name, "edge", "--gateway", str(broker), "--name", name, "--listen", nodes.address(name),
-                        "--cache", str(cache), *setup.edge_options, host=nodes.command(name),
+                        "--insecure", "--cache", str(cache), *setup.edge_options, host=nodes.command(name),
                     )  # fmt: skip
                 await cluster.wait_until(
                     "the edges' start", lambda: _nodes_ready(cluster, cluster.edges), CLUSTER_START_TIMEOUT_S

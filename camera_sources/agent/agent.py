@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
@@ -17,6 +17,7 @@ from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.idle_code import unmap_idle_code
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
+from shared.security.data_security import ANY_EDGE, DataSecurity
 from shared.systemd import notification
 from shared.wire.camera_headers import (
     MAX_UNDER_WAY,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from camera_sources.agent.mailbox import Shot
     from camera_sources.agent.source_reader import SourceReader
     from shared.network.addresses import Address
+    from shared.security.node_identity import NodeIdentity
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +67,16 @@ _STOP_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect."""
+    """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect.
+
+    `identity` are the keys of a camera that has joined the cluster; `permit` is what an edge of this machine wants.
+    """
 
     camera: str
     edge: Address
-    token: str = ""
+    token: str = field(default="", repr=False)
+    identity: NodeIdentity | None = None
+    permit: str = field(default="", repr=False)
 
 
 class CameraAgent:
@@ -78,6 +85,7 @@ class CameraAgent:
     def __init__(self, config: AgentConfig, reader: SourceReader) -> None:
         self.counts = FrameCounts()
         self._config = config
+        self._security = None if config.identity is None else DataSecurity(config.identity, by_certificate=True)
         self._reader = reader
         self._session = f"{time.time_ns() // 1_000_000:x}"
         self._backoff, self._outage = Backoff(), Outage()
@@ -177,14 +185,14 @@ class CameraAgent:
 
     async def _serve_connection(self) -> None:
         """Send and receive on one connection until either direction fails."""
-        connection = await Connection.open(self._config.edge, WireTraffic())
+        connection = await Connection.open(self._config.edge, WireTraffic(self._security), ANY_EDGE)
         try:
             self._edge_wants_offers = False
             with contextlib.suppress(OSError):  # without shared memory pictures are sent
                 self._shared = SharedPictureWriter()
             hello = CameraHeader(
                 camera=self._config.camera, token=self._config.token, under_way=self._under_way, offers=True,
-                memory=self._shared.memory if self._shared else None,
+                memory=self._shared.memory if self._shared else None, permit=self._config.permit,
             )  # fmt: skip
             await connection.send(hello)
             self._connection, self._credit = connection, 0

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.cameras.admission import AgentIdentity, refusal_reason
+from edge.cameras.agent_permission import check_agent
 from edge.cameras.camera_session import CameraSession
 from edge.cameras.feed import AgentFeed
 from edge.cameras.invitations import MAX_INVITATION_S, Invitations
@@ -57,8 +58,21 @@ AGENT_GONE = "its agent is not connected"
 class CameraSessions:
     """The connected cameras of this edge, one agent for each."""
 
-    def __init__(self, node: str, bus: Bus, owner: Owner, max_frames: int, idle_lanes: Callable[[], int]) -> None:
-        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now."""
+    def __init__(
+        self,
+        node: str,
+        bus: Bus,
+        owner: Owner,
+        max_frames: int,
+        idle_lanes: Callable[[], int],
+        *,
+        reports_to_gateway: bool = False,
+    ) -> None:
+        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now.
+
+        An edge with a login reports its cameras to the gateway, which publishes the figures; others do it themselves.
+        """
+        self._reports_to_gateway = reports_to_gateway
         self._node = node
         self._bus = bus
         self._owner = owner
@@ -74,6 +88,8 @@ class CameraSessions:
         self._closed: dict[str, CameraStats] = {}
         self._open = False
         self._awaited: deque[asyncio.Future[None]] = deque()
+        self.required_permit: Callable[[], str | None] = lambda: None
+        """Return what an agent without keys must show; None: nothing."""
         owner.tasks.cameras = self
 
     @property
@@ -191,10 +207,14 @@ class CameraSessions:
             session.close()
 
     async def serve(self, connection: Connection, hello: CameraHeader) -> None:
-        """Receive from one agent until it disconnects. Raises ProtocolError if it may not feed this camera."""
+        """Receive from one agent until it disconnects.
+
+        Raises PeerRefusedError or ProtocolError if it may not feed this camera.
+        """
         foreign = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
         if foreign:
             raise ProtocolError(f"frame {foreign[0]} is not of camera {hello.camera}")
+        check_agent(hello, connection.member, self._own_tokens.get(hello.camera), self.required_permit())
         feed = self._admit_agent(AgentIdentity(hello.token, connection.peer), hello.camera)
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:
@@ -336,11 +356,17 @@ class CameraSessions:
         closed = self._closed[camera]
         rest = Outcome.STOPPED if closed.ended else Outcome.AGENT_LOST
         counts = self._feeds[camera].closed_counts(rest)
-        self._bus.publish_soon(topics.CAMERA_STATS, closed.model_copy(update={"counts": counts}), camera)
+        self._report(closed.model_copy(update={"counts": counts}))
 
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
-        self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+        self._report(stats)
+
+    def _report(self, stats: CameraStats) -> None:
+        if self._reports_to_gateway:
+            self._bus.publish_soon(topics.CAMERA_REPORTS, stats, self._node)
+        else:
+            self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
 
 
 def _record_arrival(header: FrameHeader, now: float, age_s: float) -> None:

@@ -11,6 +11,7 @@ from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
 
@@ -62,7 +63,7 @@ class Assignments:
         outdated = [name for name, ref in assignment.cameras.items() if self._known.get(name, (0,))[0] != ref.revision]
         if outdated:
             gateway = Address(assignment.host, assignment.port).seen_from(self._broker)
-            connection = await Connection.open(gateway, self._traffic)
+            connection = await Connection.open(gateway, self._traffic, THE_GATEWAY)
             try:
                 for name in outdated:
                     await self._fetch_settings(connection, name, assignment.cameras[name])

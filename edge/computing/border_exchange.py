@@ -12,6 +12,8 @@ import numpy as np
 from shared.errors import DeepThingsError, PeerTimeoutError
 from shared.finite import all_finite
 from shared.network.addresses import Address
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.wire.headers import BorderHeader
 from shared.wire.map_values import decode_values, encode_map
 
@@ -79,7 +81,8 @@ class BorderExchange:
                 attempt=header.attempt, maps=work.plan.maps,
             )  # fmt: skip
             address = Address(worker.host, worker.port).seen_from(self._broker)
-            await self._courier.send(address, (message, [part.data for part in parts]))
+            expected = ExpectedPeer(Role.EDGE, worker.node)
+            await self._courier.send(address, (message, [part.data for part in parts]), expected)
 
     async def gather_maps(
         self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[FeatureMap]

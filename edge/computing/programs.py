@@ -12,6 +12,7 @@ from shared.errors import ModelError, ProtocolError
 from shared.files.unfinished import remove_tree
 from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, ProgramHeader, ProgramRequestHeader
 
@@ -83,10 +84,10 @@ class ProgramCache:
         return path, len(data)
 
     async def _fetch(self, part: PartRef, gateway: Address) -> memoryview:
-        connection = await Connection.open(gateway, self._traffic)
+        connection = await Connection.open(gateway, self._traffic, THE_GATEWAY)
         try:
             header, payload = await connection.request(
-                ProgramRequestHeader(sha256=part.sha256), ProgramHeader, AbsentHeader
+                ProgramRequestHeader(sha256=part.sha256), ProgramHeader, AbsentHeader, max_payload=part.bytes
             )
         finally:
             connection.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError
 from shared.finite import all_finite
 from shared.ftp.strip_cache import StripCache, split_strips
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import StripsHeader, StripsRequestHeader
 
@@ -86,9 +87,9 @@ class StripStore:
         return {giver: arrays for giver, arrays in strips.items() if arrays is not None and all_finite(arrays)}
 
     async def _gateway(self, address: Address) -> Connection:
-        if self._connection is None or self._connection[0] != address or self._connection[1].closed:
+        if self._connection is None or self._connection[0] != address or self._connection[1].stale:
             self._close()
-            self._connection = address, await Connection.open(address, self._traffic)
+            self._connection = address, await Connection.open(address, self._traffic, THE_GATEWAY)
         return self._connection[1]
 
     def _close(self) -> None:

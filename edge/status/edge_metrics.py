@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import NodeStats
 
 
-def edge_metrics(stats: NodeStats, version: str) -> Iterator[Metric]:
-    """Yield the metrics; what is not known has none."""
+def edge_metrics(stats: NodeStats | None, version: str) -> Iterator[Metric]:
+    """Yield the metrics; what is not known has none, and before the first figures there are none."""
+    if stats is None:
+        return
     node = {"node": stats.node}
     yield Metric("deepthings_edge_info", "The edge's release.", "gauge", [({**node, "version": version}, 1.0)])
     yield Metric(

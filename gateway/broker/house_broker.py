@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from gateway.broker.outbox import Outbox, OutboxMessage
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
 from shared.mqtt.topics import foreign_topic
 from shared.payloads.cluster import BridgeState, State

@@ -6,37 +6,53 @@ import asyncio
 import contextlib
 import logging
 import os
-import pwd
 import shutil
 import signal
 import socket
 import time
-from dataclasses import dataclass
-from importlib.resources import files
-from string import Template
 from typing import TYPE_CHECKING
 
+from gateway.broker.broker_folder import BrokerFolder
+from gateway.broker.broker_version import require_understood
+from gateway.broker.refused_connections import RefusedConnections
 from shared.errors import BrokerError, DeepThingsError, ListenError
 from shared.files.unfinished import temporary_folder
-from shared.network.addresses import Address, local_address
+from shared.network.addresses import local_address
 from shared.network.backoff import Backoff
 from shared.process.children import parent_death_prefix, stop_process
-from shared.reasons.network_reasons import listen_reason
+from shared.reasons.network_reasons import listen_reason, network_reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
+
+    from gateway.broker.broker_listeners import BrokerListener
+    from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 5.0
 _MAX_RESTART_DELAY_S = 10.0
 """Longest time before a broker that ends again and again is restarted."""
 
 MOSQUITTO = "mosquitto"
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Folders of Mosquitto on Debian and other systems; they are not on every user's PATH."""
+
+
+OUT_OF_MEMORY = "out of memory"
+"""Mosquitto's words when it disconnects a client whose message it cannot keep: its memory_limit is reached."""
+
+MIN_FULL_PAUSE_S = 10.0
+"""Between two restarts of a full broker: who fills it again and again disturbs others no more often."""
+
+FULL_PERIOD_S = 600.0
+"""A broker that was full is a problem for this long."""
+
+EXPECTED_WARNINGS = ("option is now deprecated", "with 'per_listener_settings true'")
+"""Parts of what Mosquitto 2.1 says of the dialect of 2.0, which it understands."""
 
 
 def find_mosquitto() -> str:
@@ -49,36 +65,18 @@ def find_mosquitto() -> str:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerListener:
-    """An address on which the broker listens, and a sentence that says what to do if its port is in use."""
-
-    address: Address
-    cure: str
-
-
-def cluster_listener(address: Address) -> BrokerListener:
-    """Return the listener of the edges."""
-    return BrokerListener(address, "is another gateway running there? Stop it, or choose another --cluster-port")
-
-
-def public_listener(address: Address) -> BrokerListener:
-    """Return the listener of people and automations."""
-    broker = local_address(address)
-    return BrokerListener(
-        address, f"is another broker running there? Use it with --broker {broker}, or choose another --port"
-    )
-
-
 @contextlib.asynccontextmanager
-async def own_broker(*listeners: BrokerListener) -> AsyncIterator[OwnBroker]:
+async def own_broker(*listeners: BrokerListener, files: Mapping[str, bytes] | None = None) -> AsyncIterator[OwnBroker]:
     """Run a Mosquitto as long as the context lasts; `OwnBroker.run` restarts it if it ends.
 
-    Raises ListenError if a port is in use, BrokerError if Mosquitto is missing or does not start.
+    `files` are those that the listeners name. Raises ListenError if a port is in use, BrokerError if Mosquitto is
+    missing, is a version that is not understood, or does not start.
     """
     mosquitto = find_mosquitto()
+    await require_understood(mosquitto, secured=bool(files))
     with temporary_folder("broker") as folder:
-        broker = OwnBroker(mosquitto, _write_configuration(folder, listeners), listeners)
+        broker = OwnBroker(mosquitto, folder)
+        broker.configure(listeners, files or {})
         try:
             await broker.start()
             yield broker
@@ -87,26 +85,58 @@ async def own_broker(*listeners: BrokerListener) -> AsyncIterator[OwnBroker]:
 
 
 class OwnBroker:
-    """The Mosquitto process."""
+    """The Mosquitto process, and the folder with its files."""
 
-    def __init__(self, mosquitto: str, configuration: Path, listeners: Sequence[BrokerListener]) -> None:
-        self._command = (mosquitto, "-c", str(configuration))
-        self._listeners = listeners
+    def __init__(self, mosquitto: str, folder: Path) -> None:
+        self._folder = BrokerFolder(folder)
+        self._command = (mosquitto, "-c", str(self._folder.configuration))
+        self._listeners: Sequence[BrokerListener] = ()
         self._last_line: asyncio.Task[str] | None = None
+        self._restarting = False
+        self._full_at: float | None = None
+        self._listens = asyncio.Event()
+        self.refused = RefusedConnections()
         self.process: asyncio.subprocess.Process | None = None
+
+    def configure(self, listeners: Sequence[BrokerListener], files: Mapping[str, bytes]) -> None:
+        """Write the configuration for the next start."""
+        self._listeners = listeners
+        self._folder.write_configuration(listeners)
+        self._folder.write_files(files)
+
+    async def update(self, files: Mapping[str, bytes]) -> None:
+        """Change logins and rules of the running process, and return when they apply.
+
+        Who may not log in any more is disconnected. Raises BrokerError if the process does not answer.
+        """
+        if not self._folder.write_files(files) or self.process is None or self.process.returncode is not None:
+            return  # the same as before, or the next start reads them
+        self.process.send_signal(signal.SIGHUP)
+        for _ in range(2):  # it reads the files between two rounds, in each of which it answers whom it has heard
+            await answer_of(local_address(self._listeners[0].address))
+
+    async def restart(self, listeners: Sequence[BrokerListener], files: Mapping[str, bytes]) -> None:
+        """Let `run` restart the process with other listeners, and return when it listens; all clients reconnect."""
+        self.configure(listeners, files)
+        if self.process is not None:
+            self._restarting = True
+            self._listens.clear()
+            await stop_process(self.process, _STOP_TIMEOUT_S)
+            await self._listens.wait()
 
     async def start(self) -> None:
         """Start the process, and wait until it listens. Raises ListenError and BrokerError."""
         for listener in self._listeners:
             _refuse_used(listener)
         self.process = await asyncio.create_subprocess_exec(
-            *parent_death_prefix(_user_of_mosquitto(), number=signal.SIGTERM), *self._command,
+            *parent_death_prefix(self._folder.user, number=signal.SIGTERM), *self._command,
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert self.process.stderr is not None
-        self._last_line = asyncio.create_task(_relay(self.process.stderr))
+        self._last_line = asyncio.create_task(self._relay(self.process.stderr))
         for listener in self._listeners:
             await _wait_until_up(self.process, local_address(listener.address), self._last_line)
+        self._listens.set()
         log.info("Mosquitto listens on %s", " and ".join(str(listener.address) for listener in self._listeners))
 
     async def run(self) -> None:
@@ -118,12 +148,30 @@ class OwnBroker:
             code = await self.process.wait()
             if time.monotonic() - started_at > _MAX_RESTART_DELAY_S:
                 backoff.reset()
-            log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); restarting it", code)
-            await asyncio.sleep(backoff.next_s())
+            if self._restarting:
+                self._restarting = False
+            else:
+                log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); restarting it", code)
+                await asyncio.sleep(backoff.next_s())
             try:
                 await self.start()
             except DeepThingsError as error:
                 log.error("the gateway's Mosquitto cannot be restarted: %s", error)  # noqa: TRY400  (the message is enough)
+
+    def was_full(self, now: float) -> bool:
+        """Return whether the process had to start again lately, as its memory was full; `now` is in monotonic s."""
+        return self._full_at is not None and now - self._full_at < FULL_PERIOD_S
+
+    def _empty(self, now: float) -> None:
+        """Let `run` restart the process: what fills it is gone then, and everything that counts is published again."""
+        if self._full_at is not None and now - self._full_at < MIN_FULL_PAUSE_S:
+            return
+        self._full_at = now
+        log.error("the gateway's Mosquitto has no memory left; restarting it")
+        if self.process is not None and self.process.returncode is None:
+            self._restarting = True
+            self._listens.clear()
+            self.process.terminate()
 
     async def stop(self) -> None:
         """Stop the process."""
@@ -132,25 +180,18 @@ class OwnBroker:
         if self._last_line is not None:
             await self._last_line
 
-
-def _write_configuration(folder: Path, listeners: Sequence[BrokerListener]) -> Path:
-    """Write the configuration from its template. Mosquitto changes its user, and must still be able to read it."""
-    template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
-    lines = (f"listener {listener.address.port} {listener.address.host}" for listener in listeners)
-    configuration = folder / "mosquitto.conf"
-    configuration.write_text(Template(template).substitute(listeners="\n".join(lines)))
-    folder.chmod(0o755)
-    return configuration
-
-
-def _user_of_mosquitto() -> str | None:
-    """Return the user that Mosquitto changes to if root starts it."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(MOSQUITTO).pw_name
-    except KeyError:
-        return None
+    async def _relay(self, stream: asyncio.StreamReader) -> str:
+        """Log the errors and warnings of Mosquitto; return its last line."""
+        last = "no output"
+        while line := await stream.readline():
+            last = line.decode(errors="replace").strip()
+            if OUT_OF_MEMORY in last:
+                self._empty(time.monotonic())
+            if self.refused.on_line(last, time.monotonic()):
+                log.debug("mosquitto: %s", last)
+            elif not any(words in last for words in EXPECTED_WARNINGS):
+                log.warning("mosquitto: %s", last)
+        return last
 
 
 def _refuse_used(listener: BrokerListener) -> None:
@@ -181,10 +222,19 @@ async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, 
     raise BrokerError(f"Mosquitto ended at once (exit code {process.returncode}): {await last_line}")
 
 
-async def _relay(stream: asyncio.StreamReader) -> str:
-    """Log the output of Mosquitto; return its last line."""
-    last = "no output"
-    while line := await stream.readline():
-        last = line.decode(errors="replace").strip()
-        log.warning("mosquitto: %s", last)
-    return last
+_CONNECT = bytes.fromhex("100c 0004 4d515454 04 02 000a 0000")
+"""A CONNECT packet of MQTT 3.1.1 without client id and login."""
+
+
+async def answer_of(address: Address) -> None:
+    """Wait until the broker has answered a connection, with yes or no. Raises BrokerError."""
+    try:
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            try:
+                writer.write(_CONNECT)
+                await reader.read(1)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        raise BrokerError(f"the gateway's own broker does not answer at {address}: {network_reason(error)}") from error

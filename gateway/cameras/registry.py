@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from gateway.cameras.area_trials import AreaTrials
+from gateway.cameras.camera_reports import CameraReports
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import Placement
@@ -107,6 +108,8 @@ class CameraRegistry:
         self._unplaced = False
         self._assigned: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
+        reports = CameraReports(self.edge_of, lambda: self._nodes)
+        bus.on(topics.CAMERA_REPORTS, lambda node, stats: self._on_report(reports, node, stats))
         bus.on_plain(topics.CAMERA_SET, self._on_set, queued=True)
 
     @property
@@ -195,6 +198,10 @@ class CameraRegistry:
         if camera is None or self._revisions.revision_of(camera.settings) != revision:
             return None
         return camera.settings
+
+    def edge_of(self, name: str) -> str | None:
+        """Return the edge that a camera is assigned to."""
+        return self._placement.placed.get(name)
 
     def forget_other_overrides(self, by_hand: Collection[str]) -> None:
         """Delete the overrides of cameras that left the file while the gateway was away, except those `by_hand`."""
@@ -306,6 +313,13 @@ class CameraRegistry:
         record = PlacementRecord(edges=tuple(sorted(edges)), cameras=self._placement.placed)
         if self._seen_nodes and (record != self._recorded or self._file.missing()) and self._file.write(record):
             self._recorded = record
+
+    def _on_report(self, reports: CameraReports, node: str, stats: CameraStats) -> None:
+        """Publish what an edge with a login reports of its cameras; it may not do that itself."""
+        if reports.accepts(node, stats):
+            self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
+        else:
+            log.debug("edge %s reports camera %s, which is not its own", node, stats.camera)
 
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
         if self._presence.is_leaving(stats, time.monotonic()):

@@ -12,7 +12,7 @@ from gateway.cluster.collector import Assembly, Receipt
 from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
-from gateway.cluster.frame_rates import add_frame_rates, relative_work
+from gateway.cluster.frame_rates import add_frame_rates
 from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.plan_changes import PlanChanges
@@ -21,15 +21,17 @@ from gateway.cluster.sharing_service import SharingService
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.cluster.stealing_service import StealingService
 from gateway.cluster.trust.barring import Barring
+from gateway.cluster.trust.holders import TileHolders
 from shared.ftp.macs import macs_of
 from shared.mqtt import topics
-from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.payloads.bridge import BridgeEventType, BridgeInfo
 from shared.payloads.cluster import (
     MAX_REASON_LENGTH,
     Nodes,
     NodeState,
     NodeStats,
     State,
+    StealRequest,
     TaskAnnouncement,
     TileDone,
 )
@@ -89,13 +91,16 @@ class Cluster:
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
         self._confirmations = Confirmations(bus)
+        self._holders = TileHolders()
         self._sharing = SharingService(
-            members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute
-        )
+            members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute,
+            self._holders.grant,
+        )  # fmt: skip
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
-            options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute
-        )
+            options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute,
+            self._holders.grant,
+        )  # fmt: skip
         self._plan_changes = PlanChanges(
             options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
             self._links, listener, self._barring.takes_tiles,
@@ -122,7 +127,7 @@ class Cluster:
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
-        bus.on(topics.STEAL, lambda _, request: self._stealing.on_request(request))
+        bus.on(topics.STEAL, self._on_steal)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`, and then until all frames have an outcome."""
@@ -153,18 +158,14 @@ class Cluster:
     def info(self) -> BridgeInfo:
         """Return the gateway's version, model and plan."""
         running = self._plans.preferred
-        stage, spec = running.partitioned.stage, running.partitioned.spec
+        spec = running.partitioned.spec
         return BridgeInfo(
             version=installed_version(),
             protocol=PROTOCOL,
             topic_prefix=self._bus.prefix,
             model=spec.name,
             labels=spec.labels,
-            plan=PlanInfo(
-                epoch=running.epoch, method=running.plan.method, grid=str(stage.grid), cut=stage.cut,
-                tiles=running.plan.tile_count,
-                work=relative_work(running.partitioned.stages, running.partitioned.model.network),
-            ),
+            plan=running.info,
             predicted=self._plan_changes.predicted,
         )  # fmt: skip
 
@@ -204,14 +205,31 @@ class Cluster:
             self._endings.on_node_lost(name)
         self._nodes_publisher.publish_soon()
 
-    def _on_node_stats(self, _: str, stats: NodeStats) -> None:
+    def lose_node(self, name: str) -> None:
+        """Give up an edge that may not take part any more, and tell the others."""
+        state = self._members.online(name)
+        if state is not None:
+            gone = state.model_copy(update={"state": State.OFFLINE})
+            self._on_node_state(name, gone)
+            self._bus.publish_soon(topics.NODE_STATE, gone, name)
+
+    # An edge may write only topics with its own name, so that is the name that counts.
+    def _on_node_stats(self, name: str, stats: NodeStats) -> None:
+        if stats.node != name:
+            return
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
             self._barring.on_test_passed(stats.node, stats.passed)
             self._speeds.add_trial(stats.node, stats.macs_per_s)
         self._nodes_publisher.publish_soon()
 
-    def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
+    def _on_steal(self, name: str, request: StealRequest) -> None:
+        if request.node == name:
+            self._stealing.on_request(request)
+
+    def _on_tasks(self, name: str, announcement: TaskAnnouncement) -> None:
+        if announcement.node != name:
+            return
         self._answer_given_up(announcement)
         running = self._plans.get(announcement.epoch)
         if running is None or self._members.online(announcement.node) is None:
@@ -263,7 +281,7 @@ class Cluster:
     def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         running = self._plans.get(result.epoch)
         known = self._members.online(result.worker) and self._members.online(result.owner)
-        if running is None or known is None:
+        if running is None or known is None or not self._holders.may_send(result.worker, result.owner):
             return
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(running, result, result.error or "this node is barred")

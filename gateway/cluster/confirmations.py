@@ -62,6 +62,7 @@ class Confirmations:
 
     async def serve(self, connection: Connection, node: str) -> None:
         """Send confirmations to a node until its connection is lost; a newer connection takes the place of an older."""
+        connection.may_idle = True
         link = self._links[node] = MessageBatcher(connection)
         try:
             await connection.receive()  # an edge sends nothing: this notices the end

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from camera_sources.camera_settings import AssignedCamera
 from gateway.cluster.program_store import ProgramStore
 from shared.errors import ProtocolError
+from shared.security.member_list import Role
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
@@ -23,6 +24,7 @@ from shared.wire.headers import (
     TileHeader,
     TraceRequestHeader,
 )
+from shared.wire.permissions import GATEWAY_DOOR
 from shared.wire.server import DataServer
 from shared.wire.trace_exchange import send_spans
 
@@ -46,10 +48,11 @@ class DataPlane:
     def __init__(self, listen: Address, traffic: WireTraffic) -> None:
         """Listen immediately. Raises ListenError."""
         self.traffic = traffic
-        self._server = DataServer(self._serve, listen, traffic)
+        self._server = DataServer(self._serve, listen, traffic, GATEWAY_DOOR)
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
+        self._edge_of: Callable[[str], str | None] = lambda _: None
         self._answer_trace: Callable[[Connection, TraceRequestHeader], Awaitable[None]] = send_spans
         self._on_link: Callable[[Connection, str], Awaitable[None]] | None = None
         self._programs = ProgramStore()
@@ -66,9 +69,14 @@ class DataPlane:
         """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips."""
         self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
 
-    def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
-        """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
-        self._settings_of = settings_of
+    def serve_settings(
+        self, settings_of: Callable[[str, int], CameraSettings | None], edge_of: Callable[[str], str | None]
+    ) -> None:
+        """Send edges the settings that `settings_of(camera, revision)` returns; None is answered with Absent.
+
+        A member gets only those of the cameras for which `edge_of(camera)` returns its name: they contain passwords.
+        """
+        self._settings_of, self._edge_of = settings_of, edge_of
 
     def serve_traces(self, answer: Callable[[Connection, TraceRequestHeader], Awaitable[None]]) -> None:
         """Let `answer` send what is requested of the trace of frames."""
@@ -93,6 +101,7 @@ class DataPlane:
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
+            _check_sender(connection, header)
             if isinstance(header, ResultHeader):
                 self._on_result(header, payload)
             elif isinstance(header, TileHeader):
@@ -124,8 +133,18 @@ class DataPlane:
         header = StripsHeader(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 
+    def _may_have_settings(self, connection: Connection, camera: str) -> bool:
+        """Return whether the camera is assigned to this member; for a peer without keys, to no member."""
+        edge, security = self._edge_of(camera), self.traffic.security
+        if security is None or edge is None:
+            return security is None
+        return not security.is_member(Role.EDGE, edge) if connection.member is None else connection.member.name == edge
+
     async def _send_settings(self, connection: Connection, request: SettingsRequestHeader) -> None:
         settings = self._settings_of(request.camera, request.revision)
+        if not self._may_have_settings(connection, request.camera):
+            log.warning("%s asked for the settings of camera %s of another edge", connection.peer, request.camera)
+            settings = None
         if settings is None:
             await connection.send(AbsentHeader(reason="this camera is not configured, or its settings have changed"))
             return
@@ -138,3 +157,13 @@ class DataPlane:
             await connection.send(AbsentHeader(reason="its settings are too long"))
         else:
             await connection.send(SettingsHeader(), [memoryview(payload)])
+
+
+def _check_sender(connection: Connection, header: Header) -> None:
+    """Check that a node sends results, tiles and links in its own name. Raises PeerRefusedError."""
+    if isinstance(header, ResultHeader):
+        connection.check_name(header.worker)
+    elif isinstance(header, TileHeader):
+        connection.check_name(header.owner)
+    elif isinstance(header, LinkHeader):
+        connection.check_name(header.node)

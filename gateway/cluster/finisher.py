@@ -20,6 +20,8 @@ from shared.mqtt import topics
 from shared.network.hosts import is_loopback
 from shared.payloads.cluster import FrameDetections, Latency, Verification
 from shared.payloads.frames import Outcome
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
@@ -215,7 +217,9 @@ class Finisher:
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
         jpeg = for_people and not is_loopback(address.host)
-        return await fetch_picture(address, assembly.info.frame, self._traffic, jpeg=jpeg)
+        return await fetch_picture(
+            address, assembly.info.frame, self._traffic, ExpectedPeer(Role.EDGE, assembly.owner), jpeg=jpeg
+        )
 
 
 def _run_tail(detector: Detector, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from gateway.cluster.own_node import OWN_NODE
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
 from shared.ftp.macs import macs_of
+from shared.mqtt.client_ids import OWN_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.membership.node_list import shorten_node_list
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

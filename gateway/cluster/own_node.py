@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.backoff import Backoff
 from shared.process.children import deepthings_command, parent_death_prefix, stop_process
 from shared.reasons.system_reasons import system_reason
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.membership.members import Membership
+    from shared.network.addresses import Address
     from shared.payloads.cluster import Identity
 
 log = logging.getLogger(__name__)
-
-OWN_NODE = "gateway"
-"""The name of the node by which the gateway's cores take part."""
 
 SETTLE_S = 3.0
 """Edges of the same machine usually start together with the gateway; the node would be in their way."""
@@ -38,13 +37,18 @@ class OwnNode:
     """Runs the node while there are edges, and none of them is on this machine: they share the same cores."""
 
     def __init__(
-        self, members: Membership, identity: Callable[[], Identity], listen: str, arguments: Sequence[str]
+        self,
+        members: Membership,
+        identity: Callable[[], Identity],
+        broker: Address,
+        listen: str,
+        arguments: Sequence[str],
     ) -> None:
         """`identity` returns the gateway's own; `arguments` are further ones of `deepthings edge`."""
         self._members = members
         self._identity = identity
         self._command = [
-            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(members.broker), "--name", OWN_NODE,
+            *parent_death_prefix(), *deepthings_command(), "edge", "--gateway", str(broker), "--name", OWN_NODE,
             "--listen", listen, "--no-cameras", "--parent", str(os.getpid()), *arguments,
         ]  # fmt: skip
 

@@ -10,11 +10,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.cluster.collector import Collector
+from gateway.cluster.frame_rates import relative_work
 from gateway.cluster.trust.verification import Verifier
 from gateway.planning.planner import write_plan
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.network.addresses import advertised_address
+from shared.payloads.bridge import PlanInfo
 from shared.plan.plan import PlanOffer, PlanPreference
 
 if TYPE_CHECKING:
@@ -76,6 +78,15 @@ class RunningPlan:
     @property
     def epoch(self) -> int:
         return self.plan.epoch
+
+    @property
+    def info(self) -> PlanInfo:
+        """Return the public description of the plan."""
+        partitioned, stage = self.partitioned, self.partitioned.stage
+        return PlanInfo(
+            epoch=self.epoch, method=self.plan.method, grid=str(stage.grid), cut=stage.cut, tiles=self.plan.tile_count,
+            work=relative_work(partitioned.stages, partitioned.model.network),
+        )  # fmt: skip
 
 
 class RunningPlans:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cluster.share_queue import ShareQueue, TileShare
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.wire.courier import Courier
 from shared.wire.headers import TileHeader, WorkerRef
 
@@ -50,11 +52,13 @@ class SharingService:
         capacity: int,
         assign: Callable[[str, TileHeader], bool],
         may_compute: Callable[[str], bool] = lambda _: True,
+        on_granted: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         """`assign` tells an owner the workers of a tile, and returns whether it could be told.
 
-        `may_compute` returns whether a node may be given tiles.
+        `may_compute` returns whether a node may be given tiles; `on_granted` is called with one that is, and the owner.
         """
+        self._on_granted = on_granted
         self._assign = assign
         self._may_compute = may_compute
         self._members = members
@@ -144,8 +148,9 @@ class SharingService:
             refs = tuple(WorkerRef(node=node.node, host=node.host, port=node.port) for node in workers if node)
             sent = header.model_copy(update={"attempt": share.attempt, "workers": refs})
             log.debug("%s tile %s shared to %s", header.info.frame, header.tile, share.node)
+            self._on_granted(share.node, header.owner)
             if assigned:
                 if not self._assign(header.owner, sent):
                     log.warning("%s tile %s not assigned: no link to %s", header.info.frame, header.tile, header.owner)
-            elif not self._courier.post(address, (sent, [payload.data])):
+            elif not self._courier.post(address, (sent, [payload.data]), ExpectedPeer(Role.EDGE, share.node)):
                 log.warning("%s tile %s not sent: too many wait for %s", header.info.frame, header.tile, share.node)

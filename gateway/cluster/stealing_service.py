@@ -37,7 +37,10 @@ class StealingService:
         speeds: NodeSpeeds,
         links: LinkRates,
         may_compute: Callable[[str], bool],
+        on_granted: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
+        """`on_granted` is called with a thief and the owner whose task it may take."""
+        self._on_granted = on_granted
         self._plans = plans
         self._bus = bus
         self._members = members
@@ -115,6 +118,7 @@ class StealingService:
             if victim is not None:
                 self._shares.add_grant(match.victim, self._part_of(match.epoch), time.monotonic())
                 grant = Grant(epoch=match.epoch, victim=match.victim, host=victim.host, port=victim.port)
+                self._on_granted(match.thief, match.victim)
                 self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
     def _part_of(self, epoch: int) -> float:

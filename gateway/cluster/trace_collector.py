@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.payloads.cluster import MAX_REASON_LENGTH
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.wire.headers import MAX_TRACED_NODES, RecordingRef, TraceHeader, TraceRequestHeader
 from shared.wire.trace_exchange import own_recording, request_spans, send_spans
 
@@ -70,7 +72,7 @@ class TraceCollector:
     async def _ask(self, name: str, address: Address, seconds: float) -> tuple[RecordingRef, memoryview]:
         try:
             async with asyncio.timeout(EDGE_TRACE_TIMEOUT_S):
-                clock, payload = await request_spans(address, seconds, self._traffic)
+                clock, payload = await request_spans(address, seconds, self._traffic, ExpectedPeer(Role.EDGE, name))
         except TimeoutError:
             return _missing(name, f"it did not send its trace within {EDGE_TRACE_TIMEOUT_S:.0f} s"), memoryview(b"")
         except DeepThingsError as error:

@@ -19,7 +19,7 @@ from gateway.init.given import GivenAnswers, given_broker, given_cameras, given_
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.cli.common_options import ParsedType, warn_of_open_port
+from shared.cli.common_options import ParsedType
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.process.signals import exit_now
 
@@ -96,7 +96,6 @@ def command(
     written = write_documents(file, write_texts(configuration, file.name, existing, local_schema_path()))
     written += _write_pictures(pictures)
     click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
-    warn_of_open_port(configuration.cluster.listen)
     print("", *next_steps(configuration, file.absolute(), device), sep="\n")
     if not no_try:  # do not wait for a camera whose driver hangs
         sys.stdout.flush()

@@ -23,12 +23,20 @@ from shared.cli.common_options import (
     max_cores_option,
     threads_option,
     verbose_option,
-    warn_of_open_port,
 )
+from shared.cli.without_keys import insecure_option, may_listen
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PAGE_PORT, PUBLIC_PORT
+from shared.network.ports import (
+    CLUSTER_PORT,
+    CLUSTER_TLS_PORT,
+    DATA_PORT,
+    JOIN_PORT,
+    PAGE_PORT,
+    PUBLIC_PORT,
+    PUBLIC_TLS_PORT,
+)
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
@@ -60,7 +68,19 @@ from shared.wire.map_values import MAP_TYPES
     default=CLUSTER_PORT,
     help="Port of the gateway's own broker for edges.",
 )
+@click.option(
+    "--cluster-tls-port", type=click.IntRange(1, 65535), default=CLUSTER_TLS_PORT,
+    help="Its encrypted port, for edges that have joined; not opened on loopback.",
+)  # fmt: skip
+@click.option(
+    "--tls-port", type=click.IntRange(1, 65535), default=PUBLIC_TLS_PORT,
+    help="Encrypted port for people and automations; not opened on loopback, nor with --broker.",
+)  # fmt: skip
 @click.option("--data-port", type=click.IntRange(0, 65535), default=DATA_PORT, help="Port for tiles; 0: any free one.")
+@click.option(
+    "--join-port", type=click.IntRange(1, 65535), default=JOIN_PORT,
+    help="Port at which devices join, open while an invitation is.",
+)  # fmt: skip
 @click.option(
     "--broker", type=BROKER_TYPE, help="Publish at this broker of the house; its login is in the configuration."
 )
@@ -103,6 +123,7 @@ from shared.wire.map_values import MAP_TYPES
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
 )  # fmt: skip
+@insecure_option
 @verbose_option
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
@@ -113,7 +134,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
-    warn_of_open_port(options["host"])
+    options["insecure"] = may_listen(options["host"], "this gateway", keys=True, insecure=options["insecure"])
     terms = PlanTerms(
         lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"),
         maps=options.pop("maps"),
@@ -140,7 +161,11 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "host": cluster.listen,
         "port": mqtt.port,
         "cluster_port": cluster.port,
+        "cluster_tls_port": cluster.tls_port,
+        "tls_port": mqtt.tls_port,
         "data_port": cluster.data_port,
+        "join_port": cluster.join_port,
+        "open_cluster": cluster.open,
         "broker": Address(mqtt.host, mqtt.port) if mqtt.host else None,
         "lease": cluster.lease,
         "deadline": cluster.deadline,

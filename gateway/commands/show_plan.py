@@ -16,7 +16,7 @@ from gateway.annotation.boxes import write_picture
 from gateway.commands.model_description import describe_decoding
 from gateway.commands.model_options import cut_option, grid_option, model_option, plan_method_option, weights_option
 from gateway.models.catalogue import choose_cut, open_model, why_whole_only
-from gateway.plan_report.explanation import explain_plans, render_explanation
+from gateway.plan_report.plan_explanation import explain_plans, render_explanation
 from gateway.plan_report.plan_figures import PlanReport, report_on
 from gateway.plan_report.plan_picture import draw_plan
 from gateway.plan_report.tables import render_plan_tables

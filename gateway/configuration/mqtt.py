@@ -76,6 +76,8 @@ class MqttSection(Section):
     """The broker's name or address; without it people and automations use the gateway's own broker."""
     port: int = Field(default=PUBLIC_PORT, ge=1, le=65535)
     """The broker's port; 8883 with `tls`. Without a host, the port of the gateway's own broker."""
+    tls_port: int = Field(default=PUBLIC_TLS_PORT, ge=1, le=65535)
+    """Without a host, the encrypted port of the gateway's own broker; not opened on loopback."""
     username: str | None = Field(default=None, min_length=1, max_length=1000)
     """The gateway's user name at the broker."""
     password: SecretStr | None = Field(default=None, min_length=1, max_length=10_000)

@@ -20,7 +20,7 @@ from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.mqtt.topics import DEFAULT_PREFIX
-from shared.network.ports import CLUSTER_PORT, DATA_PORT
+from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT, DATA_PORT, JOIN_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 from shared.settings.threads import AUTO_THREADS, ThreadCount
@@ -59,6 +59,9 @@ GridText = Annotated[
 ]
 
 
+OpenCluster = Literal["until joined", "always", "never"]
+
+
 class ModelSection(Section):
     """The network: a built-in one, an ONNX file, or a Darknet .cfg with its weights."""
 
@@ -83,8 +86,14 @@ class ClusterSection(Section):
     """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""
     port: int = Field(default=CLUSTER_PORT, ge=1, le=65535)
     """The port of the gateway's own broker for edges, as in their option `--gateway`."""
+    tls_port: int = Field(default=CLUSTER_TLS_PORT, ge=1, le=65535)
+    """Its encrypted port, for edges that have joined; not opened on loopback, where no other device is."""
     data_port: int = Field(default=DATA_PORT, ge=0, le=65535)
     """The port for tiles; 0: any free port."""
+    join_port: int = Field(default=JOIN_PORT, ge=1, le=65535)
+    """The port at which devices join; open only while an invitation is, for an hour after `deepthings invite`."""
+    open: OpenCluster = "until joined"
+    """Admission of edges without keys; `until joined`: those of an earlier release, until `deepthings close`."""
     lease: Seconds = Field(default=1.0, ge=0.1, le=60)
     """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)

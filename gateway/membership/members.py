@@ -187,11 +187,13 @@ class Membership:
 
     def problems(self) -> tuple[str, ...]:
         """Return the problems that online edges report, a line for each."""
-        return tuple(
-            f"edge {name} does not follow the plan: {member.stats.problem}"
-            for name, member in sorted(self._members.items())
-            if member.stats is not None and member.stats.problem and self.online(name) is not None
-        )
+        online = [(name, self._members[name]) for name in self.present]
+        return (
+            *(f"edge {name} does not follow the plan: {member.stats.problem}"
+              for name, member in online if member.stats is not None and member.stats.problem),
+            *(f"edge {name} has no keys: everybody who can reach it can see its cameras, and send wrong results"
+              for name, member in online if member.state.insecure),
+        )  # fmt: skip
 
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
         """Return the public list of edges; `gateway_bytes` are the gateway's own counts of traffic."""

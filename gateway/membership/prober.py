@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from gateway.membership.reachability import Contacts, contact_problems
 from shared.errors import DeepThingsError
 from shared.logs.rate_limit import RateLimit
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.wire.connection import Connection, WireTraffic
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
     from shared.payloads.cluster import Identity
+    from shared.security.data_security import DataSecurity
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ CONTACTS_REPEAT_PERIOD_S = 300.0
 class _Attempt:
     """The probes of one edge's address. `reason`: why the last one failed; empty before the first, or if reached."""
 
+    name: str
     address: Address
     instance: str
     next_at: float = 0.0
@@ -53,11 +57,18 @@ class _Attempt:
 class Prober:
     """Finds the edges that the gateway cannot reach, and those that cannot reach each other."""
 
-    def __init__(self, members: Membership, listening: Callable[[], Address], identity: Callable[[], Identity]) -> None:
+    def __init__(
+        self,
+        members: Membership,
+        listening: Callable[[], Address],
+        identity: Callable[[], Identity],
+        security: DataSecurity | None = None,
+    ) -> None:
         """Probe the edges of `members`.
 
         `listening` returns the advertised address of the gateway's data plane, `identity` the gateway's identity.
         """
+        self._security = security
         self._members = members
         self._listening = listening
         self._identity = identity
@@ -103,13 +114,13 @@ class Prober:
                 continue
             known = self._attempts.get(name)
             if known is None or (known.address, known.instance) != (address, state.identity.instance):
-                self._attempts[name] = _Attempt(address, state.identity.instance)
+                self._attempts[name] = _Attempt(name, address, state.identity.instance)
         return [attempt for attempt in self._attempts.values() if not attempt.reached and attempt.next_at <= now]
 
     async def _try(self, attempt: _Attempt) -> None:
-        traffic = WireTraffic()
+        traffic = WireTraffic(self._security)
         try:
-            (await Connection.open(attempt.address, traffic)).close()
+            (await Connection.open(attempt.address, traffic, ExpectedPeer(Role.EDGE, attempt.name))).close()
             attempt.reached, attempt.reason = True, ""
         except DeepThingsError as error:
             failures = traffic.unreached.recent(time.monotonic())

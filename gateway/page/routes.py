@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.page.access import LocalOnly
+from gateway.page.local_access import LocalOnly
 from gateway.page.static_files import read_static_files
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.metrics.metric_families import METRICS_TYPE

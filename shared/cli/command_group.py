@@ -47,6 +47,13 @@ COMMANDS = {
         "Run a gateway, an edge or a camera as a systemd service on this device.",
     ),
     "update": ("shared.cli.update", "", "Update DeepThings on this device, and restart its services."),
+    "invite": ("gateway.commands.invite", "gateway", "Let a device join the cluster: print the command for it."),
+    "join": ("shared.cli.join", "", "Join the cluster of a gateway with the code that it printed."),
+    "nodes": ("gateway.commands.list_nodes", "gateway", "List the members of the cluster."),
+    "revoke": ("gateway.commands.revoke", "gateway", "Remove a device from the cluster."),
+    "close": ("gateway.commands.close", "gateway", "Refuse devices without keys, after an update from an old release."),
+    "rotate": ("gateway.commands.rotate", "gateway", "Make new keys for the cluster; all devices join again."),
+    "user": ("gateway.commands.user", "gateway", "Add and remove logins for Home Assistant and other programs."),
     "backup": ("gateway.commands.backup", "gateway", "Write all files of this gateway into one backup."),
     "restore": ("gateway.commands.restore", "gateway", "Restore the gateway of a backup."),
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK, Address
-from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
 from shared.payloads.fields import NAME_PATTERN
 from shared.settings.threads import AUTO_THREADS, MAX_THREADS
@@ -57,19 +57,9 @@ BROKER_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_
 GATEWAY_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
 
 
-def warn_of_open_port(host: str) -> None:
-    """Print a warning if `host` is not loopback: there are no credentials yet."""
-    if not is_loopback(host):
-        click.echo(
-            f"Warning: listening on {host}: this release has no credentials yet. Anyone who can reach this address "
-            "can send frames, take tiles and see your cameras' pictures. Use it only on a network that you trust.",
-            err=True,
-        )
-
-
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
-    help="Address to listen on. Beyond loopback everyone can connect: this release has no credentials.",
+    help="Address to listen on; 0.0.0.0 for other devices, which must have joined the cluster.",
 )  # fmt: skip
 threads_option = click.option(
     "--threads", type=ThreadsType(1, MAX_THREADS), default=AUTO_THREADS,
@@ -78,6 +68,10 @@ threads_option = click.option(
 max_cores_option = click.option(
     "--max-cores", type=click.IntRange(1), help="Cores to compute on at most; leaves the others to other programs."
 )
+keys_option = click.option(
+    "--keys", type=click.Path(file_okay=False, path_type=Path), show_default="~/.local/state/deepthings/node",
+    help="Folder with the identity of this device, which 'deepthings join' writes.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option(
     "-v", "--verbose", count=True, help="Log every tile; twice: also the libraries and all repeated lines."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared.cli.common_options import NAME_TYPE
+from shared.cli.key_place import SERVICES_WITH_KEYS, homes_of_caller, place_of_service, take_over_identity
 from shared.cli.role_arguments import checked_arguments
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.environment_file import read_environment_file
@@ -89,6 +90,8 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
         return
     if "config" in given:
         _check_configuration(unit, account, given["config"])
+    if role in SERVICES_WITH_KEYS:
+        _give_keys(unit)
     path = units.install_unit(unit)
     click.echo(f"{unit.name} runs as user {account.name}, and starts with this device ({path}).")
     if not account.is_ours and user is None:
@@ -111,6 +114,14 @@ def uninstall(role: str, name: str | None) -> None:
     if not units.uninstall_unit(unit):
         raise DeepThingsError(f"{unit}: no such service is installed on this machine")
     click.echo(f"{unit} is removed. Its state folder and its cache stay.")
+
+
+def _give_keys(unit: Unit) -> None:
+    """Give a service the identity with which this device has joined a cluster, if there is one."""
+    place = place_of_service(unit)
+    source = take_over_identity(place, homes_of_caller())
+    if source is not None:
+        click.echo(f"The keys of this device, with which it has joined, are moved from {source} to {place.folder}.")
 
 
 def _command_of(context: click.Context, role: str) -> click.Command:

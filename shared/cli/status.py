@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.cli.cluster_login import cluster_login
 from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import json_option, verbose_option
 from shared.errors import BrokerError
@@ -56,15 +57,17 @@ def command(broker: Address, watch: bool, topic_prefix: str, as_json: bool, verb
 
 async def _print_once(broker: Address, prefix: str, *, as_json: bool) -> None:
     """Print one report. Raises BrokerError if there is no gateway."""
-    async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as reports:
+    broker, login = cluster_login(broker)
+    async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S, login)) as reports:
         click.echo(_report(await anext(reports), broker, as_json=as_json))
 
 
 async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
     """Print reports until cancelled, also errors while there is no gateway."""
+    broker, login = cluster_login(broker)
     while True:
         try:
-            async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as reports:
+            async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S, login)) as reports:
                 async for facts in reports:
                     _show(_report(facts, broker, as_json=as_json), as_json=as_json)
         except BrokerError as error:

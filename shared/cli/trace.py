@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.cli.cluster_login import cluster_identity
 from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import json_option, verbose_option
 from shared.cli.status import require_gateway
 from shared.errors import ConfigurationError, ProtocolError
 from shared.files.whole_file import write_whole
 from shared.logs.setup import configure_logging
+from shared.mqtt.broker_login import ANONYMOUS
+from shared.mqtt.member_login import member_login
 from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
 from shared.reasons.system_reasons import system_reason
+from shared.security.data_security import DataSecurity
 from shared.status.status_client import watch_cluster
 from shared.tracing.clocks import ClockOffset
 from shared.tracing.cluster_trace import ReceivedRecording, join_recordings
@@ -75,13 +79,17 @@ async def _write_trace(broker: Address, prefix: str, seconds: float, out: Path, 
 
 async def _fetch_trace(broker: Address, prefix: str, seconds: float) -> ClusterTrace:
     """Return the trace of the cluster. Raises BrokerError, PeerLostError, PeerTimeoutError or ProtocolError."""
-    async with aclosing(watch_cluster(broker, prefix, period_s=1.0)) as reports:
+    broker, identity = cluster_identity(broker)
+    login = ANONYMOUS if identity is None else member_login(identity)
+    async with aclosing(watch_cluster(broker, prefix, period_s=1.0, login=login)) as reports:
         facts = await anext(reports)
     require_gateway(facts, broker)
     if facts.info is None or not facts.info.data_port:
         raise ProtocolError(f"the gateway at {broker} has a release without a trace: install this one there, too")
     address = Address(facts.info.cluster_host, facts.info.data_port).seen_from(broker)
-    header, payload = await request_cluster(address, seconds)
+    header, payload = await request_cluster(
+        address, seconds, None if identity is None else DataSecurity(identity, by_certificate=True)
+    )
     received, begin = [], 0
     for ref in header.recordings:
         data = payload[begin : begin + ref.bytes].data

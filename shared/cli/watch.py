@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.cli.cluster_login import cluster_login
 from shared.cli.cluster_options import gateway_option, prefix_option
 from shared.cli.common_options import NAME_TYPE, json_option, verbose_option
+from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.mqtt.client_ids import OWN_NODE, edge_login_name
 from shared.mqtt.identity import new_instance
 from shared.payloads.cluster import BridgeState, FrameDetections, State
 from shared.process.lifecycle import run_service, run_together
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from shared.network.addresses import Address
+
+WATCHING_LOGINS = {None, edge_login_name(OWN_NODE)}
+"""Users of the gateway's broker who may see what cameras see: nobody in particular, where it needs no login, and the
+gateway's node."""
 
 
 @click.command()
@@ -39,7 +46,13 @@ def command(broker: Address, camera: str | None, frames: int, topic_prefix: str,
 async def _watch(
     stop: asyncio.Event, broker: Address, camera: str | None, frames: int, topic_prefix: str, as_json: bool
 ) -> None:
-    bus = Bus(broker, f"deepthings-watch-{new_instance()}", prefix=topic_prefix)
+    broker, login = cluster_login(broker)
+    if login.username not in WATCHING_LOGINS:
+        raise ConfigurationError(
+            "an edge may not see what the cameras see: run this on the gateway's machine, as the user who runs the "
+            "gateway, or subscribe with a login of 'deepthings user add'"
+        )
+    bus = Bus(broker, f"deepthings-watch-{new_instance()}", prefix=topic_prefix, login=login)
     seen = 0
 
     def on_detections(_: str, detections: FrameDetections) -> None:

@@ -18,9 +18,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from shared.engine.arena import share_arena
 from shared.engine.lane_choice import choose_lanes
-from shared.engine.program_manifest import EXIT_NOT_EXACT, MANIFEST_FILE, PROGRAM_FORMAT, ProgramManifest, form_to_json
+from shared.engine.program_manifest import (
+    EXIT_NOT_EXACT,
+    EXIT_REFUSED,
+    MANIFEST_FILE,
+    PROGRAM_FORMAT,
+    ProgramManifest,
+    form_to_json,
+)
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
-from shared.errors import DamageError, WrongResultError
+from shared.errors import DamageError, ModelError, WrongResultError
 from shared.files.unfinished import remove_atomically, remove_tree, unfinished_path
 from shared.process.children import lower_thread_priority, parent_death_prefix
 from shared.reasons.system_reasons import system_reason
@@ -161,13 +168,16 @@ def _processor() -> str:
 async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     """Prepare the program into `folder` in another process; return whether the folder exists then.
 
-    For a program that cannot be prepared, a manifest with the reason is written.
+    For a program that cannot be prepared, a manifest with the reason is written. Raises ModelError for one that must
+    not be opened.
     """
     part = unfinished_path(folder)
     remove_tree(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     try:
         code, message = await _run_preparing(program, kinds, part)
+        if code == EXIT_REFUSED:
+            raise ModelError(f"the program of the plan is refused: {message}")
         if code:
             log.warning("%s, as the program could not be prepared: %s", _PLAIN, message)
             remove_tree(part)

@@ -24,10 +24,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from shared.engine.program_check import check_program
 from shared.engine.program_manifest import (
     ALIGNMENT_BYTES,
     EMPTY_FILE,
     EXIT_NOT_EXACT,
+    EXIT_REFUSED,
     MANIFEST_FILE,
     WEIGHTS_FILE,
     PreparedKind,
@@ -217,10 +219,18 @@ def _refuse_slower(prepared: TileEngine, ordinary: TileEngine, form: Form, pixel
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return 0 when the folder is ready, EXIT_NOT_EXACT when it cannot be prepared; print the reason to stderr."""
+    """Return 0 when the folder is ready, EXIT_NOT_EXACT when it cannot be prepared; print the reason to stderr.
+
+    EXIT_REFUSED: it must not be opened in any way.
+    """
     program, folder = map(Path, arguments)
     forms = [form_from_json(row) for row in json.load(sys.stdin)]
     begun = time.monotonic()
+    try:
+        check_program(program)
+    except ModelError as error:
+        print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
+        return EXIT_REFUSED
     try:
         prepare_program(program, forms, folder)
     except DeepThingsError as error:

@@ -34,6 +34,7 @@ PROGRAM_FORMAT = 4
 """Version of the format of these folders; folders of other versions are ignored."""
 
 EXIT_NOT_EXACT = 3
+EXIT_REFUSED = 4
 """Exit code for a program that cannot be prepared; other failures may be temporary, and are tried again."""
 
 ALIGNMENT_BYTES = 64

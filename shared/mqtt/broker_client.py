@@ -14,6 +14,7 @@ import aiomqtt
 from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from shared.errors import BrokerError
 from shared.mqtt.arrivals import Arrivals
@@ -117,11 +118,30 @@ class BrokerClient(aiomqtt.Client):
         """Return the next received message. Raises MqttError when the connection is lost and no message is left."""
         return await self._queue.get()
 
+    @property
+    def waiting(self) -> int:
+        """Return the number of messages that were received and not read."""
+        return cast("Arrivals[aiomqtt.Message]", self._queue).qsize()
+
     async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
         (granted,) = await self.subscribe(topic_filter, qos=qos)
         if not isinstance(granted, int) and granted.is_failure:
             raise aiomqtt.MqttCodeError(granted)
+
+    async def subscribe_commands(self, topic_filter: str, qos: int) -> None:
+        """Subscribe to what others want from us: live messages only, with their retain flag. Raises MqttError.
+
+        Our own messages do not come back, so that `forget` can remove what somebody retained there.
+        """
+        options = SubscribeOptions(qos=qos, noLocal=True, retainAsPublished=True, retainHandling=2)
+        (granted,) = await self.subscribe(topic_filter, options=options)
+        if not isinstance(granted, int) and granted.is_failure:
+            raise aiomqtt.MqttCodeError(granted)
+
+    def forget(self, topic: str) -> None:
+        """Remove the retained message of a topic, without waiting. Raises MqttError."""
+        self._send(topic, b"", 0, retain=True, properties=None)
 
     async def publish_checked(
         self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None = None

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -15,13 +14,15 @@ from paho.mqtt.properties import Properties
 
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
-from shared.logs.printable import printable
+from shared.mqtt import topics
 from shared.mqtt.broker_client import MAX_PENDING_CALLS, BrokerClient, expiry_properties
 from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.mqtt.message_size import check_size
+from shared.mqtt.outgoing import will_of
 from shared.mqtt.received import Received
-from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, foreign_topic
+from shared.mqtt.refused_login import refusal_message
+from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, Writer, foreign_topic
 from shared.network.backoff import Backoff
-from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
 from shared.reasons.broker_reasons import broker_reason, is_refusal
 
@@ -30,13 +31,11 @@ if TYPE_CHECKING:
 
     from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.name_claim import NameOwner
+    from shared.mqtt.outgoing import Outgoing
     from shared.network.addresses import Address
     from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)
-
-MAX_MESSAGE_BYTES = 1_000_000
-"""Below the broker's max_packet_size (mosquitto/mosquitto.conf), which would refuse a larger one at every attempt."""
 
 MAX_BACKLOG = 100
 """Messages that wait for a queued handler; further ones are ignored, and their senders must send them again."""
@@ -54,15 +53,6 @@ MAX_SHORT_SESSIONS = 5
 
 _Handler = tuple[AnyTopic, str, "Callable[..., Awaitable[None] | None]", bool]
 """A topic, its path, the function to call, and whether that takes raw payloads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing(Generic[M]):
-    """A message with its topic."""
-
-    topic: Topic[M]
-    message: M
-    name: str = ""
 
 
 class Bus:
@@ -87,14 +77,19 @@ class Bus:
         temporary: bool = False,
         login: Login = ANONYMOUS,
         health: BrokerHealth | None = None,
+        forgets_commands: bool = False,
     ) -> None:
         """`owner` claims the client's name before each connection. `temporary` connections are logged at DEBUG level.
+
+        With `forgets_commands`, what anybody retains at topics for commands is removed: it would fill the broker.
 
         `health` records problems; with it, the bus keeps trying even when the broker refuses the login.
         """
         self.broker = broker
         self.prefix = prefix
         self._login = login
+        self._forgets_commands = forgets_commands
+        self._note_arrival: Callable[[str], None] = lambda _: None
         self._health = health
         self.connected = asyncio.Event()
         self.sent_bytes = 0
@@ -138,6 +133,10 @@ class Bus:
             handler = backlog.put_nowait
         self._handlers.append((topic, path, handler, True))
 
+    def on_arrival(self, note: Callable[[str], None]) -> None:
+        """Call `note(topic)` for each message that is received."""
+        self._note_arrival = note
+
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each full topic at which we publish or clear a retained message."""
         self._note_retained = note
@@ -166,12 +165,15 @@ class Bus:
         """
         if invalid := request.invalid_answer:
             raise BrokerError(invalid)
+        allowed = topics.RESPONSE.full_path("", prefix=self.prefix)
+        if self._forgets_commands and request.response_topic and not request.response_topic.startswith(allowed):
+            raise BrokerError(f"the response topic must begin with {allowed}")
         if request.response_topic and self._client is not None:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             if request.correlation is not None:
                 properties.CorrelationData = request.correlation
             payload = message.model_dump_json().encode()
-            _check_size(request.response_topic, payload)
+            check_size(request.response_topic, payload)
             with self._broker_answer(request.response_topic):
                 await self._client.publish_checked(
                     request.response_topic, payload, 1, retain=False, properties=properties
@@ -250,10 +252,9 @@ class Bus:
         if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
             raise BrokerError(f"broker {self.broker}: {reason}") from error
         if is_refusal(error):
-            raise BrokerError(
-                f"broker {self.broker} refuses the connection: {reason}; use the gateway's own broker, which accepts "
-                f"every edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
-            ) from error
+            if isinstance(error, BrokerError):  # of the connection that claims our name, whose words are complete
+                raise error
+            raise BrokerError(refusal_message(self.broker, self._login, reason)) from error
         log.log(self._outage.level(reason), "broker %s: %s; trying again until it works", self.broker, reason)
 
     @contextlib.asynccontextmanager
@@ -271,15 +272,16 @@ class Bus:
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[BrokerClient]:
         """Connect and subscribe; yield the client, whose last message is followed by the error of a lost connection."""
-        client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
+        client = BrokerClient(self.broker, self._client_id, login=self._login, will=will_of(self._will, self.prefix))
         async with client.connection(self._on_session_lost):
             self._client, self._reached_at = client, time.monotonic()
             if self._health is not None:
                 self._health.note_connected()
             try:
                 for topic, path, *_ in self._handlers:
+                    subscribe = client.subscribe_commands if self._forgets(topic) else client.subscribe_checked
                     with self._broker_answer(path):
-                        await client.subscribe_checked(path, topic.qos)
+                        await subscribe(path, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
                 self.connected.set()
@@ -302,7 +304,7 @@ class Bus:
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         path = topic.full_path(*names, prefix=self.prefix)
-        _check_size(path, payload)
+        check_size(path, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
         if topic.retain and payload:
@@ -341,7 +343,7 @@ class Bus:
     def _post(self, client: BrokerClient, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         path, payload = topic.full_path(*names, prefix=self.prefix), message.model_dump_json().encode()
         try:
-            _check_size(path, payload)
+            check_size(path, payload)
             with self._broker_answer(path):
                 client.post(path, payload, properties=expiry_properties(topic.expiry_s))
         except BrokerError as error:
@@ -361,9 +363,13 @@ class Bus:
             return
         full_topic = str(message.topic)
         self.received_bytes += len(full_topic) + len(message.payload)
+        self._note_arrival(full_topic)
         for topic, path, handler, plain in self._handlers_of(message.topic, full_topic):
             with self._boundary.guard(path, full_topic):
                 names = topic.names_in(full_topic, self.prefix)
+                if message.retain and self._forgets(topic) and self._client is not None:
+                    self._client.forget(full_topic)
+                    message.retain = False  # it is live: others are not delivered
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
                 elif message.payload:  # an empty payload clears a retained message
@@ -373,6 +379,9 @@ class Bus:
                 if result is not None:
                     await result
 
+    def _forgets(self, topic: AnyTopic) -> bool:
+        return self._forgets_commands and topic.writer is Writer.ANYBODY
+
     def _handlers_of(self, topic: aiomqtt.Topic, full_topic: str) -> list[_Handler]:
         """Return the handlers of a topic. They are remembered: messages come again and again at few topics."""
         found = self._routes.get(full_topic)
@@ -381,20 +390,3 @@ class Bus:
                 self._routes.clear()
             found = self._routes[full_topic] = [handler for handler in self._handlers if topic.matches(handler[1])]
         return found
-
-
-def _check_size(path: str, payload: bytes) -> None:
-    """Raise BrokerError for a message that is too large, and log it.
-
-    Most senders ignore a BrokerError, as they publish again later, but this message would never be accepted.
-    """
-    if len(payload) > MAX_MESSAGE_BYTES:
-        log.warning("%s not published: %s bytes are more than a broker accepts", printable(path), len(payload))
-        raise BrokerError(f"a message of {len(payload)} bytes is too large for {path}")
-
-
-def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
-    if will is None:
-        return None
-    path, payload = will.topic.full_path(will.name, prefix=prefix), will.message.model_dump_json()
-    return aiomqtt.Will(path, payload, will.topic.qos, will.topic.retain)

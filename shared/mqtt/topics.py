@@ -14,6 +14,7 @@ from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
 from shared.plan.plan import PlanOffer, PlanPreference
+from shared.security.member_list import MemberList
 
 M = TypeVar("M", bound=Message)
 
@@ -50,6 +51,15 @@ class Writer(Enum):
     """People, automations and other programs; the gateway subscribes."""
 
 
+class EdgeReads(Enum):
+    """The part of a topic that an edge may read, once it has a login."""
+
+    NOTHING = auto()
+    OWN = auto()
+    """Of a topic with `{node}` that with its own name."""
+    EVERY = auto()
+
+
 class _Route:
     """The path of a topic below a prefix; levels in braces are names."""
 
@@ -84,6 +94,7 @@ class Topic(_Route, Generic[M]):
     expiry_s: int | None = None
     root: str | None = None
     plane: Plane = Plane.PUBLIC
+    edge_reads: EdgeReads = EdgeReads.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class PlainTopic(_Route):
     expiry_s: int | None = None
     root: str | None = None
     plane: Plane = Plane.PUBLIC
+    edge_reads: EdgeReads = EdgeReads.NOTHING
 
 
 AnyTopic = Topic[Any] | PlainTopic
@@ -171,6 +183,7 @@ CAMERA_STATS = Topic(
     Writer.EDGE,
     retain=True,
     plane=Plane.BOTH,
+    edge_reads=EdgeReads.EVERY,
 )
 CAMERA_SETTING = PlainTopic("cameras/{camera}/{setting}/state", "ON or OFF, a number, or JSON", retain=True)
 CAMERA_SET = PlainTopic("cameras/{camera}/{setting}/set", "ON or OFF, a number, or JSON", writer=Writer.ANYBODY)
@@ -182,6 +195,7 @@ BRIDGE_STATE = Topic(
     "online or offline; the broker publishes offline when the gateway is lost.",
     retain=True,
     plane=Plane.BOTH,
+    edge_reads=EdgeReads.EVERY,
 )
 BRIDGE_INFO = Topic(
     "bridge/info",
@@ -189,6 +203,7 @@ BRIDGE_INFO = Topic(
     "The gateway's version, model, plan and cameras.",
     retain=True,
     plane=Plane.BOTH,
+    edge_reads=EdgeReads.EVERY,
 )
 BRIDGE_NODES = Topic(
     "bridge/nodes",
@@ -196,6 +211,7 @@ BRIDGE_NODES = Topic(
     "Every edge: state, address, tiles computed, bytes received and sent.",
     retain=True,
     plane=Plane.BOTH,
+    edge_reads=EdgeReads.EVERY,
 )
 BRIDGE_HEALTH = Topic(
     "bridge/health",
@@ -203,6 +219,7 @@ BRIDGE_HEALTH = Topic(
     "The gateway's health and its problems; published on change and once a minute.",
     retain=True,
     plane=Plane.BOTH,
+    edge_reads=EdgeReads.EVERY,
 )
 BRIDGE_EVENT = Topic(
     "bridge/event",
@@ -236,11 +253,19 @@ NODE_STATE = Topic(
     Writer.EDGE,
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
 )
 NODE_STATS = Topic(
     "cluster/stats/{node}",
     messages.NodeStats,
     "The plan that the edge is ready for, its tiles and bytes so far.",
+    Writer.EDGE,
+    plane=Plane.CLUSTER,
+)
+CAMERA_REPORTS = Topic(
+    "cluster/camera_stats/{node}",
+    messages.CameraStats,
+    "The counts of a camera's frames, from an edge with a login; the gateway passes on those of its own cameras.",
     Writer.EDGE,
     plane=Plane.CLUSTER,
 )
@@ -272,6 +297,7 @@ NODE_CLAIM = Topic(
     retain=True,
     expiry_s=CLAIM_EXPIRY_S,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
 GATEWAY_CLAIM = Topic(
     "cluster/claims/gateway",
@@ -283,12 +309,21 @@ GATEWAY_CLAIM = Topic(
 )
 
 # cluster: gateway to edges
+MEMBERS = Topic(
+    "cluster/members",
+    MemberList,
+    "The members of the cluster, by role, name and the hash of their public key; all others are refused.",
+    retain=True,
+    plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
+)
 PLAN = Topic(
     "cluster/plan",
     PlanOffer,
     "Tiles and pads of the network, and the program's hash.",
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
 )
 PREFERRED_PLAN = Topic(
     "cluster/preferred_plan",
@@ -296,6 +331,7 @@ PREFERRED_PLAN = Topic(
     "The one of the offered plans that new frames follow.",
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
 )
 HELPERS = Topic(
     "cluster/helpers",
@@ -304,6 +340,7 @@ HELPERS = Topic(
     qos=0,
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.EVERY,
 )
 GRANTS = Topic(
     "cluster/grants/{node}",
@@ -312,6 +349,7 @@ GRANTS = Topic(
     qos=0,
     expiry_s=TASK_EXPIRY_S,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
 RESULTS = Topic(
     "cluster/results/{node}",
@@ -320,6 +358,7 @@ RESULTS = Topic(
     qos=0,
     expiry_s=TASK_EXPIRY_S,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
 CAMERAS = Topic(
     "cluster/cameras/{node}",
@@ -327,6 +366,7 @@ CAMERAS = Topic(
     "The cameras that this edge serves; it fetches their sources by TCP.",
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
 STANDINGS = Topic(
     "cluster/standings/{node}",
@@ -334,10 +374,17 @@ STANDINGS = Topic(
     "The edge may compute, or must pass a trial first.",
     retain=True,
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
 OUTCOMES = Topic(
     "cluster/outcomes/{node}",
     messages.FrameDone,
     "To the owner: this frame is published, or dropped for a reason.",
     plane=Plane.CLUSTER,
+    edge_reads=EdgeReads.OWN,
 )
+
+TOPIC_TABLE: tuple[AnyTopic, ...] = tuple(
+    row for row in list(globals().values()) if isinstance(row, Topic | PlainTopic)
+)
+"""All topics of this table."""

@@ -11,8 +11,14 @@ PUBLIC_TLS_PORT = 8883
 CLUSTER_PORT = 7883
 """MQTT between the gateway and its edges."""
 
+CLUSTER_TLS_PORT = 7886
+"""The same, encrypted: for edges that have joined."""
+
 DATA_PORT = 7884
 """Tiles and results between the gateway and its edges."""
+
+JOIN_PORT = 7885
+"""Devices join the cluster here; open while an invitation is."""
 
 PAGE_PORT = 8095
 """The gateway's page, for a browser of its own machine."""

@@ -55,6 +55,7 @@ class BridgeInfo(Message):
     cluster_host: str = Field(default="", description="the host that edges connect to; empty: the host of this broker")
     cluster_port: int = Field(default=0, description="the port there; 0: unknown")
     data_port: int = Field(default=0, description="the port of its data plane, at the same host; 0: unknown")
+    insecure: bool = Field(default=False, description="true: everybody on its network can reach it, as it has no keys")
 
 
 class FrameTime(Message):

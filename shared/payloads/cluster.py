@@ -209,6 +209,7 @@ class NodeState(Message):
     port: Port = 0
     cameras: bool = Field(default=True, description="false: it only computes for other edges")
     identity: Identity = Identity()
+    insecure: bool = Field(default=False, description="true: everybody on its network can reach it, as it has no keys")
 
 
 class NameClaim(Message):

@@ -8,7 +8,10 @@ TRY_CAMERA = "test it on the device of its edge: deepthings camera shot NAME"
 
 CURES: tuple[tuple[str, str], ...] = (
     # the whole cluster
-    (r"^no edge is connected", "start one on each device that should compute: deepthings edge --gateway HOST"),
+    (
+        r"^no edge is connected",
+        "start deepthings edge on each device that should compute; another device joins first: deepthings invite NAME",
+    ),
     (
         r"^no edge may compute",
         "all have computed wrong values, or nothing: check the problem of each edge, and its log",

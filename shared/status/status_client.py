@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import aiomqtt
 
 from shared.errors import BrokerError
+from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.identity import new_instance
+from shared.mqtt.refused_login import refusal_message
 from shared.reasons.broker_reasons import broker_reason, is_refusal
 from shared.status.cluster_facts import STATUS_TOPICS, ClusterFacts
 
@@ -28,13 +30,16 @@ RETAINED_PAUSE_S = 0.3
 """After this long without a retained message, there are no more."""
 
 
-async def watch_cluster(broker: Address, prefix: str, period_s: float) -> AsyncGenerator[ClusterFacts, None]:
+async def watch_cluster(
+    broker: Address, prefix: str, period_s: float, login: Login = ANONYMOUS
+) -> AsyncGenerator[ClusterFacts, None]:
     """Yield the facts when all retained messages have come, then again every `period_s`. Raises BrokerError."""
     facts = ClusterFacts(prefix)
     try:
         async with aiomqtt.Client(
             broker.host, broker.port, identifier=f"deepthings-status-{new_instance()}",
-            protocol=aiomqtt.ProtocolVersion.V5, timeout=STATUS_ANSWER_TIMEOUT_S,
+            protocol=aiomqtt.ProtocolVersion.V5, timeout=STATUS_ANSWER_TIMEOUT_S, username=login.username,
+            password=login.password, tls_context=None if login.tls is None else login.tls.context(),
         ) as client:  # fmt: skip
             arrived = asyncio.Event()
             reading = asyncio.create_task(_read(client, facts, arrived))
@@ -51,7 +56,7 @@ async def watch_cluster(broker: Address, prefix: str, period_s: float) -> AsyncG
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
     except (aiomqtt.MqttError, OSError, ValueError, OverflowError) as error:
-        raise BrokerError(_error_text(broker, error)) from error
+        raise BrokerError(_error_text(broker, error, login)) from error
 
 
 async def _read(client: aiomqtt.Client, facts: ClusterFacts, arrived: asyncio.Event) -> None:
@@ -73,12 +78,9 @@ async def _wait_for_retained(facts: ClusterFacts, arrived: asyncio.Event) -> Non
                         await arrived.wait()
 
 
-def _error_text(broker: Address, error: BaseException) -> str:
+def _error_text(broker: Address, error: BaseException, login: Login) -> str:
     if is_refusal(error):
-        return (
-            f"broker {broker} refuses the connection: {broker_reason(error)}; is it the broker of the home? name the "
-            "gateway's own with --gateway HOST"
-        )
+        return refusal_message(broker, login, broker_reason(error))
     return (
         f"broker {broker} not reached: {broker_reason(error)}; start the gateway there with 'deepthings gateway', and "
         "--listen 0.0.0.0 for other devices, or name the right one with --gateway HOST"

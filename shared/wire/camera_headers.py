@@ -40,7 +40,8 @@ class CameraHeader(Header):
 
     `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
     whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
-    send OFFER. `memory`: the agent can put its pictures there, for an edge on the same machine.
+    send OFFER. `memory`: the agent can put its pictures there, for an edge on the same machine. `permit`: what the edge
+    has written into a file that only its own user can read, for agents that this user starts by hand.
     """
 
     kind = MessageKind.CAMERA
@@ -49,6 +50,7 @@ class CameraHeader(Header):
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
     offers: bool = False
     memory: SharedMemory | None = None
+    permit: str = Field(default="", max_length=64, repr=False)
 
 
 class FrameHeader(Header):

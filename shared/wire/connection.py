@@ -6,23 +6,27 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import numpy as np
 
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
-from shared.wire.codec import PREFIX_BYTES, decode_prefix, encode_prefix
+from shared.wire.codec import PREFIX_BYTES, MessageKind, decode_prefix, encode_prefix
+from shared.wire.encryption import encrypt_as_client
 from shared.wire.header import Header
 from shared.wire.headers import HEADERS, RefusedHeader
 from shared.wire.pipe import TcpPipe
 from shared.wire.read_ahead import ReadAhead
 from shared.wire.unreached import UnreachedAddresses
+from shared.wire.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shared.network.addresses import Address
+    from shared.security.data_security import DataSecurity, ExpectedPeer
+    from shared.security.member_list import Member
     from shared.wire.codec import MessagePrefix
     from shared.wire.pipe import Pipe
 
@@ -41,6 +45,9 @@ CONNECT_TIMEOUT_S = 5.0
 READ_AHEAD_BYTES = 4096
 """A few messages without payload; of a payload, hardly anything is copied."""
 
+STALE_AFTER_S = 240.0
+"""A client opens a new connection instead of one that it has not used for this long: the peer may just close it."""
+
 DISCARDED_BYTES = 64 * 1024
 """The size of the pieces in which the rest is read that a peer sends to a closing connection."""
 
@@ -49,43 +56,98 @@ H = TypeVar("H", bound=Header)
 
 
 class WireTraffic(Counter[str]):
-    """Bytes received on the data plane, by kind of message, and the addresses that could not be reached."""
+    """Bytes received on the data plane, by kind of message, and the addresses that could not be reached.
 
-    def __init__(self) -> None:
+    All connections of a process have the same one, and by that the same `security`: its keys and the members of its
+    cluster, or None without keys, when nothing is encrypted. `visitors` are peers without keys, and refused ones.
+    """
+
+    def __init__(self, security: DataSecurity | None = None) -> None:
         super().__init__()
         self.unreached = UnreachedAddresses()
+        self.visitors = Visitors()
+        self.security = security
 
 
 class Connection:
     """Sends and receives complete messages; a failure in the middle of one closes the connection."""
 
-    def __init__(self, pipe: Pipe, peer: str, traffic: WireTraffic) -> None:
+    def __init__(
+        self, pipe: Pipe, peer: str, traffic: WireTraffic, *, member: Member | None = None, received: bytes = b""
+    ) -> None:
+        """`member` is who is at the other end, None without keys; `received` was read from the pipe already."""
         self.peer = peer
+        self.member = member
+        self.accepts: frozenset[MessageKind] | None = None
+        """The kinds of message that the peer may send; None: all."""
+        self.refusal = "{} is not expected here"
+        """The sentence about anything else, with the kind of message in place of the braces."""
+        self.may_idle = False
+        """The peer keeps it open to receive, so that a server does not close it when nothing comes."""
+        self._used_at = time.monotonic()
         self._pipe = pipe
         self._traffic = traffic
         self._sending = asyncio.Lock()
         self._rest: list[memoryview] = []
         self._finishing: asyncio.Task[None] | None = None
         self._ahead = ReadAhead(READ_AHEAD_BYTES)
+        self._ahead.room[: len(received)] = received
+        self._ahead.add(len(received))
         self._closed = False
 
     @classmethod
-    async def open(cls, address: Address, traffic: WireTraffic) -> Self:
-        """Connect to an address. Raises PeerLostError or PeerTimeoutError, naming it."""
+    async def open(cls, address: Address, traffic: WireTraffic, expected: ExpectedPeer | None = None) -> Self:
+        """Connect to an address; with keys, to nobody but the `expected` member, which must be named then.
+
+        Raises PeerLostError or PeerTimeoutError, naming the address.
+        """
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                pipe = await TcpPipe.connect(address)
+                connection = await cls._connect(address, traffic, expected)
         except (OSError, OverflowError, ValueError) as error:  # the last two: invalid host or port
             traffic.unreached.record_failure(*address, network_reason(error), time.monotonic())
             if isinstance(error, TimeoutError):
                 raise PeerTimeoutError(f"{address} does not answer") from error
             raise PeerLostError(f"{address} cannot be reached: {network_reason(error)}") from error
         traffic.unreached.record_success(*address)
-        return cls(pipe, str(address), traffic)
+        return connection
+
+    @classmethod
+    async def _connect(cls, address: Address, traffic: WireTraffic, expected: ExpectedPeer | None) -> Self:
+        pipe, security = await TcpPipe.connect(address), traffic.security
+        if security is None:
+            return cls(pipe, str(address), traffic)
+        assert expected is not None, "with keys, a connection leads to somebody"
+        try:
+            if security.connects_plain(expected):
+                connection = cls(pipe, str(address), traffic)
+            else:
+                encrypted, member = await encrypt_as_client(pipe, security, expected)
+                connection = cls(encrypted, str(address), traffic, member=member)
+        except BaseException:
+            pipe.close()
+            raise
+        security.watch(connection)
+        return connection
 
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def idle_s(self) -> float:
+        """Return the seconds since the last message in either direction."""
+        return time.monotonic() - self._used_at
+
+    @property
+    def stale(self) -> bool:
+        """Return whether a client should open another: this one is closed, or has not been used for long."""
+        return self._closed or self.idle_s > STALE_AFTER_S
+
+    def check_name(self, name: str) -> None:
+        """Check that the peer speaks in its own name, if it has keys. Raises PeerRefusedError."""
+        if self._traffic.security is not None:
+            self._traffic.security.check_name(self.member, name)
 
     def close(self) -> None:
         """Close the connection; pending `send` and `receive` calls fail. Safe to call again."""
@@ -138,25 +200,30 @@ class Connection:
         async with self._sending:
             buffers, self._rest = [*self._rest, *buffers], []
             with self._closing_on_failure("stopped reading"):
+                self._used_at = time.monotonic()
                 left = self._pipe.write_now(buffers)
                 if left:
                     async with asyncio.timeout(_time_for(payload_bytes)):
                         await self._pipe.write(left)
 
-    async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
+    async def receive(
+        self, begin_within_s: float | None = None, kinds: tuple[type[Header], ...] = (), max_payload: int | None = None
+    ) -> tuple[Header, Payload]:
         """Wait for the next message; return its header and payload, uint8 (bytes,).
 
-        Without `begin_within_s` there is no limit for its begin.
+        Without `begin_within_s` there is no limit for its begin. With `kinds` it must be one of them, with a
+        payload of at most `max_payload` bytes: nothing is allocated for another.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
+        expected = frozenset(kind.kind for kind in kinds)
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
             if not self._ahead:
                 await self._begin_message(begin_within_s)
-            message = self._take_message()
+            message = self._take_message(expected, max_payload)
             if message is None:
                 async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
-                    message = await self._receive_message(limit)
+                    message = await self._receive_message(limit, expected, max_payload)
         header, payload = message
         if isinstance(header, RefusedHeader):
             self.close()
@@ -189,43 +256,50 @@ class Connection:
             self._pipe.write_now([_encoded(RefusedHeader(reason=reason))])
         self.close()
 
-    async def request(self, request: Header, *kinds: type[H]) -> tuple[H, Payload]:
+    async def request(self, request: Header, *kinds: type[H], max_payload: int | None = None) -> tuple[H, Payload]:
         """Send a request and wait for the answer, which must begin soon and be of one of `kinds`.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
         await self.send(request)
-        return self._require_kind(await self.receive(ANSWER_TIMEOUT_S), kinds)
+        return cast("tuple[H, Payload]", await self.receive(ANSWER_TIMEOUT_S, kinds, max_payload))
 
     async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
         """Wait for a message of one of `kinds`. Raises ProtocolError for another, with the connection closed."""
-        return self._require_kind(await self.receive(), kinds)
-
-    def _require_kind(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
-        """Return the message if it is of one of `kinds`; otherwise close the connection and raise ProtocolError."""
-        header, payload = received
-        if not isinstance(header, kinds):
-            self.close()
-            expected = " or ".join(kind.kind.name for kind in kinds)
-            raise ProtocolError(f"{self.peer} sent {header.kind.name} instead of {expected}")
-        return header, payload
+        return cast("tuple[H, Payload]", await self.receive(kinds=kinds))
 
     async def _begin_message(self, within_s: float | None) -> None:
         """Wait for the first bytes of a message."""
-        if within_s is None:
-            count = await self._pipe.read_some(self._ahead.room)
-        else:
+        if within_s is not None:
             async with asyncio.timeout(within_s):
                 count = await self._pipe.read_some(self._ahead.room)
+        else:
+            count = await self._pipe.read_some(self._ahead.room)
         if count == 0:
             raise ConnectionResetError
         self._ahead.add(count)
 
-    def _take_message(self) -> tuple[Header, Payload] | None:
+    def _check_kind(self, prefix: MessagePrefix, expected: frozenset[MessageKind], max_payload: int | None) -> None:
+        """Check that the peer may send this message now. Raises ProtocolError."""
+        kind = prefix.kind
+        if kind is MessageKind.REFUSED:
+            return
+        if expected and kind not in expected:
+            names = " or ".join(sorted(each.name for each in expected))
+            raise ProtocolError(f"{self.peer} sent {kind.name} instead of {names}")
+        if self.accepts is not None and kind not in self.accepts:
+            raise ProtocolError(self.refusal.format(kind.name))
+        if max_payload is not None and prefix.payload_bytes > max_payload:
+            raise ProtocolError(
+                f"{self.peer} sent {kind.name} with {prefix.payload_bytes} bytes instead of at most {max_payload}"
+            )
+
+    def _take_message(self, expected: frozenset[MessageKind], max_payload: int | None) -> tuple[Header, Payload] | None:
         """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much."""
         if len(self._ahead) < PREFIX_BYTES:
             return None
         prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
+        self._check_kind(prefix, expected, max_payload)
         if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
             return None
         self._ahead.skip(PREFIX_BYTES)
@@ -234,11 +308,14 @@ class Connection:
         self._ahead.take_into(payload.data)
         return self._count(prefix, HEADERS[prefix.kind].decode(encoded)), payload
 
-    async def _receive_message(self, limit: asyncio.Timeout) -> tuple[Header, Payload]:
+    async def _receive_message(
+        self, limit: asyncio.Timeout, expected: frozenset[MessageKind], max_payload: int | None
+    ) -> tuple[Header, Payload]:
         """Receive a message; its payload may take longer than `limit`, by the time that its bytes need."""
         start = bytearray(PREFIX_BYTES)
         await self._fill(memoryview(start))
         prefix = decode_prefix(start)
+        self._check_kind(prefix, expected, max_payload)
         limit.reschedule(asyncio.get_running_loop().time() + _time_for(prefix.payload_bytes))
         encoded = bytearray(prefix.header_bytes)
         await self._fill(memoryview(encoded))
@@ -249,6 +326,7 @@ class Connection:
 
     def _count(self, prefix: MessagePrefix, header: Header) -> Header:
         """Count the bytes of a message that is complete; return its header."""
+        self._used_at = time.monotonic()
         self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.network.addresses import Address
+    from shared.security.data_security import ExpectedPeer
     from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
@@ -47,15 +48,15 @@ class Courier:
         self._on_lost = on_lost
         self._routes: dict[Address, _Route] = {}
 
-    async def send(self, address: Address, parcel: Parcel) -> None:
-        """Send a message, or queue it; wait while the queue of that address is full."""
-        route = self._route(address)
+    async def send(self, address: Address, parcel: Parcel, expected: ExpectedPeer | None = None) -> None:
+        """Send a message to `expected` at an address, or queue it; wait while the queue of that address is full."""
+        route = self._route(address, expected)
         if not route.send_now(parcel):
             await route.queue.put((parcel, time.monotonic()))
 
-    def post(self, address: Address, parcel: Parcel) -> bool:
+    def post(self, address: Address, parcel: Parcel, expected: ExpectedPeer | None = None) -> bool:
         """Send or queue a message without waiting; return False when the queue of that address is full."""
-        route = self._route(address)
+        route = self._route(address, expected)
         if route.send_now(parcel):
             return True
         try:
@@ -80,10 +81,13 @@ class Courier:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _route(self, address: Address) -> _Route:
-        if address not in self._routes:
-            self._routes[address] = _Route(address, self._max_waiting, self._traffic, self._on_lost, self._forget_route)
-        return self._routes[address]
+    def _route(self, address: Address, expected: ExpectedPeer | None) -> _Route:
+        route = self._routes.get(address)
+        if route is None or route.expected != expected:  # another member has the address now
+            self.drop_address(address)
+            route = _Route(address, expected, self._max_waiting, self._traffic, self._on_lost, self._forget_route)
+            self._routes[address] = route
+        return route
 
     def _forget_route(self, address: Address) -> None:
         del self._routes[address]
@@ -95,12 +99,14 @@ class _Route:
     def __init__(
         self,
         address: Address,
+        expected: ExpectedPeer | None,
         max_waiting: int,
         traffic: WireTraffic,
         on_lost: Callable[[Address], None],
         on_closed: Callable[[Address], None],
     ) -> None:
         self.queue: asyncio.Queue[tuple[Parcel, float]] = asyncio.Queue(max_waiting)
+        self.expected = expected
         self._address = address
         self._traffic = traffic
         self._on_lost = on_lost
@@ -156,7 +162,7 @@ class _Route:
         header, payload = parcel
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = await Connection.open(self._address, self._traffic)
+                self._connection = await Connection.open(self._address, self._traffic, self.expected)
             await self._connection.send(header, payload)
             _record_sent(header, queued_at)
             if outage.note_success():

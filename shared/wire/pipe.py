@@ -7,10 +7,10 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Protocol, Self
 
+from shared.network.addresses import Address
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from shared.network.addresses import Address
 
 SILENT_PEER_TIMEOUT_S = 20
 """A host that acknowledges nothing for this long is lost; without this, a cut cable is noticed after hours."""
@@ -28,8 +28,11 @@ class Pipe(Protocol):
     One coroutine may read and one may write at the same time.
     """
 
-    async def read_some(self, buffer: memoryview) -> int:
-        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end."""
+    async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
+        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end.
+
+        With `wake_at` wait until so many are there, which are known to come.
+        """
 
     async def fill(self, buffer: memoryview) -> None:
         """Read until the buffer is full. Raises ConnectionResetError at the end of the stream."""
@@ -74,11 +77,18 @@ class TcpPipe:
             sock.close()
             raise
 
-    async def read_some(self, buffer: memoryview) -> int:
+    @property
+    def same_machine(self) -> bool:
+        """Return whether the peer is a process of this machine."""
+        with contextlib.suppress(OSError):
+            return str(self._socket.getsockname()[0]) == str(self._socket.getpeername()[0])
+        return False
+
+    async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
         if not self._watched:
-            return await self._read(buffer, 1)
+            return await self._read(buffer, wake_at)
         with self._held():  # nothing came since the last read, or the loop would have stopped watching
-            self._wake_at(1)
+            self._wake_at(wake_at)
             return await self._receive_into(buffer)
 
     async def fill(self, buffer: memoryview) -> None:
@@ -206,10 +216,10 @@ class TcpListener:
         host, port = self._socket.getsockname()[:2]
         return str(host), int(port)
 
-    async def accept(self) -> tuple[TcpPipe, str]:
-        """Wait for a connection; return it, and HOST:PORT of the peer."""
+    async def accept(self) -> tuple[TcpPipe, Address]:
+        """Wait for a connection; return it, and the peer's address."""
         sock, name = await asyncio.get_running_loop().sock_accept(self._socket)
-        return TcpPipe(sock), f"{name[0]}:{name[1]}"
+        return TcpPipe(sock), Address(str(name[0]), int(name[1]))
 
     def close(self) -> None:
         self._socket.close()

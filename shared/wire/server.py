@@ -7,29 +7,30 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
-from shared.network.addresses import Address
+from shared.errors import DeepThingsError, ListenError, PeerRefusedError, ProtocolError
+from shared.network.addresses import LOOPBACK, Address
 from shared.reasons.network_reasons import listen_reason
-from shared.wire.connection import Connection, WireTraffic
-from shared.wire.headers import RefusedHeader
+from shared.wire.entrance import Entrance, refuse_connection
 from shared.wire.pipe import TcpListener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.wire.connection import Payload
+    from shared.wire.connection import Connection, Payload, WireTraffic
     from shared.wire.header import Header
+    from shared.wire.permissions import Door
+    from shared.wire.pipe import TcpPipe
 
 log = logging.getLogger(__name__)
-
-MAX_CONNECTIONS = 256
-"""Simultaneous connections; a cluster of 60 nodes and 60 cameras needs fewer."""
 
 FIRST_MESSAGE_TIMEOUT_S = 30.0
 """A connection without a message by then is closed, so that silent clients do not use up all connections."""
 
-REFUSAL_TIMEOUT_S = 2.0
-"""Closing while a peer is still sending would discard the reason before the peer has read it."""
+MAX_IDLE_S = 600.0
+"""So is one on which nothing has come for this long: its peer only holds it open. Agents report every second."""
+
+IDLE_CHECK_PERIOD_S = 30.0
+"""Idle connections are looked for this often: a timer for each would cost as much as a small message."""
 
 
 class DataServer:
@@ -43,11 +44,16 @@ class DataServer:
         serve: Callable[[Connection, Header, Payload], Awaitable[None]],
         listen: Address,
         traffic: WireTraffic,
+        door: Door | None = None,
     ) -> None:
-        """Listen at once; port 0 takes a free one. Raises ListenError."""
+        """Listen at once; port 0 takes a free one. `door`: what each kind of peer may send; None: everything.
+
+        Raises ListenError.
+        """
         self._serve = serve
-        self._traffic = traffic
+        self._entrance = Entrance(traffic, door)
         self._sessions: set[asyncio.Task[None]] = set()
+        self._connections: set[Connection] = set()
         try:
             self._listener = TcpListener(listen)
         except (OSError, OverflowError, ValueError) as error:
@@ -62,48 +68,67 @@ class DataServer:
 
     async def run(self) -> None:
         """Accept until cancelled; then close every connection."""
+        closing = asyncio.create_task(self._close_idle())
         try:
             while True:
-                pipe, peer = await self._listener.accept()
-                if len(self._sessions) >= MAX_CONNECTIONS:
-                    log.warning("connection from %s closed: %s are open already", peer, MAX_CONNECTIONS)
+                pipe, address = await self._listener.accept()
+                if pipe.same_machine:  # by whichever of its addresses
+                    address = Address(LOOPBACK, address.port)
+                reason = self._entrance.let_in(address)
+                if reason:
+                    log.warning("connection from %s closed: %s", address, reason)
                     pipe.close()
                     continue
-                connection = Connection(pipe, peer, self._traffic)
-                session = asyncio.create_task(self._guard(connection))
+                session = asyncio.create_task(self._guard(pipe, address))
                 self._sessions.add(session)
                 session.add_done_callback(self._sessions.discard)
         finally:
             self._listener.close()
-            for session in self._sessions:
-                session.cancel()
-            await asyncio.gather(*self._sessions, return_exceptions=True)
+            for task in (closing, *self._sessions):
+                task.cancel()
+            await asyncio.gather(closing, *self._sessions, return_exceptions=True)
 
-    async def _guard(self, connection: Connection) -> None:
+    async def _close_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_CHECK_PERIOD_S)
+            for connection in self._connections:
+                if connection.idle_s > MAX_IDLE_S and not connection.may_idle:
+                    log.debug("connection from %s closed: it was idle", connection.peer)
+                    connection.close()
+
+    async def _guard(self, pipe: TcpPipe, address: Address) -> None:
         """Serve one connection; errors end only this one."""
+        connection: Connection | None = None
         try:
-            async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
-                header, payload = await connection.receive()
-            await self._serve(connection, header, payload)
-        except ProtocolError as error:
-            log.warning("connection from %s rejected: %s", connection.peer, error)
-            await refuse_connection(connection, str(error))
-        except PeerLostError as error:
-            log.debug("%s", error)
+            with contextlib.ExitStack() as unknown:
+                unknown.callback(self._entrance.forget_unknown, address)
+                async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
+                    connection = await self._entrance.identify(pipe, address)
+                    header, payload = await connection.receive()
+            with self._entrance.identified(connection, address.host):
+                self._connections.add(connection)
+                await self._serve(connection, header, payload)
+        except (PeerRefusedError, ProtocolError) as error:
+            await self._reject(address, connection, error)
         except TimeoutError:
-            log.warning("connection from %s closed: it sent no message", connection.peer)
+            log.warning("connection from %s closed: it sent no message", address)
+        except OSError as error:  # it was lost
+            log.debug("%s: %s", address, error)
         except DeepThingsError as error:
-            log.warning("connection from %s: %s", connection.peer, error)
+            log.warning("connection from %s: %s", address, error)
         except Exception:  # our own bug in one connection must not end the others
-            log.exception("connection from %s failed", connection.peer)
+            log.exception("connection from %s failed", address)
         finally:
-            connection.close()
+            if connection is not None:
+                self._connections.discard(connection)
+                connection.close()
+            pipe.close()
 
-
-async def refuse_connection(connection: Connection, reason: str) -> None:
-    """Send the reason, then close when the peer does, or after REFUSAL_TIMEOUT_S."""
-    with contextlib.suppress(DeepThingsError):
-        await connection.send(RefusedHeader(reason=reason))
-        connection.end_sending()
-        await connection.discard_until_closed(REFUSAL_TIMEOUT_S)
-    connection.close()
+    async def _reject(self, address: Address, connection: Connection | None, error: DeepThingsError) -> None:
+        """Log why a peer is refused, and tell it."""
+        if isinstance(error, PeerRefusedError):
+            self._entrance.log_refusal(address, None if connection is None else connection.member, str(error))
+        else:
+            log.warning("connection from %s rejected: %s", address, error)
+        if connection is not None:
+            await refuse_connection(connection, str(error))

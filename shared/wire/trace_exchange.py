@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shared.errors import ProtocolError
+from shared.security.data_security import THE_GATEWAY
 from shared.tracing.clocks import ClockOffset, RoundTrip, align_clocks
 from shared.tracing.recording import encode_recording
 from shared.tracing.spans import tracer
@@ -15,6 +16,7 @@ from shared.wire.headers import TraceHeader, TraceRequestHeader
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address
+    from shared.security.data_security import DataSecurity, ExpectedPeer
     from shared.wire.connection import Payload
 
 CLOCK_TRIPS = 8
@@ -41,12 +43,14 @@ async def own_recording(seconds: float) -> bytes:
     )
 
 
-async def request_spans(address: Address, seconds: float, traffic: WireTraffic) -> tuple[ClockOffset, Payload]:
+async def request_spans(
+    address: Address, seconds: float, traffic: WireTraffic, expected: ExpectedPeer
+) -> tuple[ClockOffset, Payload]:
     """Return how far a node's clock is ahead of ours, and its encoded spans.
 
     Raises PeerLostError, PeerTimeoutError or ProtocolError, the last one also for a release that has no trace.
     """
-    connection = await Connection.open(address, traffic)
+    connection = await Connection.open(address, traffic, expected)
     try:
         trips = [await _round_trip(connection) for _ in range(CLOCK_TRIPS)]
         header, payload = await connection.request(TraceRequestHeader(seconds=seconds), TraceHeader)
@@ -57,12 +61,14 @@ async def request_spans(address: Address, seconds: float, traffic: WireTraffic) 
         connection.close()
 
 
-async def request_cluster(address: Address, seconds: float) -> tuple[TraceHeader, Payload]:
+async def request_cluster(
+    address: Address, seconds: float, security: DataSecurity | None = None
+) -> tuple[TraceHeader, Payload]:
     """Return the encoded spans of all nodes, from the gateway whose data plane has this address.
 
     Raises PeerLostError, PeerTimeoutError or ProtocolError.
     """
-    connection = await Connection.open(address, WireTraffic())
+    connection = await Connection.open(address, WireTraffic(security), THE_GATEWAY)
     try:
         await connection.send(TraceRequestHeader(seconds=seconds, cluster=True))
         header, payload = await connection.receive(CLUSTER_TRACE_TIMEOUT_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.cluster.own_node import OWN_NODE
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
@@ -20,7 +20,7 @@ from tests.slow_devices import SlowDevice
 
 GATEWAY = Address("10.77.3.1", 7883)
 
-LISTEN = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only these tests reach)
+LISTEN = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104  (hosts that only these tests reach)
 
 SECONDS = 0.3
 """What the edges need for a frame: the gateway's cores are much faster."""

@@ -179,4 +179,4 @@ async def test_an_edge_at_the_houses_broker_says_where_to_go(tmp_path):
             await heard.until("the gateway's info", lambda: heard.text("bridge/info"))
             lost = await cluster.processes.start("lost", "edge", "--gateway", str(house.address), "--name", "lost")
             assert await asyncio.wait_for(lost.process.wait(), 30) == 1
-            assert "use the gateway's own broker, which accepts every edge: its port is 7883" in lost.log.read_text()
+            assert "is it the broker of the home? The gateway's own has port 7883" in lost.log.read_text()

@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, NodeState, State, StealRequest
 from shared.payloads.frames import Outcome

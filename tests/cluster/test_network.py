@@ -19,7 +19,7 @@ GATEWAY = Address("10.77.3.1", 7883)
 async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tmp_path, hosts):
     """The edge beside the gateway reaches the broker on loopback; thieves elsewhere must find it all the same."""
     first, second, third = hosts
-    listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
+    listen = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
     async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
         witness = Witness(GATEWAY)
         tiles = ("--method", "ftp-wst", "--verify-every", "1")
@@ -56,7 +56,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
     """All hosts have one name here, as Raspberry Pis from one image do."""
     first, second, third = hosts
     ip("-n", third[-1], "address", "add", "10.99.0.1/24", "dev", "lo")  # as a bridge of Docker's has one
-    everywhere = ("--listen", "0.0.0.0")  # noqa: S104
+    everywhere = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104
     async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
         witness = Witness(GATEWAY)
         watching = asyncio.create_task(witness.bus.run())
@@ -76,7 +76,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
             logs = {"lonely": lonely.log.read_text()}
             gateway = await cluster.start("gateway", "gateway", *everywhere, host=first)
             attic = await start("attic", second)
-            shed = await start("shed", third, "--listen", "10.99.0.1")
+            shed = await start("shed", third, "--insecure", "--listen", "10.99.0.1")
             await witness.until("loopback of an edge", lambda: said("edge attic", "127.0.0.1 only", "--listen"))
             await witness.until(
                 "an address of no use", lambda: said("cannot reach edge shed at 10.99.0.1", "no route", "--listen")
@@ -120,7 +120,7 @@ async def test_a_device_whose_network_is_away_logs_a_few_lines_however_long_that
     first, second, third = hosts
     async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
         witness = Witness(GATEWAY)
-        listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
+        listen = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
         gateway = await cluster.start("gateway", "gateway", *listen, host=first)
         async with connected(witness.bus):
             options = "--gateway", GATEWAY.host, *listen

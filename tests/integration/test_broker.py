@@ -10,11 +10,14 @@ from typing import Any
 import aiomqtt
 import pytest
 
+import gateway.broker.broker_folder
 import gateway.broker.mosquitto
-from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
+from gateway.broker.broker_listeners import BrokerListener, cluster_listener, public_listener
+from gateway.broker.mosquitto import own_broker
 from shared.errors import BrokerError, ListenError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.outgoing import Outgoing
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, FrameDone, NodeState, State
@@ -79,24 +82,16 @@ async def test_a_mosquitto_that_ends_at_once_is_quoted(monkeypatch, tmp_path):
     broken.chmod(0o755)
     tmp_path.chmod(0o755)
     monkeypatch.setattr(gateway.broker.mosquitto, "find_mosquitto", lambda: str(broken))
-    monkeypatch.setattr(gateway.broker.mosquitto, "_user_of_mosquitto", lambda: None)
+    monkeypatch.setattr(gateway.broker.broker_folder, "MOSQUITTO_USERS", ())
     with pytest.raises(BrokerError, match=r"exit code 3\): Error: no such thing"):
         async with broker_at(Address(LOOPBACK, free_port())):
             pass
 
 
-async def test_a_broker_that_refuses_us_is_an_error_and_not_a_wait(monkeypatch):
-    write = gateway.broker.mosquitto._write_configuration
-
-    def closed(folder, listen):
-        path = write(folder, listen)
-        path.write_text(path.read_text().replace("allow_anonymous true", "allow_anonymous false"))
-        return path
-
-    monkeypatch.setattr(gateway.broker.mosquitto, "_write_configuration", closed)
+async def test_a_broker_that_refuses_us_is_an_error_and_not_a_wait():
     address = Address(LOOPBACK, free_port())
-    async with broker_at(address):
-        with pytest.raises(BrokerError, match="refuses the connection"):
+    async with own_broker(BrokerListener(address, "stop it", anonymous=False)):
+        with pytest.raises(BrokerError, match="refuses devices without keys"):
             await asyncio.wait_for(Bus(address, "stranger").run(), 10)
 
 

@@ -14,7 +14,9 @@ from gateway.bridge.requests import RequestHandler
 from gateway.broker.planes import Planes
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import MAX_MESSAGE_BYTES, Bus, Outgoing
+from shared.mqtt.bus import Bus
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
+from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PlainTopic
 from shared.network.addresses import LOOPBACK, Address

@@ -12,6 +12,7 @@ import pytest
 
 from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
+from shared.errors import ConfigurationError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
@@ -170,7 +171,7 @@ async def test_an_address_that_is_not_here_ends_an_edge_as_soon_as_its_name_is_i
     """Before that it opens no port: there must be a broker to ask."""
     broker = Address(LOOPBACK, free_port())
     async with broker_at(broker):
-        options = ("--gateway", str(broker), "--listen", "192.0.2.1", "--cache", str(tmp_path))
+        options = ("--gateway", str(broker), "--insecure", "--listen", "192.0.2.1", "--cache", str(tmp_path))
         done = await asyncio.to_thread(run, "edge", *options, timeout_s=30)
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
@@ -199,10 +200,10 @@ async def test_an_edge_that_has_no_gateway_goes_on_trying_and_stops_when_told():
     [("gateway", "--cluster-port", "0", "--data-port", "0", "--broker"), ("edge", "--gateway")],
     ids=["gateway", "edge"],
 )
-async def test_another_address_than_loopback_says_plainly_that_there_are_no_credentials(command):
+async def test_without_keys_another_address_than_loopback_is_used_only_when_told_so_and_with_a_warning(command):
     command = [str(free_port()) if word == "0" else word for word in command]
     service = await asyncio.create_subprocess_exec(
-        DEEPTHINGS, *command, f"{LOOPBACK}:{free_port()}", "--listen", "0.0.0.0",  # noqa: S104  (that is the point)
+        DEEPTHINGS, *command, f"{LOOPBACK}:{free_port()}", "--insecure", "--listen", "0.0.0.0",  # noqa: S104
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert service.stderr is not None
@@ -213,4 +214,22 @@ async def test_another_address_than_loopback_says_plainly_that_there_are_no_cred
         service.terminate()
         assert await service.wait() == 0
         await service.stderr.read()
-    assert "no credentials yet" in said
+    assert "listens on 0.0.0.0 without keys: everybody who can reach it can see your cameras" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "way"),
+    [
+        (("edge", "--listen", "0.0.0.0"), "use --listen 127.0.0.1"),  # noqa: S104
+        (("camera", "--name", "door", "--source", "test://64x48?fps=5", "--edge", "192.0.2.1:7000"), "beside its edge"),
+    ],
+    ids=["edge", "camera"],
+)
+def test_without_keys_nothing_is_sent_or_opened_to_others_and_the_way_to_keys_is_said(command, way, tmp_path):
+    done = run(*command, "--keys", str(tmp_path))
+    assert done.returncode == ConfigurationError.exit_code
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert "without keys: everybody who can reach it can see your cameras" in error
+    assert "Type 'deepthings invite' at the gateway and the command that it prints here; or " in error
+    assert way in error
+    assert error.endswith("or write --insecure if that is what you want")

@@ -201,7 +201,7 @@ async def test_a_connection_that_says_nothing_does_not_stay_for_ever(monkeypatch
 
 
 async def test_one_connection_too_many_is_closed_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr("shared.wire.server.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("shared.wire.connection_limits.MAX_CONNECTIONS", 2)
     async with serving(echo) as (address, _):
         first, second = [await Connection.open(address, WireTraffic()) for _ in range(2)]
         for peer in (first, second):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import shutil
@@ -97,10 +98,10 @@ async def test_questions_make_a_configuration_that_was_tried(house, camera, home
         assert person.end() == 0
     assert PASSWORD not in person.shown
     for words in (
-        "this release has no credentials",
         f"deepthings gateway --config {home}/deepthings.yaml\n",
         f"service install gateway --config {home}/deepthings.yaml\n",
-        "--listen 0.0.0.0 --name attic\n",
+        "deepthings invite attic\n",
+        "edge --listen 0.0.0.0\n",
         "deepthings status --gateway ",
         "its MQTT integration uses the broker 127.0.0.1.",
     ):
@@ -192,7 +193,7 @@ async def test_by_options_all_is_tried_and_written(house, camera, home, tmp_path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"broker {house.address}: connected\ncamera door: 320x240\ncamera yard: 64x48\n" in done.stdout
-    assert "no credentials" in done.stderr
+    assert done.stderr == ""
     assert PASSWORD not in done.stdout + done.stderr
     assert UNSEEN not in done.stdout + done.stderr
     assert written(home) == ["deepthings.yaml", "secrets.yaml"]
@@ -201,7 +202,7 @@ async def test_by_options_all_is_tried_and_written(house, camera, home, tmp_path
 
 
 async def test_what_it_says_to_type_makes_a_cluster_that_detects(house, home, tmp_path):
-    """Commands as they are printed, but for ports that are free here; the edge calls this device by its address."""
+    """Commands as they are printed, but for ports that are free here; the edge has its keys in a folder of its own."""
     options = ("--broker", str(house.address), *login(tmp_path, PASSWORD), "--listen", "0.0.0.0")  # noqa: S104
     done = run("init", "--no-input", *options, "--camera", f"street={FOOTAGE}", cwd=home)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -209,12 +210,18 @@ async def test_what_it_says_to_type_makes_a_cluster_that_detects(house, home, tm
     broker = Address(LOOPBACK, free_port())
     async with LocalCluster(broker, tmp_path / "logs") as processes:
         (gateway,) = [words for words in typed if words[1] == "gateway"]
-        await until_listening(broker, await processes.start("gateway", *gateway[1:], *gateway_ports(broker)))
-        (edge,) = [words for words in typed if words[1] == "edge" and "attic" in words]
-        place = edge.index("--gateway") + 1
-        edge[place] += f":{broker.port}"
-        await processes.start("attic", *edge[1:], "--cache", str(tmp_path / "cache"))
-        witness = Witness(broker)
+        ports = (*gateway_ports(broker), "--join-port", str(free_port()), "--cluster-tls-port", str(free_port()))
+        await until_listening(broker, await processes.start("gateway", *gateway[1:], *ports))
+        (invite,) = [words for words in typed if words[1] == "invite"]
+        state = str(tmp_path / "logs" / "state" / "deepthings")
+        invited = await asyncio.to_thread(run, *invite[1:], "--state", state)
+        keys = ("--keys", str(tmp_path / "attic"))
+        (join,) = [line.split() for line in invited.stdout.splitlines() if " join " in line]
+        joined = await asyncio.to_thread(run, *join[1:], *keys)
+        assert joined.returncode == 0, joined.stderr
+        (edge,) = [words for words in typed if words[1] == "edge"]
+        await processes.start("attic", *edge[1:], *keys, "--cache", str(tmp_path / "cache"))
+        witness = Witness(house.address, house.login(GATEWAY))
         async with connected(witness.bus):
             await witness.until("detections", lambda: any(frame.objects for frame in witness.detections), 90)
 

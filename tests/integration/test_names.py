@@ -13,9 +13,10 @@ from edge.options import EdgeConfig
 from gateway.service import name_to_claim
 from shared.errors import NameTakenError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.bus import Bus
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner
+from shared.mqtt.outgoing import Outgoing
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, Identity, NodeState, State
 from shared.payloads.versions import PROTOCOL

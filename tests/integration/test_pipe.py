@@ -10,10 +10,10 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.pipes import PictureWay, main, make_certificate
-from benchmarks.tls_pipe import TlsPipe, tls_context
+from benchmarks.pipes import PictureWay, main, make_certificate, tls_context
 from shared.network.addresses import LOOPBACK, Address
 from shared.wire.pipe import MAX_BUFFERS_PER_CALL, TcpListener, TcpPipe
+from shared.wire.tls_pipe import TlsPipe
 from tests.settling import settled
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import shutil
 
 import pytest
 
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import FrameDetections
+from tests.commands import run
 from tests.documents import ALL, ROOT, SERVICES, commands, free_ports, kind_of, running, words_of
 from tests.harness import broker_at
 
@@ -103,15 +105,22 @@ async def test_where_the_time_goes_can_be_asked_as_the_documents_say(ports, tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"deepthings-trace.json", "minute.json"}
 
 
-async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
-    lines = [
-        line for line in commands(ROOT / "README.md")
-        if "0.0.0.0" in line and not line.startswith("sudo")  # noqa: S104
-    ]  # fmt: skip
-    assert [kind_of(line) for line in lines] == ["gateway", "edge"]
-    async with contextlib.AsyncExitStack() as stack:
-        for line in lines:
-            await stack.enter_async_context(running(words_of(line, ports), SERVICES[kind_of(line)]))
+async def test_an_invited_edge_joins_the_gateway_over_the_network(ports, tmp_path, monkeypatch):
+    """As the README says; the code is pasted on what is another device, as far as its files go."""
+    lines = commands(ROOT / "README.md")
+    gateway, invite = (
+        line for line in lines if line in {"deepthings gateway --listen 0.0.0.0", "deepthings invite attic"}
+    )
+    (edge,) = (line for line in lines if line.startswith("deepthings edge --listen"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "gateway"))
+    async with running(words_of(gateway, ports), SERVICES["gateway"]):
+        said = await asyncio.to_thread(run, *words_of(invite, ports)[1:])
+        (join,) = re.findall(r"deepthings join .*", said.stdout)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "attic"))
+        joined = await asyncio.to_thread(run, *join.split()[1:])
+        assert "edge 'attic'" in joined.stdout, joined.stderr
+        async with running(words_of(edge, ports), SERVICES["edge"]):
+            pass
 
 
 async def test_a_broker_that_runs_already_can_be_used(ports):

@@ -42,7 +42,7 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
         await stack.enter_async_context(running(edge, SERVICES["edge"]))
         client = aiomqtt.Client(LOOPBACK, int(ports["1883"]), protocol=aiomqtt.ProtocolVersion.V5)
         await stack.enter_async_context(client)
-        for topic in ("my/answers", "deepthings/bridge/response/+", "deepthings/cameras/front_door/+/state"):
+        for topic in ("deepthings/bridge/response/+", "deepthings/cameras/front_door/+/state"):
             await client.subscribe(topic, qos=1)
         for words in lines:
             await say(client, words)

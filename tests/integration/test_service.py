@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.broker.mosquitto import cluster_listener, own_broker
+from gateway.broker.broker_listeners import cluster_listener
+from gateway.broker.mosquitto import own_broker
 from shared.network.addresses import LOOPBACK, Address
 from shared.systemd import units
 from tests.commands import DEEPTHINGS, run

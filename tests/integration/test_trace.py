@@ -13,8 +13,9 @@ import pytest
 from gateway.cluster import trace_collector
 from shared.network.addresses import LOOPBACK, Address
 from shared.wire.connection import WireTraffic
+from shared.wire.entrance import refuse_connection
 from shared.wire.headers import TraceHeader
-from shared.wire.server import DataServer, refuse_connection
+from shared.wire.server import DataServer
 from shared.wire.trace_exchange import request_cluster, send_spans
 from tests.commands import DEEPTHINGS
 from tests.harness import running_cluster

@@ -18,6 +18,7 @@ import click
 
 from benchmarks.findings import PaperFinding
 from benchmarks.scale.scale_rows import ScaleResult
+from gateway.authority.admin_messages import InviteAnswer, NodesAnswer, UserAnswer
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import ConnectionTrial
 from gateway.demo.statistics import ClusterStatistics
@@ -182,10 +183,14 @@ def json_output(folder: Path) -> dict[str, Any]:
         },
         "deepthings demo": shape_of(asyncio.run(_demo())),
         "deepthings detect": _printed("detect", str(PHOTO), folder=folder),
+        "deepthings invite": schema_of(InviteAnswer),
+        "deepthings nodes": schema_of(NodesAnswer),
         "deepthings plan": schema_of(PlanReport),
         "deepthings quantize": _quantised(),
         "deepthings status": schema_of(Status),
         "deepthings trace": schema_of(TraceSummary),
+        "deepthings user add": schema_of(UserAnswer),
+        "deepthings user list": _printed("user", "list", "--state", str(folder), folder=folder),
         "deepthings verify": _printed("verify", "--grid", "1x2", folder=folder),
         "deepthings watch": schema_of(FrameDetections),
     }

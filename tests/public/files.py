@@ -21,6 +21,8 @@ from camera_sources.camera_settings import TOKEN_VARIABLE
 from camera_sources.urls.schemes import BUILT_IN_SOURCES, ENTRY_POINT_GROUP, FILE_SCHEME
 from edge.computing.programs import ProgramCache
 from edge.options import default_cache
+from gateway.authority.authority import KEYS_FOLDER, Authority
+from gateway.authority.member_store import MemberStore
 from gateway.backup.manifest import BACKUP_FORMAT, BackupItem, BackupManifest, BackupPlace
 from gateway.backup.manifest import MANIFEST_NAME as BACKUP_MANIFEST
 from gateway.broker.mosquitto import MOSQUITTO
@@ -44,8 +46,9 @@ from shared.engine.program_manifest import PROGRAM_FORMAT as PREPARED_FORMAT
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
-from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.plan.plan import ProgramRef
+from shared.security.key_folder import default_key_folder, store_gateway
 from shared.systemd.accounts import SERVICE_USER, ServiceAccount
 from shared.systemd.notification import MANAGER_VARIABLES
 from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
@@ -81,6 +84,10 @@ class _Folder(StateFolder):
 def state(folder: Path) -> dict[str, Any]:
     """Describe the state folder of a gateway."""
     kept = _Folder(folder)
+    MemberStore(kept, ())
+    keys = Authority(folder / KEYS_FOLDER)
+    keys.own_node("gateway")
+    store_gateway(keys.own_node("gateway").folder, NOWHERE)
     bus: Any = StandInBus()
     nothing: Any = dict
     CameraRegistry(Configuration(), kept, bus, NOWHERE, lambda _: None, lambda _: None)
@@ -96,6 +103,7 @@ def state(folder: Path) -> dict[str, Any]:
         "files": kept.described,
         "envelope": shape_of(written),
         "found after a camera was set": names,
+        "keys": sorted(str(path.relative_to(folder)) for path in keys.folder.rglob("*") if path.is_file()),
         "key of revisions, bytes": sorted(path.stat().st_size for path in folder.glob("*.key")),
     }
 
@@ -166,6 +174,7 @@ def names() -> dict[str, Any]:
         patch.setenv("XDG_STATE_HOME", "/xdg")
         patch.setenv("XDG_CACHE_HOME", "/xdg")
         folders = {"XDG_STATE_HOME": str(default_state_folder()), "XDG_CACHE_HOME": str(default_cache())}
+        folders["XDG_STATE_HOME, identity of a device"] = str(default_key_folder())
         barn = Configuration.model_validate({"mqtt": {"topic_prefix": "barn/things"}})
         folders["XDG_STATE_HOME, topic_prefix barn/things"] = str(barn.state)
     project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
@@ -179,6 +188,7 @@ def names() -> dict[str, Any]:
         "environment by systemd": sorted(MANAGER_VARIABLES),
         "ports": {
             "public": PUBLIC_PORT, "public, encrypted": PUBLIC_TLS_PORT, "cluster": CLUSTER_PORT, "data": DATA_PORT,
+            "join": JOIN_PORT,
         },
         "entry points of camera sources": ENTRY_POINT_GROUP,
         "schemes of sources": sorted({*BUILT_IN_SOURCES, FILE_SCHEME}),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
+    from shared.security.data_security import ExpectedPeer
     from shared.wire.connection import Payload
 
 log = logging.getLogger(__name__)
@@ -113,12 +114,14 @@ class VerificationFolder:
         write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
 
 
-async def fetch_picture(owner: Address, frame: str, traffic: WireTraffic, *, jpeg: bool = False) -> Pixels:
+async def fetch_picture(
+    owner: Address, frame: str, traffic: WireTraffic, expected: ExpectedPeer | None = None, *, jpeg: bool = False
+) -> Pixels:
     """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner: exact, or sent as JPEG.
 
     Raises PeerLostError, ProtocolError.
     """
-    connection = await Connection.open(owner, traffic)
+    connection = await Connection.open(owner, traffic, expected)
     try:
         request = PictureRequestHeader(frame=frame, jpeg=jpeg)
         header, payload = await connection.request(request, PictureHeader, AbsentHeader)

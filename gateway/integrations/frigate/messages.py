@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shared.mqtt.topics import PlainTopic
+from shared.mqtt.topics import PlainTopic, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def detect_state_message(prefix: str, camera: str, *, on: bool) -> FrigateMessag
 
 def detect_topic(prefix: str) -> PlainTopic:
     """Return the topic at which the detection of each camera is switched."""
-    return PlainTopic("{camera}/detect/set", "ON or OFF", root=prefix)
+    return PlainTopic("{camera}/detect/set", "ON or OFF", writer=Writer.ANYBODY, root=prefix)
 
 
 def parse_detect_command(payload: bytes) -> bool | None:

@@ -11,6 +11,7 @@ from shared.errors import PeerLostError
 from shared.network.addresses import Address
 from shared.payloads.cluster import FrameDone, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader, WorkerRef
 from tests.settling import settled
@@ -30,7 +31,8 @@ class Gateway:
     def __init__(self):
         self.connections, self.refuses = [], 0
 
-    async def open(self, address, _traffic):
+    async def open(self, address, _traffic, expected):
+        assert expected == THE_GATEWAY
         if self.refuses:
             self.refuses -= 1
             raise PeerLostError(f"{address} cannot be reached")

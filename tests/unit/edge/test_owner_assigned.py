@@ -13,6 +13,8 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
+from shared.security.data_security import THE_GATEWAY
+from shared.security.member_list import Role
 from tests.networks import ModelBuilder
 from tests.unit.edge.works import BROKER, GATEWAY, plans_of, port_of, renumbered, shared_tile, work_of
 
@@ -38,11 +40,13 @@ class Courier:
     def __init__(self):
         self.sent, self.posted, self.full = [], [], False
 
-    async def send(self, address, parcel):
-        assert address == GATEWAY
+    async def send(self, address, parcel, expected):
+        assert (address, expected) == (GATEWAY, THE_GATEWAY)
         self.sent.append(parcel)
 
-    def post(self, address, parcel):
+    def post(self, address, parcel, expected):
+        assert expected.role is Role.EDGE
+        assert expected.name in WORKERS
         if not self.full:
             self.posted.append((address, *parcel))
         return not self.full

@@ -14,6 +14,8 @@ from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, StealRequest
+from shared.security.data_security import ExpectedPeer
+from shared.security.member_list import Role
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, TileHeader
 from tests.settling import settled
@@ -63,8 +65,12 @@ class Victim:
         self.answering.set()
         self._busy = False
 
-    async def open(self, address, _traffic):
-        assert address == VICTIM
+    @property
+    def stale(self):
+        return self.closed
+
+    async def open(self, address, _traffic, expected):
+        assert (address, expected) == (VICTIM, ExpectedPeer(Role.EDGE, "victim"))
         if self.lost:
             raise PeerLostError(f"{address} cannot be reached")
         self.closed = False

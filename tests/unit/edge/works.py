@@ -18,6 +18,7 @@ from shared.model.spec import CompleteSpec, Preprocessing
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.plan.plan import DetectorPlan, ProgramRef
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.headers import ResultHeader, TileHeader, WorkerRef
 from tests.networks import ModelBuilder
 
@@ -146,7 +147,7 @@ class Courier:
     def __init__(self):
         self.sent = []
 
-    async def send(self, address, parcel):
-        assert address == GATEWAY
+    async def send(self, address, parcel, expected):
+        assert (address, expected) == (GATEWAY, THE_GATEWAY)
         header, payload = parcel
         self.sent.append((ResultHeader.decode(header.encode()), as_received([part.cast("B") for part in payload])))

@@ -23,6 +23,7 @@ class Agent:
     """A camera's agent: what it says, and what it is told."""
 
     peer = "10.0.0.5:1"
+    member = None
 
     def __init__(self, camera, **hello):
         self.camera, self.hello = camera, CameraHeader(camera=camera, token=camera, **{"offers": True, **hello})

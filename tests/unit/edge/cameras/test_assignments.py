@@ -10,6 +10,7 @@ from edge.cameras.assignments import Assignments
 from shared.errors import PeerLostError
 from shared.network.addresses import Address
 from shared.payloads.cluster import CameraAssignment, CameraRef
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
 from tests.settling import settled
@@ -44,7 +45,8 @@ class Gateway:
         self.failed = asyncio.Event()
         self.break_once = False
 
-    async def open(self, address, _traffic):
+    async def open(self, address, _traffic, expected):
+        assert expected == THE_GATEWAY
         self.opened.append(address)
         if address in self.lost:
             self.failed.set()

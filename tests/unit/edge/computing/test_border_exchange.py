@@ -14,6 +14,7 @@ from shared.errors import PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.network.addresses import Address
+from shared.security.member_list import Role
 from shared.wire.headers import BorderHeader
 from tests.extent import examples
 from tests.networks import ModelBuilder
@@ -31,7 +32,9 @@ class Cables:
     def __getitem__(self, name):
         return self.nodes[Address(BROKER.host, port_of(name))]
 
-    async def send(self, address, parcel):
+    async def send(self, address, parcel, expected):
+        assert expected.role is Role.EDGE
+        assert address == Address(BROKER.host, port_of(expected.name)) or address not in self.nodes
         header, payload = parcel
         self.sent.append((address, BorderHeader.decode(header.encode()), as_received(payload)))
 

@@ -10,6 +10,7 @@ from edge.computing.strips import MAX_STRIP_BYTES, StripStore
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
+from shared.security.data_security import THE_GATEWAY
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import StripsHeader, StripsRequestHeader
 from tests.settling import settled
@@ -31,7 +32,12 @@ class Gateway:
         self.broken = False
         self.unreachable = False
 
-    async def open(self, address, _traffic):
+    @property
+    def stale(self):
+        return self.closed
+
+    async def open(self, address, _traffic, expected):
+        assert expected == THE_GATEWAY
         if self.unreachable:
             raise PeerLostError(f"{address} cannot be reached")
         self.opened.append(address)

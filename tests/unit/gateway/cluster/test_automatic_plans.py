@@ -7,12 +7,12 @@ import pytest
 from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.measured_devices import MeasuredDevices
-from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
 from gateway.planning.methods import Method
 from gateway.planning.plan_prediction import costs_of_stages
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition, whole_stage
+from shared.mqtt.client_ids import OWN_NODE
 from tests.networks import ModelBuilder
 from tests.unit.edge.works import renumbered, work_of
 

@@ -9,7 +9,7 @@ from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from gateway.cluster import data_plane
 from gateway.cluster.data_plane import DataPlane
 from shared.engine.program_parts import BuiltProgram
-from shared.errors import PeerLostError, ProtocolError
+from shared.errors import PeerLostError, PeerRefusedError, ProtocolError
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.wire.camera_headers import ReadyHeader
@@ -27,6 +27,7 @@ from shared.wire.headers import (
     StripsRequestHeader,
     TileHeader,
 )
+from shared.wire.permissions import GATEWAY_DOOR
 
 LISTEN = Address("127.0.0.1", 4000)
 INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)
@@ -37,16 +38,24 @@ RESULT = ResultHeader(info=INFO, epoch=3, owner="pi-1", worker="pi-2", tile=4, s
 class Server:
     """In the place of a DataServer: hands on what a test lets a peer say."""
 
-    def __init__(self, serve, listen, traffic):
+    def __init__(self, serve, listen, traffic, door):
+        assert door is GATEWAY_DOOR
         self.serve, self.address, self.traffic = serve, listen, traffic
 
 
 class Peer:
     """A connection: what it says, and what it is told."""
 
+    peer = "10.0.0.5:1"
+    member = None
+
     def __init__(self, *said):
         self._said = list(said)
         self.told = []
+
+    def check_name(self, name):
+        if self.member is not None and name != self.member.name:
+            raise PeerRefusedError(f"{self.member} spoke in the name of {name}")
 
     async def receive(self):
         if not self._said:
@@ -61,7 +70,7 @@ class Plane:
     """A data plane, and what it has told the gateway."""
 
     def __init__(self):
-        self.results, self.tiles, self.settings = [], [], {}
+        self.results, self.tiles, self.settings, self.edge_of = [], [], {}, {}
         self.strips, self.strips_requests, self.links = {}, [], []
         self.data = DataPlane(LISTEN, WireTraffic())
         self.data.serve_cluster(
@@ -70,7 +79,7 @@ class Plane:
             on_link=self.on_link,
             strips_of=self.strips_of,
         )
-        self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)))
+        self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)), self.edge_of.get)
 
     async def on_link(self, connection, node):
         self.links.append((connection, node))

@@ -4,11 +4,11 @@ import pytest
 
 from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.measured_devices import MeasuredDevices
-from gateway.cluster.own_node import OWN_NODE
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.planning.plan_prediction import costs_of_stages
 from shared.ftp.macs import macs_of
 from shared.ftp.tiles import whole_stage
+from shared.mqtt.client_ids import OWN_NODE
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 from tests.unit.gateway.cluster.offered_plans import NETWORK
 

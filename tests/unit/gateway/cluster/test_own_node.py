@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.cluster.own_node import OWN_NODE, OwnNode
+from gateway.cluster.own_node import OwnNode
+from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Identity, NodeState, State
@@ -21,7 +22,7 @@ def own_node(**nodes):
         for name, identity in nodes.items()
     }
     members = SimpleNamespace(present=tuple(states), online=states.get, broker=Address("127.0.0.1", 7883))
-    return OwnNode(members, lambda: HERE, "127.0.0.1:0", ["--threads", "2"])
+    return OwnNode(members, lambda: HERE, members.broker, "127.0.0.1:0", ["--threads", "2"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.node_list import shorten_node_list
-from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 from shared.payloads.cluster import NodeReport, Nodes, State
 
 

@@ -20,7 +20,7 @@ from gateway.observation.snapshots import (
     render_object_snapshot,
     render_snapshot,
 )
-from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 from shared.payloads.observations import FollowedObject
 from tests.extent import examples
 

@@ -112,7 +112,8 @@ async def test_problems_come_with_their_cures(house):
     await house.edges(gone=("pi-1", "pi-2"))
     problems = house.page.sections()["problems"]
     found = {problem["what"]: problem["cure"] for problem in problems}
-    assert found["no edge is connected"].endswith("deepthings edge --gateway HOST")
+    assert "start deepthings edge on each device" in found["no edge is connected"]
+    assert "deepthings invite NAME" in found["no edge is connected"]
 
 
 async def test_a_frame_comes_with_its_tiles_boxes_and_reasons(house):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from shared.engine import opening, preparing
 from shared.engine.opening import TileKinds, open_engine
@@ -316,3 +317,16 @@ def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp
     monkeypatch.setattr(preparing._WeightFiles, "take", salted)
     with pytest.raises(ModelError, match="optimised weights differ between kinds of tile"):
         prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")
+
+
+async def test_a_program_that_is_refused_is_not_run_the_plain_way_either(network, tmp_path):
+    program = tmp_path / "program.onnx"
+    tensor = TensorProto(name="weight", dims=[1], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    node = helper.make_node("Add", ["image", "weight"], ["out"])
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("image", "out")]
+    graph = helper.make_graph([node], "p", values[:1], values[1:], [tensor])
+    program.write_bytes(helper.make_model(graph).SerializeToString())
+    with pytest.raises(ModelError, match=r"the program of the plan is refused: .* another file, '/etc/passwd'"):
+        await open_engine(program, kinds_of(network[2]), tmp_path)
+    assert list(tmp_path.iterdir()) == [program]

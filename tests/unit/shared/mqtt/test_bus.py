@@ -7,7 +7,8 @@ import pytest
 
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import MAX_MESSAGE_BYTES, Bus
+from shared.mqtt.bus import Bus
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 from shared.mqtt.received import Received
 from shared.network.addresses import Address
 from shared.payloads.bridge import Response

@@ -133,7 +133,7 @@ def test_what_stays_true_is_retained_and_nothing_else():
     assert {name for name, topic in TOPICS.items() if topic.retain} == {
         "OBJECTS", "ZONE_OBJECTS", "SNAPSHOT", "LABEL_SNAPSHOT", "CAMERA_AVAILABILITY", "CAMERA_STATS",
         "CAMERA_SETTING", "BRIDGE_STATE", "BRIDGE_INFO", "BRIDGE_NODES", "BRIDGE_HEALTH", "NODE_STATE", "PLAN",
-        "PREFERRED_PLAN", "HELPERS", "CAMERAS", "STANDINGS", "NODE_CLAIM", "GATEWAY_CLAIM",
+        "PREFERRED_PLAN", "HELPERS", "CAMERAS", "STANDINGS", "NODE_CLAIM", "GATEWAY_CLAIM", "MEMBERS",
     }  # fmt: skip
 
 

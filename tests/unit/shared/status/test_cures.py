@@ -14,7 +14,7 @@ from shared.status.cures import find_cure
 @pytest.mark.parametrize(
     ("problem", "words"),
     [
-        ("no edge is connected", "deepthings edge --gateway HOST"),
+        ("no edge is connected", "joins first: deepthings invite NAME"),
         ("edge attic is offline", "switch its device on"),
         ("edge attic has release 1.1.0, the gateway 1.2.0", "install the same release on both"),
         ("edge attic did not compute 3 tiles: no memory; it gets no work until it has passed a test", "power supply"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.integrations.home_assistant.discovery import MAX_ANNOUNCED_NODES, DiscoveryCache, discovery
 from gateway.integrations.home_assistant.encoding import MAX_COMPONENTS_PER_MESSAGE
 from shared.mqtt import topics
-from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 from shared.payloads.cluster import Nodes
 from shared.settings.slugs import RESERVED_SLUGS, slug
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.page.access import refusal_of
+from gateway.page.local_access import refusal_of
 
 LOCAL = {b"host": b"127.0.0.1:8095"}
 

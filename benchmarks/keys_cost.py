@@ -1,0 +1,87 @@
+"""Measures what keys cost a cluster: two edges with a camera each, with keys and without, in turn.
+
+`python -m benchmarks.keys_cost [--rounds N]`. Needs root, as the nodes are network namespaces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cluster.nodes import emulation_unavailable_reason
+from benchmarks.cluster.shaping import Link
+from benchmarks.running import measure_setting
+from benchmarks.setting import BenchSetting
+from edge.options import default_cache
+from gateway.models.catalogue import DEFAULT_MODEL
+from shared.errors import DeepThingsError
+from shared.files.unfinished import temporary_folder
+
+if TYPE_CHECKING:
+    from benchmarks.setting import Measurement
+
+SETTING = BenchSetting(
+    "ftp-wst", edges=2, sources=2, workload="built-in", link_mbit=1000.0, edge_cpu=0.5, gateway_cpu=0.5,
+    frames_in_flight=2,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedFigures:
+    """Medians of one kind of cluster: latency in seconds, frames a second, CPU seconds of all nodes for a frame."""
+
+    latency_s: float
+    frames_per_s: float
+    cpu_s: float
+    kilobytes: float
+
+    @classmethod
+    def of(cls, measured: list[Measurement]) -> KeyedFigures:
+        return cls(
+            median(each.total_s for each in measured),
+            median(each.frames_per_s for each in measured),
+            median(sum(each.cpu_seconds.values()) / len(each.frames) for each in measured),
+            median(each.bytes_per_frame for each in measured) / 1e3,
+        )
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds of a cluster without keys and one with.")
+@click.option("--frames", type=click.IntRange(4), default=40, help="Frames of each camera in a round.")
+def main(rounds: int, frames: int) -> None:
+    """Print a table of latency and throughput with keys and without."""
+    setting = BenchSetting(**{**{name: getattr(SETTING, name) for name in SETTING.__slots__}, "frames": frames})
+    reason = emulation_unavailable_reason(Link(setting.link_mbit, shared=False))
+    if reason:
+        raise DeepThingsError(f"a cluster on loopback has no keys: {reason}")
+    measured: dict[bool, list[Measurement]] = {False: [], True: []}
+    for number in range(2 * rounds + 1):  # the first and the last are without keys
+        encrypted = number % 2 == 1
+        with temporary_folder("encryption") as folder:
+            models = {"built-in": DEFAULT_MODEL}
+            measured[encrypted].append(
+                asyncio.run(measure_setting(setting, models, folder, default_cache(), encrypted=encrypted))
+            )
+    plain, keyed = KeyedFigures.of(measured[False]), KeyedFigures.of(measured[True])
+    table = Table("cluster", "latency, ms", "frames/s", "core-ms a frame", "kB a frame")
+    for name, figures in (("without keys", plain), ("with keys", keyed)):
+        table.add_row(
+            name, f"{figures.latency_s * 1e3:.1f}", f"{figures.frames_per_s:.2f}", f"{figures.cpu_s * 1e3:.1f}",
+            f"{figures.kilobytes:.1f}",
+        )  # fmt: skip
+    ratios = (
+        keyed.latency_s / plain.latency_s, keyed.frames_per_s / plain.frames_per_s, keyed.cpu_s / plain.cpu_s,
+        keyed.kilobytes / plain.kilobytes,
+    )  # fmt: skip
+    table.add_row("ratio", *(f"{ratio:.3f}" for ratio in ratios))
+    Console().print(f"{setting.text}, {rounds} rounds of {frames} frames of each camera", table)
+
+
+if __name__ == "__main__":
+    main()

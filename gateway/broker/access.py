@@ -1,0 +1,158 @@
+"""Rules of the gateway's own broker: who may read and write what, in the format of Mosquitto's ACL file. Pure.
+
+They are computed from the table of topics. There are no patterns: a rule names the edge or the user that it is for.
+Mosquitto answers every subscription with "granted", and then delivers only what the rules allow to be read.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.broker.logins import GATEWAY_LOGIN
+from shared.mqtt.client_ids import OWN_NODE, edge_login_name
+from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, EdgeReads, Plane, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.mqtt.topics import AnyTopic
+
+
+class Access(Enum):
+    """The kinds of access that a rule allows, in Mosquitto's words."""
+
+    READ = "read"
+    WRITE = "write"
+    READ_AND_WRITE = "readwrite"
+
+
+class Rule(NamedTuple):
+    """One line: an access to a topic filter."""
+
+    access: Access
+    topic: str
+
+    def __str__(self) -> str:
+        return f"topic {self.access.value} {self.topic}"
+
+
+class PublicTopics(NamedTuple):
+    """The first levels of all topics of people and automations: ours, Home Assistant's and Frigate's."""
+
+    prefix: str = DEFAULT_PREFIX
+    discovery: str | None = None
+    frigate: str | None = None
+
+
+EVERYTHING = (Rule(Access.READ_AND_WRITE, "#"),)
+"""The rules of the gateway, and of everybody where all come from its own machine. Mosquitto excludes $SYS from #."""
+
+
+def edge_rules(name: str, prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
+    """Return the rules of an edge: it writes its own topics, and reads its own and those that are for every edge.
+
+    Commands on the gateway's machine log in as the gateway's own node, and may watch, too.
+    """
+    rules = _edge_rules(name, prefix)
+    return tuple(rules + _watching_rules(prefix) if name == OWN_NODE else rules)
+
+
+def any_edge_rules(prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
+    """Return the rules of edges without a login, which may have any name, and of those who watch a cluster."""
+    return tuple(_edge_rules("+", prefix) + _watching_rules(prefix))
+
+
+def user_rules(public: PublicTopics) -> tuple[Rule, ...]:
+    """Return the rules of people and automations: they read what is public, set cameras and request."""
+    found = []
+    for topic in TOPIC_TABLE:
+        path = topic.full_path(prefix=public.prefix)
+        if topic.writer is Writer.ANYBODY:
+            found.append(Rule(Access.WRITE, path))
+        elif topic.plane is not Plane.CLUSTER and not topic.path.startswith("cluster/"):
+            found.append(Rule(Access.READ, path))
+    if public.discovery is not None:
+        found.append(Rule(Access.READ, f"{public.discovery}/#"))
+        found.append(Rule(Access.WRITE, f"{public.discovery}/status"))  # Home Assistant says that it has started
+    if public.frigate is not None:
+        found.append(Rule(Access.READ, f"{public.frigate}/#"))
+        found.append(Rule(Access.WRITE, f"{public.frigate}/+/detect/set"))
+    return tuple(dict.fromkeys(found))
+
+
+def allows(rules: Iterable[Rule], access: Access, topic: str) -> bool:
+    """Return whether rules allow to read or to write a topic."""
+    return any(rule.access in {access, Access.READ_AND_WRITE} and _matches(rule.topic, topic) for rule in rules)
+
+
+def rules_file(anonymous: Iterable[Rule], users: dict[str, Iterable[Rule]]) -> str:
+    """Return an ACL file: the rules of clients without a login first, then those of each user by name."""
+    lines = [str(rule) for rule in anonymous]
+    for name, rules in sorted(users.items()):
+        lines += ["", f"user {name}", *(str(rule) for rule in rules)]
+    return "\n".join([*lines, ""])
+
+
+def gateway_rules_file(anonymous: Iterable[Rule]) -> str:
+    """Return the ACL file of the listener in plain text: the gateway may do everything, others what is given."""
+    return rules_file(anonymous, {GATEWAY_LOGIN: EVERYTHING})
+
+
+def edge_rules_file(names: Iterable[str], prefix: str) -> str:
+    """Return the ACL file of the encrypted listener of the edges."""
+    return rules_file((), {edge_login_name(name): edge_rules(name, prefix) for name in names})
+
+
+def user_rules_file(names: Iterable[str], public: PublicTopics, anonymous: Iterable[Rule]) -> str:
+    """Return the ACL file of the listeners for people and automations."""
+    rules = user_rules(public)
+    return rules_file(anonymous, dict.fromkeys(names, rules))
+
+
+def _watching_rules(prefix: str) -> list[Rule]:
+    """Return the rules for following detections at the edges' broker."""
+    return [
+        Rule(Access.READ, topic.full_path(prefix=prefix))
+        for topic in TOPIC_TABLE
+        if topic.plane is Plane.BOTH and topic.writer is Writer.GATEWAY and topic.edge_reads is EdgeReads.NOTHING
+    ]
+
+
+def _edge_rules(name: str, prefix: str) -> list[Rule]:
+    found = []
+    for topic in TOPIC_TABLE:
+        reads = topic.edge_reads is not EdgeReads.NOTHING
+        if topic.writer is Writer.EDGE:
+            if name != "+" and "{node}" not in topic.path:  # a camera's: the gateway publishes what edges report
+                found += [Rule(Access.READ, topic.full_path(prefix=prefix))] if reads else []
+                continue
+            own = _path_of(topic, name, prefix)
+            everywhere = topic.full_path(prefix=prefix)
+            if reads and topic.edge_reads is EdgeReads.EVERY and own != everywhere:
+                found += [Rule(Access.WRITE, own), Rule(Access.READ, everywhere)]
+            else:
+                found.append(Rule(Access.READ_AND_WRITE if reads else Access.WRITE, own))
+        elif topic.edge_reads is EdgeReads.OWN:
+            found.append(Rule(Access.READ, _path_of(topic, name, prefix)))
+        elif reads:
+            found.append(Rule(Access.READ, topic.full_path(prefix=prefix)))
+    return found
+
+
+def _path_of(topic: AnyTopic, node: str, prefix: str) -> str:
+    """Return the topic of a node; names of other things than nodes, such as cameras, stay open."""
+    levels = topic.path.split("/")
+    names = [node if level == "{node}" else "+" for level in levels if level.startswith("{")]
+    return topic.full_path(*names, prefix=prefix)
+
+
+def _matches(topic_filter: str, topic: str) -> bool:
+    """Return whether a filter of MQTT matches a topic."""
+    if topic.startswith("$") and not topic_filter.startswith("$"):
+        return False
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted.pop()
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(each in {"+", level} for each, level in zip(wanted, levels, strict=True))

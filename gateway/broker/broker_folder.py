@@ -1,0 +1,77 @@
+"""The folder with the files of the gateway's own Mosquitto: its configuration, logins, rules and certificate.
+
+Where root runs the gateway, Mosquitto runs as a user of its own, which owns these files and can read no others of the
+gateway: the authority's key stays out of its reach.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+
+from shared.files.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from gateway.broker.broker_listeners import BrokerListener
+
+MOSQUITTO_USERS = ("mosquitto", "nobody")
+"""The user that Mosquitto changes to when root starts it, and the one where there is no such user."""
+
+CONFIGURATION = "mosquitto.conf"
+
+
+class BrokerFolder:
+    """Writes files that nobody can read but Mosquitto and, of course, root."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._account = _account_of_mosquitto()
+        self._written: dict[str, bytes] = {}
+        if self._account is not None:  # the folder stays ours, so that a later start can remove it
+            os.chown(path, -1, self._account.pw_gid)
+        path.chmod(0o750 if self._account is not None else 0o700)
+
+    @property
+    def user(self) -> str | None:
+        """Return the user that Mosquitto must be started as; None for ours."""
+        return None if self._account is None else self._account.pw_name
+
+    @property
+    def configuration(self) -> Path:
+        return self._path / CONFIGURATION
+
+    def write_configuration(self, listeners: Sequence[BrokerListener]) -> None:
+        """Write the configuration from its template."""
+        template = files("mosquitto").joinpath(CONFIGURATION).read_text()
+        sections = "\n\n".join(listener.section(self._path) for listener in listeners)
+        self._write(CONFIGURATION, Template(template).substitute(listeners=sections).encode())
+
+    def write_files(self, content: Mapping[str, bytes]) -> bool:
+        """Write files by name; return whether any of them has changed."""
+        changed = {name: data for name, data in content.items() if self._written.get(name) != data}
+        for name, data in changed.items():
+            self._write(name, data)
+            self._written[name] = data
+        return bool(changed)
+
+    def _write(self, name: str, data: bytes) -> None:
+        owner = None if self._account is None else (self._account.pw_uid, self._account.pw_gid)
+        write_whole(self._path / name, data, durable=False, owner=owner)
+
+
+def _account_of_mosquitto() -> pwd.struct_passwd | None:
+    """Return the account that Mosquitto runs as if root runs the gateway; None for ours."""
+    if os.geteuid() != 0:
+        return None
+    for name in MOSQUITTO_USERS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None

@@ -1,0 +1,57 @@
+"""The versions of Mosquitto that the gateway can run: its configuration is written in the dialect of 2.0."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from shared.errors import BrokerError
+from shared.reasons.system_reasons import system_reason
+
+FIRST_WITHOUT_OUR_DIALECT = 3
+"""Mosquitto 2.1 announces that 3.0 removes per_listener_settings, password_file and acl_file."""
+
+FIRST_WITH_OUR_HASHES = 2
+"""Mosquitto 2.0 has the hashes of our logins, PBKDF2; 1.6 has not."""
+
+_HELP_TIMEOUT_S = 10.0
+
+
+async def require_understood(mosquitto: str, *, secured: bool) -> None:
+    """Raise BrokerError if this Mosquitto does not understand our configuration, `secured` with logins or not."""
+    problem = version_problem(await _help_of(mosquitto), secured=secured)
+    if problem:
+        raise BrokerError(problem)
+
+
+def version_problem(text: str, *, secured: bool) -> str:
+    """Return why a Mosquitto with this help text cannot be run; "" if it can, or its version is unknown."""
+    match = re.search(r"mosquitto version (?P<version>(?P<major>\d+)\.\d+[\w.]*)", text)
+    if match is None:
+        return ""
+    if int(match["major"]) >= FIRST_WITHOUT_OUR_DIALECT:
+        return (
+            f"Mosquitto {match['version']} is newer than this release knows: its settings for logins are others; "
+            "install Mosquitto 2, or update DeepThings"
+        )
+    if secured and int(match["major"]) < FIRST_WITH_OUR_HASHES:
+        return f"Mosquitto {match['version']} is too old for logins: update it to 2.0 or later"
+    return ""
+
+
+async def _help_of(mosquitto: str) -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            mosquitto, "-h", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise BrokerError(f"{mosquitto} cannot be started: {system_reason(error)}") from error
+    try:
+        async with asyncio.timeout(_HELP_TIMEOUT_S):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return output.decode(errors="replace")

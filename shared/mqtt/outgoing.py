@@ -1,0 +1,30 @@
+"""A message on its way: published, or left with the broker as a will."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic
+
+import aiomqtt
+
+from shared.mqtt.topics import M
+
+if TYPE_CHECKING:
+    from shared.mqtt.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing(Generic[M]):
+    """A message with its topic."""
+
+    topic: Topic[M]
+    message: M
+    name: str = ""
+
+
+def will_of(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
+    """Return what the broker publishes when the connection breaks."""
+    if will is None:
+        return None
+    path, payload = will.topic.full_path(will.name, prefix=prefix), will.message.model_dump_json()
+    return aiomqtt.Will(path, payload, will.topic.qos, will.topic.retain)

@@ -1,0 +1,99 @@
+"""Limits of the connections of a server. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from shared.network.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from shared.security.member_list import Member
+
+MAX_CONNECTIONS = 256
+"""Simultaneous connections; a cluster of 60 nodes and 60 cameras needs fewer."""
+
+MAX_UNKNOWN = 64
+"""Of these, peers that have not shown yet who they are: the others remain for members, whatever strangers do."""
+
+MAX_UNKNOWN_PER_HOST = 8
+"""The same of one address: an edge that starts opens four at the same time."""
+
+MAX_PER_MEMBER = 16
+"""Connections of one member: for results, strips, programs and settings, some of which are being replaced."""
+
+MAX_PLAIN_PER_HOST = 32
+"""Connections of one other machine without keys, which may be an edge and the agents of some cameras."""
+
+
+class ConnectionLimits:
+    """Counts connections. `reason` is empty when one more is allowed."""
+
+    def __init__(self) -> None:
+        self._count = self._unknown = 0
+        self._by_holder: Counter[Hashable] = Counter()
+        self._host_of: dict[Member, str] = {}
+
+    def refuse_unknown(self, host: str) -> str:
+        """Return the reason why a connection from this address is not taken; else count it as unknown."""
+        if self._count >= MAX_CONNECTIONS:
+            return f"{MAX_CONNECTIONS} are open already"
+        if self._unknown >= MAX_UNKNOWN:
+            return f"{MAX_UNKNOWN} wait already that have not shown who they are"
+        if self._by_holder["unknown", host] >= MAX_UNKNOWN_PER_HOST and not is_loopback(host):
+            return f"{MAX_UNKNOWN_PER_HOST} of this address wait already that have not shown who they are"
+        self._count += 1
+        self._unknown += 1
+        self._by_holder["unknown", host] += 1
+        return ""
+
+    def release_unknown(self, host: str) -> None:
+        """Note that a connection is not unknown any more: it has ended, or is counted by one of the following."""
+        self._count -= 1
+        self._unknown -= 1
+        self._release(("unknown", host))
+
+    def refuse_plain(self, host: str) -> str:
+        """Return the reason why a peer without keys is not served; else count its connection."""
+        if self._by_holder["plain", host] >= MAX_PLAIN_PER_HOST and not is_loopback(host):
+            return f"{MAX_PLAIN_PER_HOST} connections of this address are open already"
+        self._count += 1
+        self._by_holder["plain", host] += 1
+        return ""
+
+    def release_plain(self, host: str) -> None:
+        """Note the end of a connection of a peer without keys."""
+        self._count -= 1
+        self._release(("plain", host))
+
+    def refuse_member(self, member: Member, host: str) -> str:
+        """Return the reason why a member is not served; else count its connection.
+
+        A member is at one address at a time: a second device with the same key is a copy.
+        """
+        if self._by_holder[member] >= MAX_PER_MEMBER:
+            return f"{MAX_PER_MEMBER} connections of {member} are open already"
+        before = self._host_of.get(member, host)
+        if before != host:
+            return (
+                f"{member} is connected from {before} already: if this is another device, its card or its folder of "
+                "keys is a copy; remove that folder, and join with a name of its own"
+            )
+        self._count += 1
+        self._by_holder[member] += 1
+        self._host_of[member] = host
+        return ""
+
+    def release_member(self, member: Member) -> None:
+        """Note the end of a connection of a member."""
+        self._count -= 1
+        self._release(member)
+        if member not in self._by_holder:
+            self._host_of.pop(member, None)
+
+    def _release(self, holder: Hashable) -> None:
+        self._by_holder[holder] -= 1
+        if not self._by_holder[holder]:
+            del self._by_holder[holder]
