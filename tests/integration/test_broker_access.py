@@ -131,6 +131,7 @@ async def test_each_login_can_do_what_its_rules_say_and_nothing_else(broker):
     ],
 )
 async def test_a_wrong_rule_is_found_by_what_it_lets_through(broker, wrong, fault):
+    await broker.access.applied()  # or it would write its own once more
     files = broker.access.files()
     files[EDGE_RULES] += f"{wrong}\n".encode()  # behind the rules of the last edge, which is the one that checks
     await broker.process.update(files)
