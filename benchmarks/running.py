@@ -9,10 +9,10 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.bench_keys import make_bench_keys
 from benchmarks.cluster.limits import NodeLimits
 from benchmarks.cluster.nodes import BenchNodes, open_nodes
 from benchmarks.cluster.shaping import Link
-from benchmarks.cluster_keys import make_bench_keys
 from benchmarks.setting import BenchSetting, FrameTimes, Measurement
 from benchmarks.witnessing import UnfinishedError, WitnessedState, witness_messages
 from benchmarks.workload import PAPER_CUT

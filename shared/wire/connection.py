@@ -294,9 +294,7 @@ class Connection:
                 f"{self.peer} sent {kind.name} with {prefix.payload_bytes} bytes instead of at most {max_payload}"
             )
 
-    def _take_message(
-        self, expected: frozenset[MessageKind], max_payload: int | None
-    ) -> tuple[Header, Payload] | None:
+    def _take_message(self, expected: frozenset[MessageKind], max_payload: int | None) -> tuple[Header, Payload] | None:
         """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much."""
         if len(self._ahead) < PREFIX_BYTES:
             return None

@@ -1,6 +1,6 @@
 """Measures what keys cost a cluster: two edges with a camera each, with keys and without, in turn.
 
-`python -m benchmarks.encryption [--rounds N]`. Needs root, as the nodes are network namespaces.
+`python -m benchmarks.keys_cost [--rounds N]`. Needs root, as the nodes are network namespaces.
 """
 
 from __future__ import annotations
