@@ -361,7 +361,7 @@ class Cluster:
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
         found = self._plans.find_frame(assembly.info.frame)
         if found is not None and outcome is Outcome.PUBLISHED:
-            self._plan_changes.add_frame(found[0], time.monotonic() - assembly.opened_at)
+            self._plan_changes.add_frame(found[0], assembly.duration_s(time.monotonic()))
             self._stealing.on_published(assembly)
         return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 

@@ -67,6 +67,12 @@ class Assembly:
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
+    def duration_s(self, now: float) -> float:
+        """Return how long the frame took so far, from its first task; of a whole frame, what its result says."""
+        if self.last is not None and isinstance(self.merged, WholeFrame):  # it was opened when its result arrived
+            return (self.last.waited_ms + self.last.compute_ms) / 1e3
+        return now - self.opened_at
+
     def tile_counts(self) -> dict[str, TileCounts]:
         """Return the numbers of computed tiles, by node."""
         return {node: TileCounts(own=own, stolen=stolen) for node, (own, stolen) in sorted(self.tiles.items())}
