@@ -23,7 +23,7 @@ from shared.process.children import parent_death_prefix, stop_process
 from shared.reasons.network_reasons import listen_reason, network_reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from gateway.broker.broker_listeners import BrokerListener
@@ -113,7 +113,7 @@ class OwnBroker:
             return  # the same as before, or the next start reads them
         self.process.send_signal(signal.SIGHUP)
         for _ in range(2):  # it reads the files between two rounds, in each of which it answers whom it has heard
-            await answer_of(local_address(self._listeners[0].address))
+            await answer_of(local_address(self._listeners[0].address), self.refused.expect)
 
     async def restart(self, listeners: Sequence[BrokerListener], files: Mapping[str, bytes]) -> None:
         """Let `run` restart the process with other listeners, and return when it listens; all clients reconnect."""
@@ -226,12 +226,16 @@ _CONNECT = bytes.fromhex("100c 0004 4d515454 04 02 000a 0000")
 """A CONNECT packet of MQTT 3.1.1 without client id and login."""
 
 
-async def answer_of(address: Address) -> None:
-    """Wait until the broker has answered a connection, with yes or no. Raises BrokerError."""
+async def answer_of(address: Address, expect: Callable[[str], None]) -> None:
+    """Wait until the broker has answered a connection, with yes or no. Raises BrokerError.
+
+    `expect` is told the connection's own address and port, at which the broker may refuse it.
+    """
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
             try:
+                expect("{}:{}".format(*writer.get_extra_info("sockname")))
                 writer.write(_CONNECT)
                 await reader.read(1)
             finally:

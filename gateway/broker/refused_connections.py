@@ -34,6 +34,7 @@ class RefusedConnections:
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
         self._refused: dict[tuple[str, int], float] = {}
+        self._own: dict[str, None] = {}
 
     def on_line(self, line: str, now: float) -> bool:
         """Read a line at `now`, in monotonic seconds; return whether it is a notice that nobody else needs."""
@@ -46,9 +47,14 @@ class RefusedConnections:
             self._open.pop(match["peer"], None)
         return any(notice.search(line) for notice in _NOTICES)
 
+    def expect(self, peer: str) -> None:
+        """Take no notice of the refusal of this connection, which is the gateway's own."""
+        self._own[peer] = None
+        _keep_last(self._own, MAX_OPEN_CONNECTIONS)
+
     def _note_refused(self, peer: str, now: float) -> None:
         port = self._open.pop(peer, None)
-        if port is None:
+        if port is None or self._own.pop(peer, peer) is None:
             return
         key = peer.rpartition(":")[0], port
         self._refused.pop(key, None)  # the newest are at the end

@@ -135,6 +135,7 @@ async def test_people_log_in_and_out_and_programs_have_what_they_need(tmp_path):
 async def shows_who_is_missing(page):
     await page.click('nav a[href="#cluster"]')
     await page.wait_for_selector('[data-waiting="porch"] >> text=deepthings edge --listen 0.0.0.0')
+    assert await page.locator("[data-waiting]").count() == 1
     await is_usable(page)
 
 

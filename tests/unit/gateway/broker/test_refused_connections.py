@@ -71,3 +71,11 @@ def test_notices_are_told_from_errors():
     assert refused.on_line("Client <unknown> disconnected: Protocol error.", 0.0)
     assert not refused.on_line("1795780232: Error: Unable to open pwfile", 0.0)
     assert not refused.on_line("1795780309: Client attic disconnected due to out of memory.", 0.0)
+
+def test_the_gateways_own_connection_is_no_stranger_but_the_next_one_from_there_is():
+    refused = RefusedConnections()
+    for peer in ("127.0.0.1:4711", "127.0.0.1:4712"):
+        refused.on_line(CONNECTED.format(peer, 7883), 100.0)
+        refused.expect("127.0.0.1:4711")
+        refused.on_line(REFUSED, 100.0)
+        assert refused.addresses(ANYWHERE, 101.0) == ([] if peer.endswith("4711") else ["127.0.0.1"])
