@@ -139,8 +139,9 @@ class Routes:
         return Response(found.body, media_type="application/octet-stream", headers=NOT_KEPT)
 
     async def picture(self, request: Request) -> Response:
-        """Answer with the next picture of a camera, as JPEG."""
-        found = await self._page.pictures.next(self._known_camera(request), "", NEXT_FRAME_TIMEOUT_S)
+        """Answer with the next picture of a camera, as JPEG; of a still scene, with the last that somebody has seen."""
+        camera = self._known_camera(request)
+        found = await self._page.pictures.next(camera, "", NEXT_FRAME_TIMEOUT_S) or self._page.pictures.newest(camera)
         if found is None:
             return Response("no picture came\n", 504, media_type="text/plain")
         return Response(found.jpeg, media_type="image/jpeg", headers={**NOT_KEPT, "X-Frame": found.frame})
