@@ -72,6 +72,7 @@ def test_notices_are_told_from_errors():
     assert not refused.on_line("1795780232: Error: Unable to open pwfile", 0.0)
     assert not refused.on_line("1795780309: Client attic disconnected due to out of memory.", 0.0)
 
+
 def test_the_gateways_own_connection_is_no_stranger_but_the_next_one_from_there_is():
     refused = RefusedConnections()
     for peer in ("127.0.0.1:4711", "127.0.0.1:4712"):
