@@ -54,7 +54,7 @@ class ConnectionLimits:
 
     def refuse_unknown(self, host: str, now: float) -> str:
         """Return the reason why a connection from this address is not taken; else count it as unknown."""
-        refused = self._refused_at.get(host, ())
+        refused = self._refused_at.get(host, deque())
         if len(refused) == MAX_REFUSALS and now - refused[0] < REFUSALS_WITHIN_S and not is_loopback(host):
             return f"{MAX_REFUSALS} of this address were refused within a minute"
         if self._count >= MAX_CONNECTIONS:
