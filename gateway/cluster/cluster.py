@@ -381,12 +381,8 @@ class Cluster:
         running = self._plans.get(header.epoch)
         if running is None or not running.plan.distribution.by_gateway:
             return
-        known = header.tile < running.plan.tile_count and self._members.online(header.owner)
-        if (
-            known
-            and self._holders.may_open(header.info, header.owner)
-            and not running.collector.is_finished(header.info.frame)
-        ):
+        known = header.tile < running.plan.tile_count and self._holders.may_open(header.info, header.owner)
+        if known and self._members.online(header.owner) and not running.collector.is_finished(header.info.frame):
             self._sharing.on_tile(header, payload)
 
 
