@@ -68,9 +68,7 @@ class TraceCollector:
     async def _ask(self, name: str, address: Address, seconds: float) -> tuple[RecordingRef, memoryview]:
         try:
             async with asyncio.timeout(EDGE_TRACE_TIMEOUT_S):
-                clock, payload = await request_spans(
-                    address, seconds, self._traffic, ExpectedPeer(Role.EDGE, name)
-                )
+                clock, payload = await request_spans(address, seconds, self._traffic, ExpectedPeer(Role.EDGE, name))
         except TimeoutError:
             return _missing(name, f"it did not send its trace within {EDGE_TRACE_TIMEOUT_S:.0f} s"), memoryview(b"")
         except DeepThingsError as error:
