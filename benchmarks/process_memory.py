@@ -72,7 +72,7 @@ async def measure_processes(setting: MemorySetting) -> dict[str, Footprint]:
             choices = {"--model": setting.model, "--method": setting.method, "--grid": setting.grid}
             gateway = await cluster.start(
                 "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
-                "--port", str(free_port()), "--data-port", "0",
+                "--port", str(free_port()), "--data-port", "0", "--page-port", "0",
                 *(word for option, value in choices.items() if value for word in (option, value)),
             )  # fmt: skip
             edge = await cluster.start(

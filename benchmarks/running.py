@@ -96,8 +96,8 @@ class _Run:
                 GATEWAY_NODE, "gateway", *self._listen(GATEWAY_NODE), "--cluster-port",
                 str(self._cluster.broker.port), "--cluster-tls-port", str(self._encrypted_broker.port), "--tls-port",
                 str(free_port()), "--join-port", str(free_port()), "--model", model, "--port", str(free_port()),
-                "--data-port", "0", "--method", setting.method, *grid, *cut, "--pixels", setting.pixels,
-                "--deadline", "60", "--lease", "5",
+                "--data-port", "0", "--page-port", "0", "--method", setting.method, *grid, *cut,
+                "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
                 host=self._nodes.command(GATEWAY_NODE),
             )
         )  # fmt: skip

@@ -94,7 +94,7 @@ async def measure_camera(kind: str, settings: dict[str, object], seconds: float)
             file.write_text(json.dumps(configuration))  # JSON is also YAML
             gateway = await cluster.start(
                 "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
-                "--port", str(free_port()), "--data-port", "0",
+                "--port", str(free_port()), "--data-port", "0", "--page-port", "0",
             )  # fmt: skip
             edge = await cluster.start("edge", "edge", "--gateway", str(broker), "--name", "edge")
             await wait_until_published(broker)

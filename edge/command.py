@@ -70,6 +70,9 @@ if TYPE_CHECKING:
     help=f"Frames of one camera at once.  [default: those that are computed side by side and {FRAMES_BESIDES_WORK}]",
 )
 @click.option("--cameras/--no-cameras", default=True, help="Serve cameras, or only compute for other edges.")
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), default=0, help="Port of metrics for Prometheus; 0: none."
+)
 @click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
 @prefix_option
 @threads_option
@@ -79,7 +82,7 @@ if TYPE_CHECKING:
 def command(
     broker: Address | None, name: str | None, keys: Path | None, host: str, port: int, cache: Path,
     frames_in_flight: int | None, cameras: bool, parent: int | None, topic_prefix: str, threads: int | None,
-    max_cores: int | None, insecure: bool, verbose: int,
+    max_cores: int | None, metrics_port: int, insecure: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
@@ -93,7 +96,7 @@ def command(
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
         cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores), identity=identity,
-        insecure=insecure,
+        insecure=insecure, metrics_port=metrics_port,
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

@@ -23,6 +23,7 @@ from edge.peer_service import PeerService
 from edge.plan_follower import PlanFollower
 from edge.shared_work import SharedWork
 from edge.status import vitals
+from edge.status.edge_metrics import edge_metrics
 from edge.status.loopback import loopback_mistakes
 from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
@@ -32,6 +33,7 @@ from shared.errors import BrokerError
 from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
+from shared.metrics.metrics_server import MetricsServer
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.mqtt.outgoing import Outgoing
@@ -117,6 +119,8 @@ class EdgeNode:
             self._owner.send_assigned_tile, self._owner.reannounce_tasks,
         )  # fmt: skip
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
+        self._newest_stats: NodeStats | None = None
+        self._metrics = self._metrics_server()
         self._preparation = PlanPreparation(config, self._traffic, self._prepared, self._on_prepared)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
@@ -159,6 +163,7 @@ class EdgeNode:
             self._report_stats(),
             self._own_state.run(),
             self._stop(stop),
+            *([] if self._metrics is None else [self._metrics.run()]),
             notification.current_manager.follow_connection(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
@@ -296,6 +301,11 @@ class EdgeNode:
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
 
+    def _metrics_server(self) -> MetricsServer | None:
+        address = Address(self._config.listen.host, self._config.metrics_port)
+        metrics = lambda: edge_metrics(self._newest_stats, installed_version())  # noqa: E731  (it is one line)
+        return MetricsServer(address, metrics) if address.port else None
+
     async def _report_stats(self) -> None:
         published: NodeStats | None = None
         published_at = 0.0
@@ -305,7 +315,7 @@ class EdgeNode:
                 self._plans.retry_plan()
             now = time.monotonic()
             self._mean_frames = round(self._owner.tasks.take_mean_load(now), 2)
-            stats = self._stats()
+            stats = self._newest_stats = self._stats()
             same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
             if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)

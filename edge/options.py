@@ -42,6 +42,8 @@ class EdgeConfig:
     """Of an edge that has joined a cluster."""
     insecure: bool = False
     """It listens beyond this machine without keys."""
+    metrics_port: int = 0
+    """Prometheus gets the edge's metrics here; 0: nowhere."""
 
     @property
     def login(self) -> Login:

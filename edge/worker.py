@@ -23,6 +23,7 @@ from shared.process.lifecycle import run_together
 from shared.security.data_security import THE_GATEWAY
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import ResultHeader
+from shared.wire.map_values import encode_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -314,6 +315,7 @@ class Worker:
             tile=tile,
             shapes=tuple(array.shape for array in result.maps),
             objects=None if result.objects is None else len(result.objects),
+            maps=work.plan.maps,
             strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in result.strips.items()},
             compute_ms=result.compute_ms,
             macs=result.macs,
@@ -322,7 +324,8 @@ class Worker:
         )
         strips = [np.ascontiguousarray(array) for arrays in result.strips.values() for array in arrays]
         found = (np.ascontiguousarray(result.objects.table),) if result.objects else ()  # an empty one is no buffer
-        payload = [array.data for array in (*result.maps, *found, *strips)]
+        maps = [encode_map(values, work.plan.maps) for values in result.maps]
+        payload = [array.data for array in (*maps, *found, *strips)]
         await self._courier.send(work.gateway, (header, payload), THE_GATEWAY)
         if self._failing:
             self._failing = False

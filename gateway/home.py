@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
-    from gateway.cluster.cluster_listener import FetchPicture
+    from gateway.cluster.cluster_listener import ComputedFrame, FetchPicture, FrameWatcher
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
@@ -70,7 +70,7 @@ class Home:
         self._info = info
         self._health = GatewayHealth(time.monotonic())
         self._durations = FrameDurations()
-        self.health_publisher = HealthPublisher(bus, self._health_report)
+        self.health_publisher = HealthPublisher(bus, self.health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
         self.problems.add_source("cameras", self._camera_problems)
@@ -95,23 +95,30 @@ class Home:
         self.observer = Observer(
             configuration, state, self.cameras, bus, self.events, self._notify, self._health, listeners
         )
+        self.watcher: FrameWatcher | None = None
         self._nodes = Nodes(nodes={})
         self._discovery = DiscoveryCache()
         self._announcer = Announcer(self._discovered, self._republish_states, bus.deliver_at, state)
         discovery = configuration.home_assistant.discovery_prefix
         status = PlainTopic("status", "online or offline", writer=Writer.ANYBODY, root=discovery)
         bus.on_plain(status, lambda received: self._announcer.on_status(received.payload.decode(errors="replace")))
-        RequestHandler(
+        self.requests = RequestHandler(
             bus,
             {
                 "info": self._on_info_request,
                 "restart_camera": self._on_restart_camera_request,
                 "snapshot": self._on_snapshot_request,
                 "reload": self._on_reload_request,
+                "try_areas": self._on_try_areas_request,
                 "drain_node": self._on_drain_node_request,
                 "resume_node": self._on_resume_node_request,
             },
         )
+
+    @property
+    def configuration(self) -> Configuration:
+        """Return the configuration that applies now."""
+        return self._configuration
 
     async def run(self) -> None:
         """Run all parts until cancelled."""
@@ -144,7 +151,7 @@ class Home:
 
     async def _publish_info(self) -> None:
         with contextlib.suppress(BrokerError):  # published again after the next connect
-            await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
+            await self._bus.publish(topics.BRIDGE_INFO, self.bridge_info())
 
     async def _republish_states(self) -> None:
         await self.cameras.publish_retained()
@@ -157,6 +164,13 @@ class Home:
         if detections.camera in self._configuration.cameras:
             self._sizes[detections.camera] = detections.image
         await self.observer.observe(detections, fetch, received_at)
+        if self.watcher is not None:
+            self.watcher.on_detections(detections, fetch)
+
+    def on_frame_computed(self, frame: ComputedFrame) -> None:
+        """Tell the page who computed the tiles of a frame."""
+        if self.watcher is not None:
+            self.watcher.on_frame_computed(frame)
 
     async def on_nodes(self, nodes: Nodes) -> None:
         """Place cameras on the edges that are present, and announce the edges to Home Assistant."""
@@ -168,6 +182,8 @@ class Home:
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
         self._health.on_frame_ended(camera, outcome, time.monotonic())
+        if self.watcher is not None:
+            self.watcher.on_frame_ended(camera, outcome)
 
     def on_frame_time(self, frame_time: FrameTime) -> None:
         """Count where the time of a published frame went."""
@@ -219,11 +235,13 @@ class Home:
 
     # health
 
-    def _bridge_info(self) -> BridgeInfo:
+    def bridge_info(self) -> BridgeInfo:
+        """Return the gateway's information of now."""
         details = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
         return self._info().model_copy(update=details)
 
-    def _health_report(self) -> BridgeHealth:
+    def health_report(self) -> BridgeHealth:
+        """Return the gateway's health of now."""
         now, configured = time.monotonic(), self.cameras.configured
         online = sum(1 for name in self.cameras.online if name in configured)
         return self._health.report(
@@ -245,7 +263,7 @@ class Home:
     # requests
 
     async def _on_info_request(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return self._bridge_info().model_dump(mode="json")
+        return self.bridge_info().model_dump(mode="json")
 
     async def _on_restart_camera_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "camera")
@@ -258,6 +276,12 @@ class Home:
             raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
         self.observer.request_snapshot(name)
         return {"camera": name}
+
+    async def _on_try_areas_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = required_name(request, "camera")
+        if name not in self.cameras.known:
+            raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
+        return {"camera": name, "zones": sorted(self.cameras.try_areas(name, request).zones)}
 
     async def _on_drain_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "node")

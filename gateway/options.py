@@ -58,6 +58,8 @@ class GatewayOptions:
     verify_every: int = 0
     pictures: Path | None = None
     configuration: Configuration = field(default_factory=Configuration)
+    page: Address | None = None
+    """The page listens here; None: there is no page."""
     reload: Callable[[], Configuration] | None = None
     """Read the configuration again; None when there is no file."""
 

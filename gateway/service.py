@@ -30,6 +30,8 @@ from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.model_process import open_model_apart
+from gateway.page.gateway_page import GatewayPage
+from gateway.page.web_server import WebServer
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import partitions_of
 from gateway.state.state_lock import hold_folder
@@ -128,7 +130,11 @@ class Gateway:
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity, security)
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
-        self._data.serve_traces(TraceCollector(members, self._data.traffic).answer)
+        traces = TraceCollector(members, self._data.traffic)
+        self._data.serve_traces(traces.answer)
+        self._page = None if options.page is None else WebServer(
+            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE)), options.page
+        )  # fmt: skip
         self._report_problems()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
@@ -193,6 +199,7 @@ class Gateway:
             *([] if self._access is None else [self._access.follow(broker)]),
             *([] if self._logins is None else [self._logins.run(self._bus.connected)]),
             *([] if self._own_node is None else [self._own_node.run()]),
+            *([] if self._page is None else [self._page.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),

@@ -47,7 +47,7 @@ def words_of(line, ports, *, joined=False):
     line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", f"--gateway 127.0.0.1:{7886 if joined else 7883}", line)
     if line.startswith("deepthings gateway"):
         line += " --cluster-port 7883 --data-port 7884 --join-port 7885 --cluster-tls-port 7886 --tls-port 8883"
-        line += "" if "--broker" in line else " --port 1883"
+        line += " --page-port 0" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)

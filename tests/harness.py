@@ -210,7 +210,7 @@ def python_path(folder: Path) -> tuple[str, ...]:
 
 def gateway_ports(broker: Address) -> tuple[str, ...]:
     """Options of a gateway whose edges connect to `broker`, beside others on this machine."""
-    return "--cluster-port", str(broker.port), "--port", str(free_port()), "--data-port", "0"
+    return "--cluster-port", str(broker.port), "--port", str(free_port()), "--data-port", "0", "--page-port", "0"
 
 
 def broker_at(address: Address) -> contextlib.AbstractAsyncContextManager[OwnBroker]:

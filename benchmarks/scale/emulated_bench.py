@@ -23,7 +23,7 @@ from gateway.commands.serve import command as gateway_command
 from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks.scale.bench_group import ScaleScope
@@ -63,16 +63,17 @@ class EmulatedBench:
             self._cluster = await self._start()
         return self._cluster
 
-    async def restart(self, *gateway_options: str) -> ScaleCluster:
-        """Return another cluster, whose gateway has more options, after stopping the one before."""
+    async def restart(self, *gateway_options: str, edge_options: Sequence[str] = ()) -> ScaleCluster:
+        """Return another cluster, whose gateway and edges have more options, after stopping the one before."""
         await self.close()
-        self._cluster = await self._start(*gateway_options)
+        self._cluster = await self._start(gateway_options, edge_options)
         return self._cluster
 
-    async def _start(self, *gateway_options: str) -> ScaleCluster:
+    async def _start(self, gateway_options: Sequence[str] = (), edge_options: Sequence[str] = ()) -> ScaleCluster:
         setup = ClusterSetup(
-            self.model, self.edges, (*self.scope.gateway_options, *ONE_CORE, *gateway_options), ONE_CORE
-        )
+            self.model, self.edges, (*self.scope.gateway_options, *ONE_CORE, *gateway_options),
+            (*ONE_CORE, *edge_options),
+        )  # fmt: skip
         cache, logs = self.scope.folder / "cache", self.scope.logs(self.name)
         return await self._open.enter_async_context(open_cluster(setup, self.nodes, logs, cache))
 
@@ -119,12 +120,14 @@ class EmulatedBench:
 
 
 @asynccontextmanager
-async def open_emulated(scope: ScaleScope, name: str, model: str, edge_count: int) -> AsyncIterator[EmulatedBench]:
-    """Make the devices, and start the bare loops on them. Raises EmulationError."""
+async def open_emulated(
+    scope: ScaleScope, name: str, model: str, edge_count: int, link: Link = LINK
+) -> AsyncIterator[EmulatedBench]:
+    """Make the devices with such links, and start the bare loops on them. Raises EmulationError."""
     edges = tuple(f"edge-{number}" for number in range(1, edge_count + 1))
     limits = {edge: NodeLimits(EDGE_CORES) for edge in edges} | {GATEWAY_NODE: NodeLimits(GATEWAY_CORES)}
     description = export_bare(model, scope.folder / "models")
-    with EmulatedNodes([GATEWAY_NODE, *edges], limits, LINK) as nodes:
+    with EmulatedNodes([GATEWAY_NODE, *edges], limits, link) as nodes:
         async with open_bare(nodes, [GATEWAY_NODE, *edges], description, scope.logs(name)) as bare:
             bench = EmulatedBench(scope, name, model, description, nodes, edges, bare)
             try:

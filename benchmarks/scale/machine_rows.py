@@ -186,6 +186,7 @@ async def _time_to_detections(scope: ScaleScope, logs: Path, cache: Path) -> flo
     async with LocalCluster(broker, logs) as processes, witness_messages((), broker, state):
         gateway = await processes.start(
             GATEWAY_NODE, "gateway", "--cluster-port", str(broker.port), "--port", str(free_port()), "--data-port", "0",
+            "--page-port", "0",
             "--config", str(configuration), *scope.gateway_options,
         )  # fmt: skip
         edge = await processes.start(

@@ -179,8 +179,8 @@ async def open_cluster(
     async with LocalCluster(broker, folder) as processes:
         gateway = await processes.start(
             GATEWAY_NODE, "gateway", "--insecure", "--listen", nodes.address(GATEWAY_NODE), "--cluster-port",
-            str(broker.port), "--port", str(free_port()), "--data-port", "0", "--model", setup.model,
-            *setup.gateway_options, host=nodes.command(GATEWAY_NODE),
+            str(broker.port), "--port", str(free_port()), "--data-port", "0", "--page-port", "0", "--model",
+            setup.model, *setup.gateway_options, host=nodes.command(GATEWAY_NODE),
         )  # fmt: skip
         cluster = ScaleCluster(setup, nodes, processes, gateway, {}, state)
         async with witness_messages(nodes.bare_command(GATEWAY_NODE), broker, state):

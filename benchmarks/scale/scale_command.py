@@ -15,6 +15,7 @@ from benchmarks.cluster.nodes import emulation_unavailable_reason
 from benchmarks.page import PAGE_FILE
 from benchmarks.scale.bench_group import BenchGroup, ScaleScope
 from benchmarks.scale.device_rows import DEPTHWISE, ONE_EDGE, SIX_EDGES
+from benchmarks.scale.divided_rows import DIVIDED_GROUPS
 from benchmarks.scale.emulated_bench import LINK
 from benchmarks.scale.machine_rows import COLD_START, MEMORY, ONE_MACHINE
 from benchmarks.scale.scale_campaign import ScaleCampaign
@@ -32,7 +33,16 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-GROUPS: tuple[BenchGroup, ...] = (ONE_MACHINE, MEMORY, COLD_START, SIX_EDGES, ONE_EDGE, DEPTHWISE, YOLOV2)
+GROUPS: tuple[BenchGroup, ...] = (
+    ONE_MACHINE,
+    MEMORY,
+    COLD_START,
+    SIX_EDGES,
+    ONE_EDGE,
+    DEPTHWISE,
+    YOLOV2,
+    *DIVIDED_GROUPS,
+)
 
 
 @click.command()

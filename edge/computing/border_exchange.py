@@ -15,6 +15,7 @@ from shared.network.addresses import Address
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.wire.headers import BorderHeader
+from shared.wire.map_values import decode_values, encode_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edge.computing.plan_work import PlanWork
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile
-    from shared.model.arrays import Array, FeatureMap
+    from shared.model.arrays import Array, FeatureMap, FloatArray
     from shared.wire.courier import Courier
     from shared.wire.headers import TileHeader
 
@@ -54,13 +55,17 @@ class BorderExchange:
         self._node = node
         self._broker = broker
         self._courier = courier
-        self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[Array]]] = OrderedDict()
+        self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[FloatArray]]] = OrderedDict()
 
     def on_border(self, header: BorderHeader, payload: Array) -> None:
-        """Store a part that a neighbour sent; the oldest frames make room for it."""
-        while self._frames and self._kept_bytes() + payload.nbytes > MAX_BORDER_BYTES:
+        """Store a part that a neighbour sent; the oldest frames make room for it.
+
+        Raises ProtocolError when it is no whole number of values.
+        """
+        part = decode_values(payload, header.maps)
+        while self._frames and self._kept_bytes() + part.nbytes > MAX_BORDER_BYTES:
             self._drop_oldest()
-        self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
+        self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), part)
 
     async def send_borders(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> None:
         """Send the parts of a tile's maps, the output of `stage`, that other tiles need."""
@@ -70,18 +75,19 @@ class BorderExchange:
             if reader.index == own.index or not any(overlaps):
                 continue
             parts = [
-                np.ascontiguousarray(array[:, :, *part.relative_to(box.top, box.left).slices])
+                encode_map(array[:, :, *part.relative_to(box.top, box.left).slices], work.plan.maps)
                 for array, box, part in zip(maps, own.outputs, overlaps, strict=True)
                 if part is not None
             ]
             worker = header.workers[reader.index % len(header.workers)]
             key = (header.attempt, stage, own.index, reader.index)
             if worker.node == self._node:
-                self._put(header.info.frame, key, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
+                values = np.concatenate([part.ravel() for part in parts]).astype(np.float32, copy=False)
+                self._put(header.info.frame, key, values)
                 continue
             message = BorderHeader(
                 frame=header.info.frame, epoch=work.epoch, giver=own.index, reader=reader.index, stage=stage,
-                attempt=header.attempt,
+                attempt=header.attempt, maps=work.plan.maps,
             )  # fmt: skip
             address = Address(worker.host, worker.port).seen_from(self._broker)
             expected = ExpectedPeer(Role.EDGE, worker.node)
@@ -109,8 +115,8 @@ class BorderExchange:
                 ]
             elif any(overlaps):
                 key = (header.attempt, stage, giver.index, reader.index)
-                payload = await self._wait(header.info.frame, key, work.plan.deadline_s)
-                values = _split(payload, overlaps, [array.shape[1] for array in maps])
+                received = await self._wait(header.info.frame, key, work.plan.deadline_s)
+                values = _split(received, overlaps, [array.shape[1] for array in maps])
                 if not all_finite(value for value in values if value is not None):
                     raise InvalidBorderError(giver.index)
             else:
@@ -138,15 +144,15 @@ class BorderExchange:
         futures = (future for parts in self._frames.values() for future in parts.values())
         return sum(future.result().nbytes for future in futures if future.done() and not future.cancelled())
 
-    def _put(self, frame: str, key: BorderKey, payload: Array) -> None:
+    def _put(self, frame: str, key: BorderKey, values: FloatArray) -> None:
         future = self._future(frame, key)
         if not future.done():
-            future.set_result(payload)
+            future.set_result(values)
 
-    async def _wait(self, frame: str, key: BorderKey, timeout_s: float) -> Array:
+    async def _wait(self, frame: str, key: BorderKey, timeout_s: float) -> FloatArray:
         try:
             async with asyncio.timeout(timeout_s):
-                payload = await asyncio.shield(self._future(frame, key))
+                values = await asyncio.shield(self._future(frame, key))
         except TimeoutError:
             _, stage, giver, reader = key
             raise PeerTimeoutError(
@@ -154,9 +160,9 @@ class BorderExchange:
                 f"{timeout_s:.0f} s"
             ) from None
         self._frames.get(frame, {}).pop(key, None)
-        return payload
+        return values
 
-    def _future(self, frame: str, key: BorderKey) -> asyncio.Future[Array]:
+    def _future(self, frame: str, key: BorderKey) -> asyncio.Future[FloatArray]:
         """Return the future of a part: it may arrive before or after a tile waits for it."""
         parts_by_key = self._frames.setdefault(frame, {})
         while len(self._frames) > MAX_BORDER_FRAMES:
@@ -171,12 +177,11 @@ def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
     return [made.overlap(needed) for made, needed in zip(giver.outputs, reader.inputs, strict=True)]
 
 
-def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[FeatureMap | None]:
-    """Return the parts of maps in a received payload. Raises ValueError when they do not fit the plan."""
+def _split(values: FloatArray, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[FeatureMap | None]:
+    """Return the parts of maps in received values. Raises ValueError when they do not fit the plan."""
     planned = sum(count * part.area for part, count in zip(overlaps, channels, strict=True) if part)
-    if payload.size != 4 * planned:
-        raise ValueError(f"a neighbour sent {payload.size} bytes instead of {4 * planned}")
-    values = payload.view(np.float32)
+    if values.size != planned:
+        raise ValueError(f"a neighbour sent {values.size} values instead of {planned}")
     parts: list[FeatureMap | None] = []
     start = 0
     for part, count in zip(overlaps, channels, strict=True):

@@ -16,6 +16,7 @@ from shared.errors import ModelError
 from shared.ftp.region import Region
 from shared.model.letterbox import Letterbox
 from shared.wire.headers import TileHeader
+from shared.wire.map_values import value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,7 @@ class PlanWork:
         """Return the size of all results of a frame."""
         last = self.plan.stages[-1]
         tiles = self.stages[-1]
-        return 4 * sum(
+        return value_bytes(self.plan.maps) * sum(
             channels * region.area
             for tile in tiles
             for channels, region in zip(last.channels, tile.outputs, strict=True)

@@ -46,6 +46,10 @@ class RequestHandler:
         self._warnings = RateLimit(_WARNING_PERIOD_S)
         bus.on_plain(topics.REQUEST, self._on_request, queued=True)
 
+    async def perform(self, command: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out a request that did not come by MQTT; return the data of the answer. Raises DeepThingsError."""
+        return await self._command(command)(request)
+
     async def _on_request(self, received: Received) -> None:
         (command,) = received.names
         if received.retained:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from shared.mqtt.topics import AnyTopic, M, PlainTopic, Topic
     from shared.payloads.base import Message
 
+    Published = Callable[[AnyTopic, bytes, tuple[str, ...]], None]
+    """Receives what the gateway publishes: a topic, the payload, and the names in the topic."""
+
 _MAX_CAMERAS_WITH_STATS = 1000
 """Cameras whose stats are kept for the house's broker; a gateway serves at most a quarter as many."""
 
@@ -32,6 +35,7 @@ class Planes:
         self._house = house
         self._public = cluster if house is None else house.bus
         self._stats: dict[tuple[str, ...], bytes] = {}
+        self._listeners: list[Published] = []
         if house is not None:
             cluster.on_plain(topics.CAMERA_STATS, self._pass_on)
 
@@ -70,7 +74,7 @@ class Planes:
         self._bus_of(topic).on(topic, handler)
 
     def on_plain(
-        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
+        self, topic: AnyTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
     ) -> None:
         """Call `handler(received)` for each payload, as a Bus does."""
         self._bus_of(topic).on_plain(topic, handler, queued=queued)
@@ -78,6 +82,13 @@ class Planes:
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each public topic whose retained message the gateway sets or clears."""
         self._public.on_retained(note)
+
+    def on_published(self, listener: Published) -> None:
+        """Call `listener(topic, payload, names)` for each message that the gateway publishes to a topic of the table.
+
+        It is called first, whether the broker then accepts the message or not, and must not fail.
+        """
+        self._listeners.append(listener)
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish a message. Raises BrokerError if the cluster's broker does not accept its part."""
@@ -104,6 +115,7 @@ class Planes:
 
     async def deliver(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish to a public topic, and wait until the broker has the message. Raises BrokerError."""
+        self._tell(topic, message.model_dump_json().encode(), names)
         await self._public.publish(topic, message, *names)
 
     async def deliver_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
@@ -123,11 +135,16 @@ class Planes:
         return self._public if topic.plane is Plane.PUBLIC else self._cluster
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
+        self._tell(topic, payload, names)
         # Stats are passed on when they are received, because edges publish them, too.
         if topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS:
             self._put(topic, payload, names)
         if topic.plane is not Plane.PUBLIC or self._house is None:
             await self._cluster.publish_plain(topic, payload, *names)
+
+    def _tell(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
+        for listener in self._listeners:
+            listener(topic, payload, names)
 
     def _put(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         if self._house is None:

@@ -7,10 +7,11 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from gateway.cameras.area_trials import AreaTrials
 from gateway.cameras.camera_reports import CameraReports
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides, OverridesFile
@@ -26,7 +27,7 @@ from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import CameraAssignment, CameraRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
@@ -92,6 +93,7 @@ class CameraRegistry:
         self._publish_event = publish_event
         self._occupied = occupied
         self._overrides = OverridesFile(state)
+        self._trials = AreaTrials()
         self._presence = CameraPresence()
         self._presence.expect_cameras(configuration.cameras)
         self._settled: set[str] = set()
@@ -154,7 +156,15 @@ class CameraRegistry:
 
     def section_of(self, name: str) -> CameraSection:
         """Return the section of a camera; a default section if it was started by hand."""
-        return self._configuration.cameras.get(name, UNCONFIGURED_CAMERA)
+        return self._trials.section_of(name, self._configuration.cameras.get(name, UNCONFIGURED_CAMERA))
+
+    def try_areas(self, name: str, request: Mapping[str, Any]) -> CameraSection:
+        """Try other zones or masks until a restart or a reload; return the section. Raises ConfigurationError."""
+        section = self.section_of(name)
+        tried = self._trials.begin(name, section, section.objects or self._configuration.objects, request)
+        log.info("camera %s: other zones or masks are tried", name)
+        self._on_changed(name)
+        return tried
 
     def source_ended(self, name: str) -> bool:
         """Return whether its source has ended."""
@@ -236,6 +246,7 @@ class CameraRegistry:
     async def reload(self, configuration: Configuration, gone: Sequence[str]) -> None:
         """Use another configuration, from which these cameras are `gone`."""
         self._configuration = configuration
+        self._trials.end()
         self._presence.expect_cameras(configuration.cameras)
         for name in gone:
             self._presence.forget_camera(name, time.monotonic())

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.cluster.plan_choice import Division, PlanChoice, Prediction
-from shared.ftp.macs import macs_of
-from shared.mqtt.client_ids import OWN_NODE
+from gateway.planning.methods import Method
+from gateway.planning.plan_prediction import predict_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.cluster.link_rates import LinkRates
+    from gateway.cluster.measured_devices import MeasuredDevices
     from gateway.cluster.running_plans import RunningPlan, RunningPlans
-    from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
 
 log = logging.getLogger(__name__)
 
-TILE_HANDLING_S = 0.004
-"""Time that a tile costs its node besides computing: messages, and waiting for the next tile."""
-
-HALO_LOSS = 1.15
-"""Measured times of tiles, relative to their operations: small maps are computed less efficiently."""
+MIN_DIVIDING_NODES = 2
+"""Nodes among which a frame can be divided."""
 
 MIN_OFFER_GAIN = 0.9
 """Tiles are prepared once they are predicted to take less than this part of a whole frame's time."""
@@ -43,21 +38,30 @@ class AutomaticPlans:
         tiles: RunningPlan | None,
         plans: RunningPlans,
         members: Membership,
-        speeds: NodeSpeeds,
-        links: LinkRates,
+        devices: MeasuredDevices,
         takes_tiles: Callable[[str], bool],
     ) -> None:
         self._whole = whole
         self._tiles = tiles
         self._plans = plans
         self._members = members
-        self._speeds = speeds
-        self._links = links
+        self._devices = devices
         self._takes_tiles = takes_tiles
         self._choice = PlanChoice()
         self._nodes: tuple[str, ...] = ()
         if tiles is not None:
             tiles.held_back = True
+
+    @property
+    def tiles(self) -> RunningPlan | None:
+        """Return the plan of tiles, None when there is none."""
+        return self._tiles
+
+    def replace_tiles(self, tiles: RunningPlan) -> None:
+        """Choose between whole frames and these tiles from now on; they are prepared once they are predicted to pay."""
+        tiles.held_back = True
+        self._tiles = tiles
+        self._choice.forget_measurements()
 
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
         """Note how long a frame took from its first task to its objects."""
@@ -116,38 +120,15 @@ class AutomaticPlans:
         return True
 
     def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...]) -> Prediction:
-        """Return the times of one frame alone, from the measured speeds of the nodes.
-
-        A node that has not measured its speed, of the release before, counts as fast as the others.
-        """
-        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
-        if not known:
+        """Return the times of one frame alone, from the measured speeds of the nodes."""
+        cluster = self._devices.describe(nodes, time.monotonic())
+        if cluster is None:
             return Prediction(None, None)
-        speeds = dict.fromkeys(nodes, median(known.values())) | known
-        whole_s = self._whole.plan.stages[0].tiles[0].macs / max(speeds.values())
-        if len(speeds) < 2:
-            return Prediction(whole_s, None)
-        stage = tiles.plan.stages[0]
-        macs = sum(tile.macs for tile in stage.tiles)
-        network = tiles.partitioned.model.network
-        tail_macs = macs_of(network, network.layers) - macs_of(network, tiles.partitioned.stage.layers)
-        # The tail runs on the gateway's cores, also while its own node gets no tiles.
-        gateway = self._speeds.speed_of(OWN_NODE) or sorted(speeds.values())[len(speeds) // 2]
-        pixels = sum(3 * (tile.inputs[0][2] - tile.inputs[0][0]) * (tile.inputs[0][3] - tile.inputs[0][1])
-                     for tile in stage.tiles)  # fmt: skip
-        results = sum(
-            4 * channels * (box[2] - box[0]) * (box[3] - box[1])
-            for tile in stage.tiles
-            for channels, box in zip(stage.channels, tile.outputs, strict=True)
-        )
-        others = (len(speeds) - 1) / len(speeds)
-        tiled_s = (
-            HALO_LOSS * macs / sum(speeds.values())
-            + TILE_HANDLING_S * len(stage.tiles) / len(speeds)
-            + (others * pixels + results) / self._links.slowest(time.monotonic(), nodes)
-            + tail_macs / gateway
-        )
-        return Prediction(whole_s, tiled_s)
+        whole = predict_plan(Method.WHOLE, self._whole.partitioned.costs, cluster)
+        if len(nodes) < MIN_DIVIDING_NODES:
+            return Prediction(whole.latency_s, None)
+        tiled = predict_plan(tiles.partitioned.method, tiles.partitioned.costs, cluster.in_order(tiles.nodes))
+        return Prediction(whole.latency_s, tiled.latency_s)
 
 
 def _ratio(prediction: Prediction) -> float:

@@ -12,7 +12,7 @@ from gateway.cluster.collector import Assembly, Receipt
 from gateway.cluster.confirmations import Confirmations
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
-from gateway.cluster.frame_rates import add_frame_rates, relative_work
+from gateway.cluster.frame_rates import add_frame_rates
 from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.plan_changes import PlanChanges
@@ -24,7 +24,7 @@ from gateway.cluster.trust.barring import Barring
 from gateway.cluster.trust.holders import TileHolders
 from shared.ftp.macs import macs_of
 from shared.mqtt import topics
-from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.payloads.bridge import BridgeEventType, BridgeInfo
 from shared.payloads.cluster import (
     MAX_REASON_LENGTH,
     Nodes,
@@ -117,6 +117,7 @@ class Cluster:
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
             listener.on_frame_time,
+            listener.on_frame_computed,
         )
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
         data.serve_cluster(
@@ -157,18 +158,15 @@ class Cluster:
     def info(self) -> BridgeInfo:
         """Return the gateway's version, model and plan."""
         running = self._plans.preferred
-        stage, spec = running.partitioned.stage, running.partitioned.spec
+        spec = running.partitioned.spec
         return BridgeInfo(
             version=installed_version(),
             protocol=PROTOCOL,
             topic_prefix=self._bus.prefix,
             model=spec.name,
             labels=spec.labels,
-            plan=PlanInfo(
-                epoch=running.epoch, method=running.plan.method, grid=str(stage.grid), cut=stage.cut,
-                tiles=running.plan.tile_count,
-                work=relative_work(running.partitioned.stages, running.partitioned.model.network),
-            ),
+            plan=running.info,
+            predicted=self._plan_changes.predicted,
         )  # fmt: skip
 
     async def _stop_frames(self, stop: asyncio.Event) -> None:
@@ -363,7 +361,7 @@ class Cluster:
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
         found = self._plans.find_frame(assembly.info.frame)
         if found is not None and outcome is Outcome.PUBLISHED:
-            self._plan_changes.add_frame(found[0], time.monotonic() - assembly.opened_at)
+            self._plan_changes.add_frame(found[0], assembly.duration_s(time.monotonic()))
             self._stealing.on_published(assembly)
         return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 

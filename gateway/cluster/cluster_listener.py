@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from gateway.planning.partitioned import PartitionedModel
     from shared.model.arrays import Pixels
     from shared.payloads.bridge import BridgeEventType, FrameTime
     from shared.payloads.cluster import FrameDetections, Nodes
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
 
     FetchPicture = Callable[[], Awaitable[Pixels]]
     """Fetches a frame's picture, uint8 BGR (H, W, 3), from its owner. Raises DeepThingsError when it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedFrame:
+    """A frame whose tiles are merged: the node that computed each tile, and the division that they belong to."""
+
+    frame: str
+    camera: str
+    owner: str
+    size: tuple[int, int]
+    """Width and height of the picture in pixels."""
+    workers: Mapping[int, str]
+    divided: PartitionedModel
 
 
 class ClusterListener(Protocol):
@@ -25,6 +40,9 @@ class ClusterListener(Protocol):
         `fetch` works while the frame's owner keeps its picture. `received_at` is when the gateway first received
         something of the frame, in monotonic seconds.
         """
+
+    def on_frame_computed(self, frame: ComputedFrame) -> None:
+        """Note who computed the tiles of a frame, before its detections come."""
 
     async def on_nodes(self, nodes: Nodes) -> None:
         """Process the list of edges after a change."""
@@ -43,3 +61,16 @@ class ClusterListener(Protocol):
 
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster, such as a node that joined."""
+
+
+class FrameWatcher(Protocol):
+    """Receives every published frame; whoever watches must be quick, as the next frame waits."""
+
+    def on_frame_computed(self, frame: ComputedFrame) -> None:
+        """Note who computed the tiles of a frame, before its detections come."""
+
+    def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
+        """Note a frame that was published or dropped."""
+
+    def on_detections(self, detections: FrameDetections, fetch: FetchPicture) -> None:
+        """Note what a frame shows; `fetch` works while its owner keeps the picture."""

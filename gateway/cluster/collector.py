@@ -19,6 +19,7 @@ from shared.ftp.merge import MergedMaps, result_shapes
 from shared.ftp.strip_cache import StripCache, split_strips
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
+from shared.wire.map_values import decode_values, value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,6 +66,12 @@ class Assembly:
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def duration_s(self, now: float) -> float:
+        """Return how long the frame took so far, from its first task; of a whole frame, what its result says."""
+        if self.last is not None and isinstance(self.merged, WholeFrame):  # it was opened when its result arrived
+            return (self.last.waited_ms + self.last.compute_ms) / 1e3
+        return now - self.opened_at
 
     def tile_counts(self) -> dict[str, TileCounts]:
         """Return the numbers of computed tiles, by node."""
@@ -238,7 +245,7 @@ class Collector:
 def split_result(
     result: ResultHeader, payload: Payload, expected: Sequence[Shape] | None
 ) -> tuple[list[FeatureMap], dict[int, Payload]]:
-    """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
+    """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader.
 
     `expected` are the shapes of this tile in the plan, None when the plan has no such tile.
     Raises ProtocolError when the result does not fit the plan.
@@ -248,12 +255,12 @@ def split_result(
             f"{result.worker} sent tile {result.tile} with shapes {list(result.shapes)}; the plan has {expected}"
         )
     sizes = [int(np.prod(shape)) for shape in expected]
-    maps_end = 4 * sum(sizes)
+    maps_end = value_bytes(result.maps) * sum(sizes)
     if payload.size != maps_end + sum(result.strips.values()):
         raise ProtocolError(
             f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {maps_end} and its strips"
         )
-    values = payload[:maps_end].view(np.float32)
+    values = decode_values(payload[:maps_end], result.maps)
     starts = np.cumsum([0, *sizes])
     maps = [
         cast("FeatureMap", values[start : start + size].reshape(shape))

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gateway.cluster.cluster_listener import ComputedFrame
 from gateway.cluster.frame_latency import divide_latency
 from gateway.cluster.trust.attribution import find_faults
 from gateway.cluster.trust.verification import VerificationFolder, fetch_picture
@@ -57,6 +58,7 @@ class Finisher:
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
         on_frame_time: Callable[[FrameTime], None] = lambda _: None,
+        on_frame_computed: Callable[[ComputedFrame], None] = lambda _: None,
     ) -> None:
         """Begin with no frames.
 
@@ -64,9 +66,10 @@ class Finisher:
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
         outcome, `outcome_sent` waits until an owner's outcomes are sent. If frames are verified, a frame that is
         `suspected` is verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles, `on_frame_time`
-        with the times of each published frame.
+        with the times of each published frame, `on_frame_computed` with the workers of its tiles.
         """
         self._on_frame_time = on_frame_time
+        self._on_frame_computed = on_frame_computed
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles
         self._bus = bus
@@ -136,6 +139,11 @@ class Finisher:
         # frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
         await self._outcome_sent(assembly.owner)
+        self._on_frame_computed(
+            ComputedFrame(
+                info.frame, info.camera, assembly.owner, detections.image, assembly.workers, running.partitioned
+            )
+        )
         await self._bus.publish(topics.DETECTIONS, detections, info.camera)
         tracer.since(Part.PUBLISH, info.frame, begun)
         self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from gateway.cluster.automatic_plans import AutomaticPlans
-from gateway.cluster.replanning import Replanner
+from gateway.cluster.device_watch import DeviceWatch
+from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.planning.methods import Method
+from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.plan_prediction import predict_plan
+from gateway.planning.plan_search import plan_words, search_plans
+from gateway.planning.predicted_plans import predicted_plans
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
 from shared.process.malloc import release_freed_memory
@@ -25,7 +31,21 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayOptions
-    from gateway.planning.partitioned import PartitionedModel
+    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.profiles import ClusterProfile
+    from shared.payloads.bridge import PredictedPlan
+
+log = logging.getLogger(__name__)
+
+MIN_REPLACEMENT_GAIN = 0.9
+"""Tiles are replaced by others that are predicted to take less than this part of their time."""
+
+
+FITTED_LASTS_S = 10.0
+"""Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
+
+SEARCH_LASTS_S = 60.0
+"""The same for plans that were searched, which takes the gateway a second or more."""
 
 
 class PlanChanges:
@@ -49,16 +69,27 @@ class PlanChanges:
         `takes_tiles` returns whether a node gets tiles of other nodes.
         """
         self._options = options
+        self._model = model
         self._plans = plans
+        self._members = members
         self._sharing, self._stealing = services
         self._listener = listener
         self._changed = asyncio.Event()
-        self._replanner = Replanner(options, model, members, speeds, takes_tiles)
+        self._search_result: PlanSearch | None = None
         whole, *others = self._offer(partitions)
-        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, speeds, links, takes_tiles)
-        if not self._replanner.needed:
-            model.forget_weights()
-            release_freed_memory()
+        self._whole = whole
+        self._devices = MeasuredDevices(
+            model.network, whole.partitioned.costs, members, speeds, links, options.terms.maps
+        )
+        self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, self._devices, takes_tiles)
+        self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
+        self._fits_devices = options.method.fits_devices and options.grid is None
+        self._watch = DeviceWatch(
+            members, speeds, self._is_measured(speeds, takes_tiles),
+            SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
+        )  # fmt: skip
+        if not self._fits_devices:
+            self._forget_weights()
 
     async def run(self) -> None:
         """Follow devices and load until cancelled."""
@@ -74,11 +105,21 @@ class PlanChanges:
 
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
         """Note how long a published frame took from its first task to its objects."""
+        running.durations.append(seconds)
         self._automatic.add_frame(running, seconds)
 
+    @property
+    def predicted(self) -> tuple[PredictedPlan, ...]:
+        """Return the plans that were considered last, with method `auto`: predictions, and what was measured."""
+        if self._search_result is None:
+            return ()
+        offered = [self._whole, *([self._automatic.tiles] if self._automatic.tiles else [])]
+        measured = {plan_words(plan.partitioned.method, plan.partitioned.stages): plan.measured_s for plan in offered}
+        return predicted_plans(self._search_result, measured)
+
     def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
-        """Offer these plans instead of the ones before; return them. `nodes` as in SharingService.add_plan."""
-        offered = self._plans.offer(partitions)
+        """Offer these plans instead of the ones before; return them. `nodes` as in RunningPlan."""
+        offered = self._plans.offer(partitions, nodes)
         for running in offered:
             if self._options.method is not Method.AUTO:
                 running.open_detector(self._options.threads)
@@ -86,12 +127,74 @@ class PlanChanges:
                 self._sharing.add_plan(running.plan, nodes)
         return offered
 
+    def _is_measured(self, speeds: NodeSpeeds, takes_tiles: Callable[[str], bool]) -> Callable[[str], bool]:
+        """Return whether a node is planned for: a search needs its speed, rows are fitted before it is known."""
+        return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
+
     async def _replan(self) -> None:
-        """Follow the devices, for a method whose plan is made for each of them."""
-        async for partitioned, nodes in self._replanner.run():
-            self._offer([partitioned], nodes)
-            self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
-            await self._plans.republish()
+        """Make new plans for the devices that are there, for methods that have any. Never ends."""
+        if not (self._fits_devices or self._searches):
+            await asyncio.Event().wait()
+        async for nodes, shares in self._watch.changes():
+            if self._searches:
+                await self._search(nodes)
+            else:
+                await self._fit(nodes, shares)
+
+    async def _fit(self, nodes: Sequence[str], shares: Sequence[float]) -> None:
+        """Offer a plan with a row for each device, by its speed."""
+        log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(nodes, shares, strict=True)))
+        options = self._options
+        partitioned = await asyncio.to_thread(
+            PartitionedModel.of, self._model, options.grid_for(len(nodes)), options.cut, options.method, shares
+        )
+        self._offer([partitioned], nodes)
+        self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
+        await self._plans.republish()
+
+    async def _search(self, nodes: Sequence[str]) -> None:
+        """Search the best tiles for these devices, and offer them instead of those before if they are clearly better.
+
+        Edges of the release before do not know all methods: for them the first tiles stay.
+        """
+        cluster = self._devices.describe(nodes, time.monotonic())
+        tiles = self._automatic.tiles
+        if cluster is None or tiles is None or self._members.has_older_nodes:
+            return
+        options = self._options
+        cut = () if options.cut is None else tiles.partitioned.cut
+        self._search_result = await asyncio.to_thread(
+            search_plans, self._model.network, cluster, cut=cut, grid=options.grid
+        )
+        best = self._search_result.best_divided
+        if best is not None and self._is_better(best, tiles, cluster):
+            await self._replace_tiles(tiles, best)
+        await self._listener.on_plan_changed()
+
+    @staticmethod
+    def _is_better(best: PlanCandidate, tiles: RunningPlan, cluster: ClusterProfile) -> bool:
+        """Return whether a candidate is clearly better than the tiles of now."""
+        if tiles.nodes and set(tiles.nodes) - {device.name for device in cluster.devices}:
+            return True  # some of the devices that they were made for are gone
+        now = predict_plan(tiles.partitioned.method, tiles.partitioned.costs, cluster.in_order(tiles.nodes))
+        return best.prediction.latency_s < MIN_REPLACEMENT_GAIN * now.latency_s
+
+    async def _replace_tiles(self, tiles: RunningPlan, best: PlanCandidate) -> None:
+        log.info("tiles are planned anew: %s, predicted %.2f s a frame", best, best.prediction.latency_s)
+        partitioned = PartitionedModel(self._model, best.stages, best.method)
+        nodes = best.devices if best.method.distribution.by_gateway else ()
+        programs = await asyncio.to_thread(partitioned.build_programs)
+        added = self._plans.replace(tiles, partitioned, programs, nodes)
+        if added.plan.distribution.by_gateway:
+            self._sharing.add_plan(added.plan, nodes)
+        self._automatic.replace_tiles(added)
+        self._forget_weights()
+        self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(added.epoch))
+        await self._plans.republish()
+
+    def _forget_weights(self) -> None:
+        self._model.forget_weights()
+        release_freed_memory()
 
     async def _follow_choice(self) -> None:
         """Offer and prefer what method `auto` has chosen."""

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
+from gateway.planning.plan_search import GAIN_TO_DIVIDE
+
 LOAD_MEMORY_S = 2.0
 """The load is the mean of about this time."""
 
 MIN_DWELL_S = 3.0
 """A choice is kept this long at least, so that it does not change back and forth."""
-
-GAIN_TO_DIVIDE = 0.85
-"""Tiles must be predicted to take less than this part of a whole frame's time, to make a change worth it."""
 
 MIN_MEASURED_FRAMES = 8
 """Frames of tiles after which their measured time counts, and not the predicted one."""

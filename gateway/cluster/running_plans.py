@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.cluster.collector import Collector
+from gateway.cluster.frame_rates import relative_work
 from gateway.cluster.trust.verification import Verifier
 from gateway.planning.planner import write_plan
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.network.addresses import advertised_address
+from shared.payloads.bridge import PlanInfo
 from shared.plan.plan import PlanOffer, PlanPreference
 
 if TYPE_CHECKING:
@@ -25,8 +29,13 @@ if TYPE_CHECKING:
     from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.detection.detector import Detector
+    from shared.engine.program_parts import BuiltProgram
     from shared.payloads.frames import Outcome
     from shared.plan.plan import Plan
+
+
+MAX_DURATIONS, MIN_DURATIONS = 32, 8
+"""Frames whose duration is kept for each plan, and those that are enough for a median."""
 
 
 @dataclass(slots=True)
@@ -35,7 +44,8 @@ class RunningPlan:
 
     `detector` runs everything behind the cut; None if the workers do, or before it is opened. `withdrawn_at`: no edge
     should begin frames by this plan any more. `held_back`: edges need not prepare it yet. `first`: it goes before the
-    others in an offer.
+    others in an offer. `nodes`: those that its tiles were made for, in order; empty if it fits any. `durations`:
+    seconds of the latest frames, from their first task to their objects.
     """
 
     plan: Plan
@@ -46,6 +56,13 @@ class RunningPlan:
     withdrawn_at: float | None = None
     held_back: bool = False
     first: bool = False
+    nodes: tuple[str, ...] = ()
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_DURATIONS))
+
+    @property
+    def measured_s(self) -> float | None:
+        """Return how long a frame takes, the median of the latest; None before MIN_DURATIONS."""
+        return median(self.durations) if len(self.durations) >= MIN_DURATIONS else None
 
     def open_detector(self, threads: int) -> None:
         """Open what runs behind the cut, unless the workers do it; takes a moment, and memory for the weights."""
@@ -61,6 +78,15 @@ class RunningPlan:
     @property
     def epoch(self) -> int:
         return self.plan.epoch
+
+    @property
+    def info(self) -> PlanInfo:
+        """Return the public description of the plan."""
+        partitioned, stage = self.partitioned, self.partitioned.stage
+        return PlanInfo(
+            epoch=self.epoch, method=self.plan.method, grid=str(stage.grid), cut=stage.cut, tiles=self.plan.tile_count,
+            work=relative_work(partitioned.stages, partitioned.model.network),
+        )  # fmt: skip
 
 
 class RunningPlans:
@@ -92,21 +118,48 @@ class RunningPlans:
         offered = [running for running in self._running.values() if running.withdrawn_at is None and running.is_ready]
         return sorted(offered, key=lambda running: not running.first)
 
-    def offer(self, partitions: Sequence[PartitionedModel]) -> list[RunningPlan]:
-        """Offer these plans instead of all others, and prefer the first; return them.
+    def offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
+        """Offer these plans instead of all others, and prefer the first; return them. `nodes` as in RunningPlan.
 
         Raises ConfigurationError when edges would refuse one.
         """
-        now, options = time.monotonic(), self._options
+        before = [running for running in self._running.values() if running.withdrawn_at is None]
+        added = self._add([(partitioned, partitioned.build_programs()) for partitioned in partitions], nodes)
+        self._withdraw(before)
+        self._preferred = added[0].epoch
+        return added
+
+    def replace(
+        self,
+        running: RunningPlan,
+        partitioned: PartitionedModel,
+        programs: Sequence[BuiltProgram],
+        nodes: Sequence[str] = (),
+    ) -> RunningPlan:
+        """Offer a plan instead of this one, and prefer the oldest of the others; return the new one.
+
+        `programs` are those that `partitioned` builds, which takes a while. Raises ConfigurationError when edges would
+        refuse it.
+        """
+        (added,) = self._add([(partitioned, programs)], nodes)
+        self._withdraw([running])
+        if self._preferred == running.epoch:
+            self._preferred = min(plan.epoch for plan in self._running.values() if plan.withdrawn_at is None)
+        return added
+
+    def _add(
+        self, partitions: Sequence[tuple[PartitionedModel, Sequence[BuiltProgram]]], nodes: Sequence[str]
+    ) -> list[RunningPlan]:
+        options = self._options
         epoch = max(time.time_ns() // 1_000_000, max(self._running, default=0) + 1)
         added = []
-        for number, partitioned in enumerate(partitions):
+        for number, (partitioned, programs) in enumerate(partitions):
             plan = write_plan(
                 partitioned.method,
                 partitioned.model.network,
                 partitioned.spec.preprocessing,
                 partitioned.stages,
-                self._data.offer_programs(partitioned.build_programs()),
+                self._data.offer_programs(programs),
                 epoch=epoch + number,
                 gateway=advertised_address(self._data.address, self._members.broker),
                 terms=options.terms,
@@ -116,14 +169,18 @@ class RunningPlans:
                 partitioned.stage, partitioned.map_shapes, options.frames_at_once, options.terms.deadline_s,
                 whole=plan.detector is not None,
             )  # fmt: skip
-            verifier = Verifier(partitioned, options.verify_every, options.threads)
-            added.append(RunningPlan(plan, partitioned, collector, verifier))
-        for running in self._running.values():
-            if running.withdrawn_at is None:
-                running.withdrawn_at = now
+            verifier = Verifier(
+                partitioned, options.verify_every, options.threads, exact=options.terms.maps == "float32"
+            )
+            added.append(RunningPlan(plan, partitioned, collector, verifier, nodes=tuple(nodes)))
         self._running.update((running.epoch, running) for running in added)
-        self._preferred = epoch
         return added
+
+    @staticmethod
+    def _withdraw(plans: Sequence[RunningPlan]) -> None:
+        now = time.monotonic()
+        for running in plans:
+            running.withdrawn_at = now
 
     def prefer(self, epoch: int) -> bool:
         """Let new frames follow this plan; return whether that is a change."""

@@ -41,9 +41,13 @@ class TraceCollector:
         if not request.cluster:
             await send_spans(connection, request)
             return
-        async with self._collecting:
-            header, parts = await self._collect(request.seconds)
+        header, parts = await self.collect(request.seconds)
         await connection.send(header, parts)
+
+    async def collect(self, seconds: float) -> tuple[TraceHeader, list[memoryview]]:
+        """Return the spans of the last `seconds` of all nodes: what each of them is, and the encoded spans."""
+        async with self._collecting:
+            return await self._collect(seconds)
 
     async def _collect(self, seconds: float) -> tuple[TraceHeader, list[memoryview]]:
         edges = [

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the broker; 0: any free one.")
 @click.option(
+    "--page-port", type=click.IntRange(0, 65535), default=0, help="Port of the page for a browser; 0: any free one."
+)  # fmt: skip
+@click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-output"),
     help="Folder for the annotated picture and the logs.",
 )  # fmt: skip
@@ -48,6 +51,7 @@ def command(
     frames: int,
     source: str,
     port: int,
+    page_port: int,
     out: Path,
     headless: bool,
     as_json: bool,
@@ -63,6 +67,7 @@ def command(
         edges=edges,
         frames=frames,
         port=port or free_port(),
+        page_port=page_port or free_port(),
         model=model,
         headless=headless,
     )

@@ -33,12 +33,14 @@ from shared.network.ports import (
     CLUSTER_TLS_PORT,
     DATA_PORT,
     JOIN_PORT,
+    PAGE_PORT,
     PUBLIC_PORT,
     PUBLIC_TLS_PORT,
 )
 from shared.process.lifecycle import run_service
 from shared.process.malloc import share_malloc_arena
 from shared.process.usable_cores import computing_cores
+from shared.wire.map_values import MAP_TYPES
 
 
 @click.command()
@@ -98,12 +100,22 @@ from shared.process.usable_cores import computing_cores
     help="Type of a tile's pixels on the wire; float32, as in the paper, has four times the bytes.",
 )
 @click.option(
+    "--maps",
+    type=click.Choice(MAP_TYPES),
+    default="float32",
+    help="Type of tiles' results on the wire; float16 has half of the bytes, and is not exact.",
+)
+@click.option(
     "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @click.option(
     "--compute/--no-compute", default=True,
     help="With method auto, let the gateway's own cores compute frames, unless an edge runs on this machine.",
+)  # fmt: skip
+@click.option(
+    "--page-port", type=click.IntRange(0, 65535), default=PAGE_PORT,
+    help="Port of the page for a browser of this machine, with its metrics at /metrics; 0: no page.",
 )  # fmt: skip
 @threads_option
 @max_cores_option
@@ -123,16 +135,22 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
     options["insecure"] = may_listen(options["host"], "this gateway", keys=True, insecure=options["insecure"])
-    terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
+    terms = PlanTerms(
+        lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"),
+        maps=options.pop("maps"),
+    )  # fmt: skip
     reload = partial(read_configuration, file) if file else None
     options["threads"] = computing_cores(options["threads"], options.pop("max_cores")).count
-    gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
+    page_port = options.pop("page_port")
+    page = Address(configuration.page.listen, page_port) if page_port else None
+    gateway_options = GatewayOptions(**options, page=page, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:
     """Return this command's options in a configuration, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
+    page = configuration.page
     return {
         "model": model.path,
         "weights": model.weights,
@@ -154,4 +172,5 @@ def options_in(configuration: Configuration) -> dict[str, Any]:
         "compute": cluster.compute,
         "threads": cluster.threads,
         "max_cores": cluster.max_cores,
+        "page_port": page.port if page.enabled else 0,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from camera_sources.kinds.picture_folder import read_picture
@@ -14,7 +15,8 @@ from camera_sources.source import FOOTAGE
 from gateway.annotation.boxes import write_picture
 from gateway.commands.model_description import describe_decoding
 from gateway.commands.model_options import cut_option, grid_option, model_option, plan_method_option, weights_option
-from gateway.models.catalogue import open_model, why_whole_only
+from gateway.models.catalogue import choose_cut, open_model, why_whole_only
+from gateway.plan_report.plan_explanation import explain_plans, render_explanation
 from gateway.plan_report.plan_figures import PlanReport, report_on
 from gateway.plan_report.plan_picture import draw_plan
 from gateway.plan_report.tables import render_plan_tables
@@ -30,8 +32,27 @@ if TYPE_CHECKING:
     from shared.ftp.grid import Grid
     from shared.model.arrays import Pixels
 
+USUAL_SPEEDS = "1,1,1,1"
+"""Four equal devices."""
+
+MAX_EXPLAINED_DEVICES = 64
+
 PIPE_WIDTH = 120
 """Characters of a line when the output is not a terminal."""
+
+
+def _speeds(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Read "1,1,0.5". Raises BadParameter."""
+    try:
+        speeds = tuple(float(part) for part in (USUAL_SPEEDS if text is None else text).split(","))
+    except ValueError:
+        speeds = ()
+    if not speeds or len(speeds) > MAX_EXPLAINED_DEVICES or not all(1e-3 <= speed <= 1e3 for speed in speeds):
+        raise click.BadParameter(
+            f"{text!r} is no list of speeds; write a number between 0.001 and 1000 for each of up to "
+            f"{MAX_EXPLAINED_DEVICES} edges, as 1,1,0.5"
+        )
+    return speeds
 
 
 @click.command()
@@ -43,15 +64,35 @@ PIPE_WIDTH = 120
 @click.option("--image", type=click.Path(path_type=Path), help="The picture of --png, instead of the footage's first.")
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the tiles and the halo into this file.")
 @click.option("--quick", is_flag=True, help="Do not measure memory, which takes some seconds.")
+@click.option("--explain", is_flag=True, help="Explain which plan method auto chooses for --devices, and why.")
+@click.option(
+    "--devices", metavar="SPEEDS", callback=_speeds,
+    help="With --explain: the speed of each edge relative to this device, as 1,1,0.5; the first has the camera.  "
+    "[default: 1,1,1,1]",
+)  # fmt: skip
+@click.option(
+    "--gateway-speed", type=click.FloatRange(1e-3, 1e3), default=1.0,
+    help="With --explain: the gateway's, relative to this device.",
+)  # fmt: skip
+@click.option(
+    "--link", "link_mbit_per_s", type=click.FloatRange(0.1, 1e5), default=100.0, metavar="MBIT/S",
+    help="With --explain: what each device's link carries.",
+)  # fmt: skip
 @json_option
 def command(
     model: str, weights: Path | None, method: Method, grid: Grid, cut: str | None, image: Path | None,
-    png: Path | None, quick: bool, as_json: bool,
+    png: Path | None, quick: bool, explain: bool, devices: tuple[float, ...], gateway_speed: float,
+    link_mbit_per_s: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
     if image and not png:
         raise ConfigurationError(f"--image {image} needs --png, as it is the picture to draw on; add --png FILE")
+    if not explain:
+        _refuse_options_of_explanations()
     opened = open_model(model, weights)
+    if explain:
+        _show_explanation(opened, devices, gateway_speed, link_mbit_per_s, cut, grid, as_json=as_json)
+        return
     if method is Method.WHOLE or (not cut and why_whole_only(opened)):
         _show_whole(opened, png, measured=not quick, as_json=as_json)
         return
@@ -62,10 +103,36 @@ def command(
     if as_json:
         print(report.model_dump_json())
     else:
-        console = Console()
-        width = console.width if console.is_terminal else PIPE_WIDTH
-        Console(width=width, highlight=False).print(render_plan_tables(report, width))
+        console = _console()
+        console.print(render_plan_tables(report, console.width))
         print(f"\n{describe_decoding(partitioned.model)}")
+
+
+def _refuse_options_of_explanations() -> None:
+    """Refuse options that only --explain reads. Raises ConfigurationError."""
+    context = click.get_current_context()
+    for name in ("devices", "gateway_speed", "link_mbit_per_s"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = next(option for option in context.command.params if option.name == name)
+            raise ConfigurationError(f"{option.opts[0]} describes a cluster to --explain; add --explain, or remove it")
+
+
+def _console() -> Console:
+    console = Console()
+    return Console(width=console.width if console.is_terminal else PIPE_WIDTH, highlight=False)
+
+
+def _show_explanation(
+    model: Model, devices: tuple[float, ...], gateway_speed: float, link_mbit_per_s: float, cut: str | None,
+    grid: Grid, *, as_json: bool,
+) -> None:  # fmt: skip
+    given = click.get_current_context().get_parameter_source("grid") is not ParameterSource.DEFAULT
+    maps = choose_cut(model, cut, grid) if cut else ()
+    explanation = explain_plans(model, devices, gateway_speed, link_mbit_per_s, maps, grid if given else None)
+    if as_json:
+        print(explanation.model_dump_json())
+    else:
+        _console().print(render_explanation(explanation))
 
 
 def _show_whole(model: Model, png: Path | None, *, measured: bool, as_json: bool) -> None:

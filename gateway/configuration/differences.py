@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
 
-RESTART_SECTIONS = ("mqtt", "model", "cluster", "state", "frigate_compat")
+RESTART_SECTIONS = ("mqtt", "model", "cluster", "state", "frigate_compat", "page")
 """Sections that a running gateway cannot change."""
 
 CHANGEABLE_SECTIONS = ("home_assistant", "hooks")

@@ -13,6 +13,7 @@ from gateway.configuration.cameras import CameraSection
 from gateway.configuration.mqtt import MqttSection
 from gateway.configuration.names import ConfiguredHost, ConfiguredName, require_distinct
 from gateway.configuration.objects import ObjectsSection
+from gateway.configuration.page_section import PageSection
 from gateway.configuration.paths import LocalPath, resolve_path
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
@@ -23,6 +24,7 @@ from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT, DATA_PORT, JOIN
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 from shared.settings.threads import AUTO_THREADS, ThreadCount
+from shared.wire.map_values import MapType
 
 MAX_TILES_PER_SIDE = 99
 """Rows or columns of a grid; the largest maps at a cut have a hundred cells."""
@@ -96,6 +98,8 @@ class ClusterSection(Section):
     """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
     """Seconds after which a frame is dropped."""
+    maps: MapType = "float32"
+    """The type of tiles' results on the wire: float32 is exact, float16 has half of the bytes."""
     compute: bool = True
     """With method auto, the gateway's own cores compute frames, unless an edge runs on its machine."""
     threads: ThreadCount = Field(default=AUTO_THREADS, validate_default=True)
@@ -123,6 +127,8 @@ class Configuration(Section):
     """Discovery by Home Assistant."""
     frigate_compat: FrigateSection = FrigateSection()
     """The topics of Frigate."""
+    page: PageSection = PageSection()
+    """The page for a browser."""
     hooks: HooksSection = HooksSection()
     """Webhooks and commands for events."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)

@@ -51,6 +51,7 @@ class DemoConfig:
     model: str = DEFAULT_MODEL
     method: Method = Method.AUTO
     headless: bool = False
+    page_port: int = field(default_factory=free_port)
 
 
 async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Demo:
         self._edges = tuple(f"edge-{number}" for number in range(1, config.edges + 1))
         self._console = Console(stderr=True)
         self._hint = (
+            f"http://{LOOPBACK}:{config.page_port} in a browser\n"
             f"{program_here()} watch --gateway {cluster.broker}\n"
             f"mosquitto_sub -p {config.port} -t 'deepthings/detections/#'"
         )
@@ -91,7 +93,7 @@ class Demo:
     async def run(self, stop: asyncio.Event) -> None:
         """Run from the start of the gateway until the edges are offline."""
         gateway, edges = await self._start(stop)
-        self._console.print(f"Follow it in another terminal:\n{self._hint}", soft_wrap=True, highlight=False)
+        self._console.print(f"Follow it here:\n{self._hint}", soft_wrap=True, highlight=False)
         with self._live_table():
             await self._run_camera([gateway, *edges], stop)
         await asyncio.gather(*(self._cluster.stop(edge) for edge in edges))
@@ -117,7 +119,7 @@ class Demo:
         config = self._config
         gateway = await self._cluster.start(
             "gateway", "gateway", "--cluster-port", str(self._cluster.broker.port), "--port", str(self._config.port),
-            "--data-port", "0", *self._grid(), "--method", config.method,
+            "--data-port", "0", "--page-port", str(config.page_port), *self._grid(), "--method", config.method,
             "--model", config.model, "--verify-every", str(_VERIFY_EVERY), "--pictures", str(config.out),
         )  # fmt: skip
         await self._cluster.until(self.statistics.gateway_online, [gateway], "the gateway's start", _START_TIMEOUT_S)

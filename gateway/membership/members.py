@@ -126,6 +126,15 @@ class Membership:
         member = self._members.get(node)
         return min(max(1, member.stats.lanes), MAX_LANES) if member and member.stats else 1
 
+    @property
+    def with_cameras(self) -> tuple[str, ...]:
+        """Return the names of online edges whose cameras run, as they reported last, sorted."""
+        return tuple(
+            name
+            for name, member in sorted(self._members.items())
+            if self.online(name) is not None and member.stats is not None and member.stats.cameras
+        )
+
     def drain_node(self, node: str) -> None:
         """Give a node no tiles of other nodes and no cameras until it is resumed.
 

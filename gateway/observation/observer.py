@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.cameras.registry import CameraRegistry
     from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.root import Configuration
+    from gateway.observation.scene.counting_reasons import SceneExplanation
     from gateway.observation.scene.states import SceneUpdate
     from gateway.observation.scene_listener import SceneListener
     from gateway.state.state_folder import StateFolder
@@ -145,6 +146,11 @@ class Observer:
     def request_snapshot(self, camera: str) -> None:
         """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
         self._snapshots.request(camera)
+
+    def explain(self, camera: str) -> SceneExplanation | None:
+        """Return why the objects of a camera's last frame count, or do not; None for a camera without a scene."""
+        scene = self._scenes.get(camera)
+        return None if scene is None else scene.explain()
 
     async def reload(self, configuration: Configuration) -> None:
         """Follow another configuration."""

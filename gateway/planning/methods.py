@@ -100,17 +100,19 @@ def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
 def _in_stages(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
     """Return the stages in which a frame alone is predicted to end soonest; rows and columns are divided evenly."""
     fitted = shares if min(grid.rows, grid.columns) == 1 else ()
-    return _chained(network, choose_stages(network, cut, grid, fitted), grid, fitted)
+    return chained_stages(network, choose_stages(network, cut, grid, fitted), grid, fitted)
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
     """Return a stage for every layer. Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition."""
     if min(grid.rows, grid.columns) > 1:
         raise ConfigurationError(f"method {Method.BODP} divides along one axis, not into {grid}; write {grid.count}x1")
-    return _chained(network, layer_cuts(network, cut), grid, shares)
+    return chained_stages(network, layer_cuts(network, cut), grid, shares)
 
 
-def _chained(network: Network, cuts: Sequence[Sequence[str]], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
+def chained_stages(
+    network: Network, cuts: Sequence[Sequence[str]], grid: Grid, shares: Sequence[float] = ()
+) -> tuple[Stage, ...]:
     """Return stages that end at these cuts, each reading what the one before has made."""
     before: list[Sequence[str]] = [(), *cuts[:-1]]
     return tuple(

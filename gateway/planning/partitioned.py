@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from gateway.models.catalogue import Model, choose_cut, why_whole_only
 from gateway.planning.methods import Method, stages_of
+from gateway.planning.plan_prediction import costs_of_stages
 from shared.detection.decoding.recognition import output_shapes
 from shared.detection.detector import Detector
 from shared.engine.lanes import TileLanes
@@ -29,6 +30,7 @@ from shared.process.signals import run_coroutine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.planning.plan_prediction import DivisionCosts
     from shared.engine.program_parts import BuiltProgram
     from shared.ftp.grid import Grid
     from shared.ftp.region import Region
@@ -97,6 +99,11 @@ class PartitionedModel:
     def cut(self) -> tuple[str, ...]:
         """Return the names of the maps at the cut, the inputs of the tail."""
         return self.stage.cut
+
+    @cached_property
+    def costs(self) -> DivisionCosts:
+        """Return the costs of tiles, strips and the layers behind the cut."""
+        return costs_of_stages(self.model.network, self.stages)
 
     @property
     def detector_plan(self) -> DetectorPlan | None:

@@ -19,20 +19,22 @@ if TYPE_CHECKING:
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
     from shared.network.addresses import Address
+    from shared.wire.map_values import MapType
 
 PixelType = Literal["uint8", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """Terms of a plan: the shortest lease of a stolen task, a frame's deadline, the type of pixels on the wire.
+    """Terms of a plan: the shortest lease of a stolen task, a frame's deadline, types of pixels and maps on the wire.
 
-    The paper sends pixels as float32.
+    The paper sends both as float32.
     """
 
     lease_s: float = 1.0
     deadline_s: float = 10.0
     pixels: PixelType = "uint8"
+    maps: MapType = "float32"
 
 
 def write_plan(
@@ -62,6 +64,7 @@ def write_plan(
             distribution=method.distribution,
             detector=detector,
             pixels=terms.pixels,
+            maps=terms.maps,
             gateway_host=gateway.host,
             gateway_port=gateway.port,
             lease_s=terms.lease_s,

@@ -1,6 +1,6 @@
 """The log on standard error: lines with their time, and only the first ones of those that repeat.
 
-In the journal of systemd lines have no time, as it adds one.
+In the journal of systemd lines have no time, as it adds one. DEEPTHINGS_LOG=json makes each line a JSON object.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from shared.logs.json_lines import LOG_AS_JSON, LOG_VARIABLE, JsonFormatter
 from shared.logs.repetition import Repetition
 from shared.systemd.journal import JournalFormatter, is_our_stderr
 
@@ -35,12 +36,18 @@ _NUMBER = re.compile(r"\d+")
 def configure_logging(verbosity: int) -> None:
     """Log state changes; with `verbosity` 1 also every tile, with 2 also the libraries and all repeated lines."""
     handler = logging.StreamHandler() if verbosity > 1 else SparingHandler()
-    in_journal = is_our_stderr(os.environ.get("JOURNAL_STREAM"))
-    handler.setFormatter(JournalFormatter() if in_journal else logging.Formatter(_FORMAT, _CLOCK))
+    handler.setFormatter(_formatter())
     logging.basicConfig(level=logging.DEBUG if verbosity else logging.INFO, handlers=[handler])
     if verbosity < 2:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
         logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # paho-mqtt's codes: we log readable reasons instead
+
+
+def _formatter() -> logging.Formatter:
+    if os.environ.get(LOG_VARIABLE) == LOG_AS_JSON:
+        return JsonFormatter()
+    in_journal = is_our_stderr(os.environ.get("JOURNAL_STREAM"))
+    return JournalFormatter() if in_journal else logging.Formatter(_FORMAT, _CLOCK)
 
 
 class SparingHandler(logging.StreamHandler[TextIO]):

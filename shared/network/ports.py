@@ -19,3 +19,6 @@ DATA_PORT = 7884
 
 JOIN_PORT = 7885
 """Devices join the cluster here; open while an invitation is."""
+
+PAGE_PORT = 8095
+"""The gateway's page, for a browser of its own machine."""

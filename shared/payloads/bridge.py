@@ -21,6 +21,23 @@ class PlanInfo(Message):
     work: float = Field(default=1.0, gt=0, description="operations of a frame, relative to the undivided network")
 
 
+class PredictedPlan(Message):
+    """A plan that was considered for the devices that are there, and what is predicted of it."""
+
+    plan: str = Field(description="in words: the method, the grid, the cut")
+    devices: tuple[str, ...] = Field(description="those that compute")
+    latency_s: float = Field(description="of a frame alone, without its camera")
+    frames_per_s: float = Field(description="of many frames")
+    frame_bytes: int = Field(description="on all links, for each frame")
+    memory_bytes: int = Field(description="of each device: the maps of the largest layer, and the weights")
+    limit: str = Field(description="what limits the frames a second")
+    refused: str = Field(default="", description="why it cannot be run; empty: it can")
+    used: bool = Field(default=False, description="the gateway offers it to its edges")
+    measured_s: float | None = Field(
+        default=None, description="of the latest frames, also while they share the devices; null: not enough frames"
+    )
+
+
 class BridgeInfo(Message):
     """The gateway's version, model, plan and cameras; it holds no secrets."""
 
@@ -30,6 +47,9 @@ class BridgeInfo(Message):
     model: str
     labels: tuple[str, ...]
     plan: PlanInfo
+    predicted: tuple[PredictedPlan, ...] = Field(
+        default=(), description="with method auto: the best of the plans that were considered, and those in use"
+    )
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False
     cluster_host: str = Field(default="", description="the host that edges connect to; empty: the host of this broker")

@@ -16,6 +16,7 @@ from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.plan.validity import check_plan, check_stage, check_tile
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import SHA256_PATTERN
+from shared.wire.map_values import MapType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +185,7 @@ class Plan(Message):
     distribution: Distribution
     detector: DetectorPlan | None = Field(default=None, description="null: the gateway has the detector")
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
+    maps: MapType = Field(default="float32", description="element type of maps on the wire; float16 is not exact")
     gateway_host: Host = Field(description="data plane of the gateway; empty: the host of the broker")
     gateway_port: int = Field(gt=0, le=65535)
     lease_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)

@@ -18,6 +18,7 @@ from shared.wire.camera_headers import (
 )
 from shared.wire.codec import MessageKind
 from shared.wire.header import ByteCount, Header
+from shared.wire.map_values import MapType  # noqa: TC001  (pydantic reads it)
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
@@ -115,7 +116,7 @@ class StripsHeader(Header):
 
 
 class BorderHeader(Header):
-    """Worker to worker: the part of one tile's results that a tile of the next stage reads.
+    """Worker to worker: the part of one tile's results that a tile of the next stage reads, of type `maps`.
 
     `attempt` as in TileHeader; `stage` is the finished one.
     """
@@ -127,10 +128,11 @@ class BorderHeader(Header):
     reader: TileIndex
     stage: Count = 0
     attempt: Count = 0
+    maps: MapType = "float32"
 
 
 class ResultHeader(Header):
-    """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
+    """Worker to gateway: a tile's part of each map at the cut, (1, C, h, w) of type `maps`, one after the other.
 
     For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
     that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
@@ -145,6 +147,7 @@ class ResultHeader(Header):
     worker: Name
     tile: TileIndex
     shapes: tuple[tuple[Count, Count, Count, Count], ...] = Field(max_length=64)
+    maps: MapType = "float32"
     objects: Count | None = None
     strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=MAX_NEIGHBOURS)
     compute_ms: Milliseconds

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.workload import PAPER_CUT, write_yolov2
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
+from tests.exact_detections import check_close_objects
 from tests.harness import running_cluster
 
 FRAME_BYTES = 3 * 608 * 608
@@ -45,3 +46,19 @@ async def test_a_network_in_stages_is_exact_and_goes_on_without_a_worker(tmp_pat
     assert set(counts.dropped) <= {Outcome.STOPPED}
     assert {verification.max_abs_diff for verification in witness.verifications} == {0.0}
     assert 0 < witness.gateway_bytes["tcp_tile"] < FRAME_BYTES, "only headers of tiles go to the gateway"
+
+
+@pytest.mark.slow
+async def test_maps_in_half_precision_give_the_same_objects_to_a_pixel(tmp_path):
+    """Borders after every layer, so that rounding adds up; no edge is suspected of computing wrongly."""
+    options = "--method", "bodp", "--maps", "float16", "--verify-every", "1"
+    async with running_cluster(tmp_path, 2, *options) as cluster:
+        witness = cluster.witness
+        await witness.until("a row for each edge", lambda: witness.plan.tile_count == 2, 60)
+        await cluster.edges_ready(*cluster.edges)
+        await cluster.start_camera("front", "edge-1", "--frames", "6", "--every-frame")
+        await witness.until("the end", lambda: witness.ended("front"), 60)
+        assert not any(node.barred for node in witness.nodes.values())
+    assert len(witness.detections) == 6
+    check_close_objects(witness)
+    assert all(0 < verification.max_abs_diff < 1 for verification in witness.verifications)

@@ -43,7 +43,7 @@ async def running(manager, *arguments, program=(DEEPTHINGS,), **environment):
 
 def own_ports():
     """Options for a gateway whose ports nobody uses."""
-    return "--cluster-port", str(free_port()), "--data-port", "0"
+    return "--cluster-port", str(free_port()), "--data-port", "0", "--page-port", "0"
 
 
 async def stopped(manager, process):

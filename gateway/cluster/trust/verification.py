@@ -48,12 +48,14 @@ class VerificationResult:
 class Verifier:
     """Compares merged maps with the unpartitioned network: every `every`th frame, and those of suspected nodes."""
 
-    def __init__(self, partitioned: PartitionedModel, every: int, threads: int) -> None:
+    def __init__(self, partitioned: PartitionedModel, every: int, threads: int, *, exact: bool = True) -> None:
+        """`exact`: maps are not rounded on their way."""
         self._every = every
         self._frames = 0
         self._size = partitioned.model.network.input_size
         self._preprocessing = partitioned.spec.preprocessing
-        self._quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
+        quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
+        self._rounds = quantised or not exact
         self._whole = WholeHead(partitioned, threads) if every else None
         self._detector = partitioned.detector(threads) if every and partitioned.stage.whole else None
         self._floor = partitioned.spec.score_threshold
@@ -76,7 +78,7 @@ class Verifier:
         difference = compare_maps(merged.maps, whole)
         if difference.exact:
             return VerificationResult(difference, {})
-        limit = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
+        limit = deviation_limit(difference.map_std, difference.map_max, quantised=self._rounds)
         return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, limit))
 
     def _verify_objects(
@@ -86,7 +88,7 @@ class Verifier:
         assert frame.objects is not None, "only complete frames are verified"
         expected = self._detector.find(outputs, letterbox).table
         size = letterbox.image_height, letterbox.image_width
-        largest = object_difference(frame.objects.table, expected, size, self._floor, quantised=self._quantised)
+        largest = object_difference(frame.objects.table, expected, size, self._floor, quantised=self._rounds)
         spread = float(expected[:, 4].std()) if len(expected) else 0.0
         return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest >= WRONG_OBJECTS else {})
 

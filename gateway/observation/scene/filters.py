@@ -42,6 +42,21 @@ class BoxLimits:
             and self.min_ratio <= width / max(height, 1e-9) <= self.max_ratio
         )
 
+    def misfit(self, box: PictureBox) -> str:
+        """Return in words which limit a box is beyond; empty if it is within all."""
+        left, top, right, bottom = box
+        width, height = right - left, bottom - top
+        area, ratio = width * height, width / max(height, 1e-9)
+        if area < self.min_area:
+            return f"its box of {area:.0f} px² is smaller than min_area, {self.min_area:.0f} px² here"
+        if area > self.max_area:
+            return f"its box of {area:.0f} px² is larger than max_area, {self.max_area:.0f} px² here"
+        if ratio < self.min_ratio:
+            return f"its box is {ratio:.2f} times as wide as high, less than min_ratio {self.min_ratio:g}"
+        if ratio > self.max_ratio:
+            return f"its box is {ratio:.2f} times as wide as high, more than max_ratio {self.max_ratio:g}"
+        return ""
+
 
 class ObjectFilters:
     """The filters of one camera, prepared for one picture size."""
@@ -58,6 +73,17 @@ class ObjectFilters:
     def threshold(self, label: str) -> float:
         """Return the median score from which an object counts; infinity for a label that is not followed."""
         return self._filters[label].threshold if label in self._filters else math.inf
+
+    def refusal(self, found: DetectedObject) -> str:
+        """Return in words why the tracker does not get this detection; empty if it does."""
+        chosen = self._filters.get(found.label)
+        if chosen is None:
+            return "its label is not followed: objects.track does not name it"
+        if found.score < chosen.min_score:
+            return f"its score {found.score:.2f} is below min_score {chosen.min_score:.2f}"
+        if not self._limits[found.label].fit(found.box):
+            return self._limits[found.label].misfit(found.box)
+        return "" if self.admit(found) else "it stands in a mask"
 
     def admit(self, found: DetectedObject) -> bool:
         """Return whether the tracker gets this detection."""

@@ -6,10 +6,20 @@ CameraClock. `now` and `received_at` are monotonic seconds of the gateway; the l
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.observation.scene.clock import CameraClock
+from gateway.observation.scene.counting_reasons import (
+    MAX_UNCOUNTED_OBJECTS,
+    ExplainedObject,
+    SceneExplanation,
+    UncountedObject,
+    explained,
+    not_begun,
+    not_counting,
+)
 from gateway.observation.scene.filters import ObjectFilters
 from gateway.observation.scene.followed import SceneObject
 from gateway.observation.scene.kept import OBJECT_RETURN_S, KeptPlace, KeptScene
@@ -17,16 +27,17 @@ from gateway.observation.scene.states import FrameMoment, SceneState, SceneUpdat
 from gateway.observation.scene.triggers import LabelPlace, occupied_places, triggers_between
 from gateway.observation.scene.zones import SceneZones
 from gateway.observation.tracking.tracker import Tracker
+from gateway.observation.tracking.tracks import DEFAULT_HIGH_SCORE
 from shared.payloads.observations import EndReason, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from gateway.observation.scene.areas import Image
     from gateway.observation.scene.kept import KeptObject
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.tracks import Track
-    from shared.payloads.cluster import FrameDetections
+    from shared.payloads.cluster import DetectedObject, FrameDetections
     from shared.payloads.observations import ObjectEvent
 
 _MIN_DETECTIONS = 3
@@ -83,6 +94,8 @@ class Scene:
         self._resumed_at = 0.0
         self._absence_reason = EndReason.GATEWAY_AWAY
         self._given_up = False
+        self._detected: tuple[DetectedObject, ...] = ()
+        self._uncounted: deque[UncountedObject] = deque(maxlen=MAX_UNCOUNTED_OBJECTS)
 
     @property
     def settled(self) -> bool:
@@ -126,6 +139,7 @@ class Scene:
             given_up = self._give_up_overdue(received_at)
             self._resume(self._absence, at, received_at)
         self._frames += 1
+        self._detected = detections.objects
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
         ended = self._end(tracks.ended, EndReason.GONE)
@@ -279,10 +293,37 @@ class Scene:
         events = []
         for track in ended:
             followed = self._followed.pop(track.id, None)
-            if followed is not None and followed.counts:
+            if followed is not None and not followed.counts:
+                self._uncounted.append(self._overlook(followed))
+            elif followed is not None:
                 end_reason = self._absence_reason if followed.resumed and reason is EndReason.GONE else reason
                 events.append(followed.end_event(self._camera, self._moment.frame, self._image, end_reason))
         return events
+
+    def explain(self) -> SceneExplanation:
+        """Return what each detection of the last frame came to, and the last objects that never counted."""
+        live = [followed for followed in self._followed.values() if followed.track.visible]
+        found = tuple(self._explain(detected, live) for detected in self._detected)
+        return SceneExplanation(self._moment.frame, found, tuple(self._uncounted))
+
+    def _explain(self, detected: DetectedObject, live: Sequence[SceneObject]) -> ExplainedObject:
+        if refusal := self._filters.refusal(detected):
+            return explained(detected, refusal)
+        same = [one for one in live if one.track.label == detected.label and one.track.box == detected.box]
+        if not same:
+            needed = self._settings.tracker.high_scores.get(detected.label, DEFAULT_HIGH_SCORE)
+            return explained(detected, not_begun(detected.score, needed))
+        track, zones = same[0].track, self._zones.explain(same[0].track, same[0].presences)
+        why = "" if same[0].counts else not_counting(track, self._needed_detections, self._threshold(track))
+        return explained(detected, why, track.id, zones)
+
+    def _overlook(self, followed: SceneObject) -> UncountedObject:
+        track = followed.track
+        why = not_counting(track, self._needed_detections, self._threshold(track))
+        return UncountedObject(track.id, track.label, followed.started_at, followed.seen_at, why)
+
+    def _threshold(self, track: Track) -> float:
+        return self._filters.threshold(track.label)
 
     def _counts(self, label: str, top_score: float) -> bool:
         """Return whether the best median score reaches the threshold; never for a label that is not followed."""

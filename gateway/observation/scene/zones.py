@@ -90,6 +90,27 @@ class SceneZones:
                 loitering_time_s=zone.loitering_time,
             )
 
+    def explain(self, track: Track, presences: Mapping[str, ZonePresence]) -> dict[str, str]:
+        """Return by zone, in words, whether an object counts as in it, or why not."""
+        return {name: self._explain_zone(name, track, presences.get(name)) for name in self._zones}
+
+    def _explain_zone(self, name: str, track: Track, presence: ZonePresence | None) -> str:
+        zone, area = self._zones[name]
+        if zone.objects and track.label not in zone.objects:
+            return f"{track.label} does not count here: objects of this zone are {', '.join(zone.objects)}"
+        if presence is not None and presence.counts:
+            return "in it"
+        point = standing_point(track.box, self._image)
+        if not area.contains_point(point):
+            return "outside: the middle of the bottom edge of its box is not in the zone"
+        if presence is not None and presence.since is not None:
+            stayed = track.last_seen - presence.since
+            return f"in it for {stayed:.1f} of {zone.loitering_time:g} s (loitering_time)"
+        if not self._admits(name, track, point):
+            return "this zone's own filter does not let it pass"
+        frames = 0 if presence is None else presence.frames
+        return f"in it for {frames} of {zone.inertia} frames in a row (inertia)"
+
     def _admits(self, name: str, track: Track, point: Point) -> bool:
         """Return whether an object passes the zone's filter; it has to pass only once, as in Frigate."""
         chosen = self._filters.get((name, track.label))

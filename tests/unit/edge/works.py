@@ -39,10 +39,13 @@ class FakeEngine:
         self.reuses = reuses
 
 
-def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True, preprocessing=None):
+def work_of(
+    network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", maps="float32", reuses=True,
+    preprocessing=None,
+):  # fmt: skip
     """Work whose plan is these stages; its engines compute nothing."""
     programs = [ProgramRef(sha256=f"{number:064x}", bytes=1) for number in range(len(stages))]
-    terms = PlanTerms(deadline_s=deadline_s, pixels=pixels)
+    terms = PlanTerms(deadline_s=deadline_s, pixels=pixels, maps=maps)
     plan = write_plan(method, network, preprocessing or Preprocessing(), stages, programs, 7, GATEWAY, terms)
     return PlanWork(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
 

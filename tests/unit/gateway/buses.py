@@ -32,6 +32,7 @@ class StandInBus:
         self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._handlers: dict[str, Callable[..., Any]] = {}
         self._note_retained: Callable[..., None] = lambda *_, **__: None
+        self._watchers: list[Callable[..., None]] = []
 
     @property
     def public_connected(self) -> asyncio.Event:
@@ -59,6 +60,9 @@ class StandInBus:
 
     def on_retained(self, note: Callable[..., None]) -> None:
         self._note_retained = note
+
+    def on_published(self, listener: Callable[..., None]) -> None:
+        self._watchers.append(listener)
 
     def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any], name: str = "+") -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
@@ -103,6 +107,8 @@ class StandInBus:
 
     async def _publish(self, topic: Topic[Any] | PlainTopic, payload: bytes, names: tuple[str, ...]) -> None:
         await asyncio.sleep(0)  # as a broker's answer does, it lets others run
+        for watcher in self._watchers:
+            watcher(topic, payload, names)
         if self.away:
             raise BrokerError("there is no broker")
         where = topic.full_path(*names).removeprefix("deepthings/")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.computing import border_exchange
 from edge.computing.border_exchange import MAX_BORDER_FRAMES, BorderExchange, InvalidBorderError
 from gateway.planning.methods import Method, stages_of
-from shared.errors import PeerTimeoutError
+from shared.errors import PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.network.addresses import Address
@@ -240,9 +240,45 @@ async def test_the_first_of_two_parts_for_one_place_is_used():
     assert_read(work, 0, 1, whole, await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
 
 
-@pytest.mark.parametrize(
-    "change", [lambda data: data[:-4], lambda data: data[:-1], lambda data: np.append(data, data[:4])]
-)
+async def test_maps_in_half_precision_take_half_of_the_bytes_and_arrive_rounded():
+    exact, half = rows(2), rows(2, maps="float16")
+    size = {}
+    for work in (exact, half):
+        cables, whole = Cables("a", "b"), maps_at(work, 0)
+        top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
+        await cables["a"].send_borders(work, shared_tile(work, 0, ["a", "b"]), 0, top)
+        size[work.plan.maps] = sum(payload.size for _, _, payload in cables.sent)
+        cables.deliver()
+        taken = await cables["b"].gather_maps(work, shared_tile(work, 1, ["a", "b"]), 0, bottom)
+    assert size["float16"] == size["float32"] / 2
+    for got, expected in zip(taken, part(whole, work.stages[1][1].inputs), strict=True):
+        assert 0 < np.abs(got - expected).max() < 2**-8
+        np.testing.assert_array_equal(got[:, :, 1:], expected[:, :, 1:])  # its own rows were never sent
+
+
+async def test_two_tiles_on_one_node_read_the_same_values_as_on_two():
+    taken = []
+    for workers in (["a", "a"], ["a", "b"]):
+        work, cables = rows(2, maps="float16"), Cables(*dict.fromkeys(workers))
+        whole = maps_at(work, 0)
+        top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
+        await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
+        cables.deliver()
+        taken.append(await cables[workers[1]].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
+    for one, other in zip(*taken, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+async def test_a_part_that_is_cut_off_within_a_value_is_refused_at_once():
+    work, cables = rows(2), Cables("a", "b")
+    top = part(maps_at(work, 0), work.stages[0][0].outputs)
+    await cables["a"].send_borders(work, shared_tile(work, 0, ["a", "b"]), 0, top)
+    ((_, header, payload),) = cables.sent
+    with pytest.raises(ProtocolError, match="no whole number of values"):
+        cables["b"].on_border(header, payload[:-1])
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-4], lambda data: np.append(data, data[:4])])
 async def test_a_part_that_is_not_as_planned_is_refused(change):
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
@@ -250,7 +286,7 @@ async def test_a_part_that_is_not_as_planned_is_refused(change):
     await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     ((_, header, payload),) = cables.sent
     cables["b"].on_border(header, change(payload))
-    with pytest.raises(ValueError, match=r"sent .* bytes instead of"):
+    with pytest.raises(ValueError, match=r"sent .* values instead of"):
         await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
 
 

@@ -1,4 +1,4 @@
-"""Plans of a network of one layer, and what is around them at the gateway, for tests without sockets."""
+"""Plans of a small network, and what is around them at the gateway, for tests without sockets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from gateway.options import GatewayOptions
 from gateway.planning.methods import Method
+from gateway.planning.plan_prediction import costs_of_stages
 from shared.detection.decoding.finished_tables import END2END
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition, whole_stage
@@ -21,17 +22,21 @@ LASTS_S = 2 * DEADLINE_S
 
 
 def network_of():
+    """A network of so many operations that their number counts in predictions, and not what a tile costs besides."""
     build = ModelBuilder(36, 48)
-    return build.network(build.conv("image", 4, 3, name="output0", pads=[1] * 4))
+    tensor = build.conv(build.conv("image", 96, 3, pads=[1] * 4), 96, 21, pads=[10] * 4)
+    return build.network(build.conv(tensor, 4, 1, name="output0"))
 
 
 NETWORK = network_of()
 SPEC = CompleteSpec(name="rows", file="rows.onnx", decoder=END2END.name)
 
 
-def partition_of(program, *, whole=False, method=Method.WST):
-    """A partition of a network of one layer: into four tiles, or whole."""
+def partition_of(program, *, whole=False, method=Method.WST, stages=()):
+    """A partition of the network: into these stages, into four tiles, or whole."""
     stage = whole_stage(NETWORK) if whole else partition(NETWORK, ["output0"], Grid(2, 2))
+    stages = stages or (stage,)
+    programs = tuple(program + bytes(number) for number in range(len(stages)))
     opened: list[int] = []
 
     def detector(threads):
@@ -39,9 +44,9 @@ def partition_of(program, *, whole=False, method=Method.WST):
         return f"of {threads} threads"
 
     return SimpleNamespace(
-        opened=opened, method=Method.WHOLE if whole else method, spec=SPEC, stage=stage, stages=(stage,),
-        model=SimpleNamespace(network=NETWORK, forget_weights=lambda: None), build_programs=lambda: (program,),
-        map_shapes=[(1, 4, 36, 48)], detector=detector,
+        opened=opened, method=Method.WHOLE if whole else method, spec=SPEC, stage=stages[-1], stages=stages,
+        model=SimpleNamespace(network=NETWORK, forget_weights=lambda: None), build_programs=lambda: programs,
+        map_shapes=[(1, 4, 36, 48)], detector=detector, costs=costs_of_stages(NETWORK, stages),
         detector_plan=DetectorPlan(description=SPEC, outputs={"output0": (1, 30, 6)}) if whole else None,
     )  # fmt: skip
 

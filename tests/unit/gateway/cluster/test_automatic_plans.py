@@ -6,9 +6,12 @@ import pytest
 
 from gateway.cluster.automatic_plans import AutomaticPlans
 from gateway.cluster.link_rates import LinkRates
+from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
+from gateway.planning.methods import Method
+from gateway.planning.plan_prediction import costs_of_stages
 from shared.ftp.grid import Grid
-from shared.ftp.tiles import partition
+from shared.ftp.tiles import partition, whole_stage
 from shared.mqtt.client_ids import OWN_NODE
 from tests.networks import ModelBuilder
 from tests.unit.edge.works import renumbered, work_of
@@ -17,12 +20,12 @@ WHOLE_EPOCH, TILES_EPOCH = 7, 8
 
 
 def network_of(side=96):
-    """A few layers, so that tiles have halos, and a small tail."""
+    """Layers of many operations, so that these count, and not what a tile costs besides; tiles have halos."""
     build = ModelBuilder(side, side)
     tensor = "image"
-    for number in range(3):
-        tensor = build.conv(tensor, 4, 3, name=f"conv_{number}", pads=[1] * 4)
-    return build.network(build.conv(tensor, 2, 1, name="tail"))
+    for number, (filters, kernel) in enumerate(((32, 3), (96, 9), (4, 3))):
+        tensor = build.conv(tensor, filters, kernel, name=f"conv_{number}", pads=[kernel // 2] * 4)
+    return build.network(build.conv(tensor, 64, 5, name="tail", pads=[2] * 4))
 
 
 NETWORK = network_of()
@@ -32,9 +35,11 @@ TILES = renumbered(work_of(NETWORK, [STAGE]), TILES_EPOCH)
 MACS = WHOLE.tile(0).macs
 
 
-def running(work, stage=None):
-    partitioned = SimpleNamespace(model=SimpleNamespace(network=NETWORK), stage=stage)
-    return SimpleNamespace(plan=work.plan, epoch=work.epoch, partitioned=partitioned, held_back=False, first=False)
+def running(work, stage, method):
+    partitioned = SimpleNamespace(method=method, costs=costs_of_stages(NETWORK, [stage]))
+    return SimpleNamespace(
+        plan=work.plan, epoch=work.epoch, partitioned=partitioned, held_back=False, first=False, nodes=()
+    )  # fmt: skip
 
 
 class Bench:
@@ -44,11 +49,13 @@ class Bench:
         monkeypatch.setattr("gateway.cluster.automatic_plans.time", self)
         self.now, self.preferred, self.seconds = 100.0, WHOLE_EPOCH, seconds
         self.frames_under_way, self.with_tiles = 1.0, None
-        self.whole, self.tiles = running(WHOLE), running(TILES, STAGE) if tiled else None
+        self.whole = running(WHOLE, whole_stage(NETWORK), Method.WHOLE)
+        self.tiles = running(TILES, STAGE, Method.WST) if tiled else None
         self.links, self.has_older_nodes = LinkRates(), False
-        self.without_tiles = set()
+        self.without_tiles, self.with_cameras = set(), ()
+        devices = MeasuredDevices(NETWORK, self.whole.partitioned.costs, self, self, self.links)
         self.automatic = AutomaticPlans(
-            self.whole, self.tiles, self, self, self, self.links, lambda node: node not in self.without_tiles
+            self.whole, self.tiles, self, self, devices, lambda node: node not in self.without_tiles
         )
 
     def monotonic(self):
@@ -56,6 +63,9 @@ class Bench:
 
     def speed_of(self, node):
         return MACS / self.seconds[node] if self.seconds.get(node) else None
+
+    def lanes(self, _node):
+        return 1
 
     def ready_nodes(self, epoch):
         nodes = tuple(sorted(self.seconds))

@@ -14,9 +14,9 @@ SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
 INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, width=8)
 
 
-def result_of(shapes=SHAPES, strips=None):
+def result_of(shapes=SHAPES, strips=None, maps="float32"):
     return ResultHeader(
-        info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, strips=strips or {}, compute_ms=1.0
+        info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, strips=strips or {}, compute_ms=1.0, maps=maps
     )  # fmt: skip
 
 
@@ -30,6 +30,16 @@ def test_a_payload_is_split_into_the_maps_that_were_sent():
     for made, expected in zip(maps, sent, strict=True):
         np.testing.assert_array_equal(made, expected)
     assert strips == {}
+
+
+def test_maps_in_half_precision_become_single_precision_again():
+    sent = [np.random.default_rng(1).standard_normal(shape).astype(np.float16) for shape in SHAPES]
+    for_two = np.arange(7, dtype=np.uint8)
+    maps, strips = split_result(result_of(strips={2: 7}, maps="float16"), payload_of(*sent, for_two), SHAPES)
+    for made, expected in zip(maps, sent, strict=True):
+        assert made.dtype == np.float32
+        np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(strips[2], for_two)
 
 
 def test_behind_the_maps_are_the_strips_by_reader():

@@ -12,12 +12,15 @@ from gateway.cluster.plan_changes import PlanChanges
 from gateway.cluster.plan_choice import LOAD_MEMORY_S, MIN_DWELL_S, MIN_MEASURED_FRAMES
 from gateway.cluster.running_plans import RunningPlans
 from gateway.options import GatewayOptions
-from gateway.planning.methods import Method
+from gateway.planning.methods import Method, chained_stages
+from gateway.planning.plan_prediction import PlanPrediction
+from gateway.planning.plan_search import PlanCandidate
+from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType
 from tests.settling import settled, until
-from tests.unit.gateway.cluster.offered_plans import LASTS_S, Bus, Clock, Data, open_frame, partition_of
+from tests.unit.gateway.cluster.offered_plans import LASTS_S, NETWORK, Bus, Clock, Data, open_frame, partition_of
 
 FRAME_S = 2.0
 """A whole frame on one device; in tiles it takes about a quarter of it on four."""
@@ -35,11 +38,13 @@ class Bench:
 
     def __init__(self, monkeypatch, method=Method.AUTO):
         self.clock, self.bus, self.data = Clock(), Bus(), Data()
-        for module in ("plan_changes", "automatic_plans", "running_plans", "replanning"):
+        for module in ("plan_changes", "automatic_plans", "running_plans", "device_watch"):
             monkeypatch.setattr(f"gateway.cluster.{module}.time", self.clock)
-        monkeypatch.setattr("gateway.cluster.replanning.NODES_SETTLE_S", 0.001)
+        monkeypatch.setattr("gateway.cluster.device_watch.NODES_SETTLE_S", 0.001)
+        monkeypatch.setattr("gateway.cluster.plan_changes.search_plans", self.search)
         self.broker, self.has_older_nodes, self.frames_under_way = Address("10.0.0.1", 7883), False, 1.0
         self.present, self.seconds = tuple(f"pi-{number}" for number in range(4)), None
+        self.network, self.with_cameras, self.best, self.searched = NETWORK, ("pi-0",), None, []
         self.served, self.forgotten, self.told, self.changed_at, self.weights_forgotten = [], [], [], [], 0
         options = GatewayOptions(method=method, threads=3)
         self.plans = RunningPlans(options, self.data, self.bus, self)
@@ -59,6 +64,13 @@ class Bench:
 
     def forget_weights(self):
         self.weights_forgotten += 1
+
+    def lanes(self, _node):
+        return 1
+
+    def search(self, _network, cluster, **_given):
+        self.searched.append(tuple(device.name for device in cluster.devices))
+        return SimpleNamespace(best_divided=self.best)
 
     def ready_nodes(self, epoch):
         running = self.plans.get(epoch)
@@ -90,6 +102,10 @@ class Bench:
     def tiles(self):
         return next(running for running in self.plans if running.plan.detector is None)
 
+    @property
+    def preferred_by_edges(self):
+        return next((said.epoch for topic, said in reversed(self.bus.said) if topic is topics.PREFERRED_PLAN), None)
+
     def published(self):
         """The preferred plan and the offered ones, as edges read them last; each publication only once."""
         said = dict(self.bus.said)
@@ -114,7 +130,7 @@ class Bench:
         self.changes.check()
         await until("the offer of tiles", lambda: self.told)
         await self.pass_time(MIN_DWELL_S)
-        await until("the preference of tiles", lambda: self.told[-1] == self.tiles.epoch)
+        await until("the preference of tiles", lambda: self.told[-1] == self.tiles.epoch == self.preferred_by_edges)
 
 
 @contextlib.asynccontextmanager
@@ -122,6 +138,7 @@ async def changing(bench):
     """Let a bench's plans follow its devices and its load."""
     running = asyncio.create_task(bench.changes.run())
     yield bench
+    assert not running.done(), "a gateway whose parts end, ends"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -146,13 +163,13 @@ async def test_tiles_that_pay_are_offered_beside_whole_frames_when_the_gateway_c
     await until("the offer", lambda: bench.told)
     assert bench.partitions[1].opened == [3]
     assert bench.published() == (bench.whole.epoch, [bench.whole.epoch, bench.tiles.epoch])
-    assert bench.told == [bench.whole.epoch]
+    assert {*bench.told} == {bench.whole.epoch}
 
 
 async def test_a_change_of_preference_is_published_and_told_and_both_stay_offered(bench):
     await bench.divide()
     assert bench.published() == (bench.tiles.epoch, [bench.whole.epoch, bench.tiles.epoch])
-    assert bench.told == [bench.whole.epoch, bench.tiles.epoch]
+    assert [*dict.fromkeys(bench.told)] == [bench.whole.epoch, bench.tiles.epoch]
     assert bench.partitions[1].opened == [3]
 
 
@@ -221,7 +238,7 @@ async def planned(monkeypatch):
         made_for.append(parts[-1])
         return partition_of(bytes([len(made_for)]), method=Method.BODP)
 
-    monkeypatch.setattr("gateway.cluster.replanning.PartitionedModel", SimpleNamespace(of=partition_for))
+    monkeypatch.setattr("gateway.cluster.plan_changes.PartitionedModel", SimpleNamespace(of=partition_for))
     async with changing(Bench(monkeypatch, Method.BODP)) as made:
         await until("a plan for four", lambda: len(made.told) == 1)
         yield made
@@ -262,3 +279,80 @@ async def test_a_plan_is_retired_after_its_last_frame_and_the_time_in_which_one_
     assert planned.forgotten[2:] == [("stealing", second.epoch), ("sharing", second.epoch)]
     assert planned.plans.get(second.epoch) is None
     assert len(planned.data.programs) == 1
+
+
+def staged_candidate(latency_s, devices=("pi-3", "pi-0")):
+    """Stages of two tiles for these devices, as a search finds them."""
+    cuts = [layer.outputs for layer in NETWORK.layers]
+    stages = chained_stages(NETWORK, cuts, Grid(2, 1))
+    return PlanCandidate(Method.STAGED, stages, devices, PlanPrediction(latency_s, 1.0, 1, "computing", 1))
+
+
+@pytest.fixture
+async def searching(monkeypatch):
+    """A bench whose devices have measured their speed, and for which better tiles are found."""
+
+    def partitioned(_model, stages, method):
+        return partition_of(b"s", method=method, stages=stages)
+
+    monkeypatch.setattr("gateway.cluster.plan_changes.PartitionedModel", partitioned)
+    bench = Bench(monkeypatch)
+    bench.seconds, bench.best = FRAME_S, staged_candidate(0.05)
+    async with changing(bench) as made:
+        await until("the search", lambda: made.searched)
+        yield made
+
+
+async def test_better_tiles_that_were_found_for_the_devices_replace_those_before(searching):
+    first = searching.tiles
+    await until("other tiles", lambda: first.withdrawn_at is not None)
+    _, now = (running for running in searching.plans if running.plan.detector is None)
+    assert (now.plan.method, now.nodes) == (Method.STAGED, ("pi-3", "pi-0"))
+    assert searching.served == [(now.epoch, ("pi-3", "pi-0"))]
+    assert searching.plans.preferred is searching.whole
+    assert searching.weights_forgotten == 2
+    await until("the news", lambda: (BridgeEventType.REPLANNED, now.epoch) in searching.told)
+    searching.clock.now += MIN_DWELL_S
+    searching.changes.check()
+    await until("the offer", lambda: now in searching.plans.offered)
+    assert first not in searching.plans.offered
+
+
+async def test_frames_that_began_with_tiles_are_finished_by_them_though_others_were_found(searching):
+    first = searching.tiles
+    open_frame(first)
+    await until("other tiles", lambda: first.withdrawn_at is not None)
+    assert searching.plans.find_frame("f")[0] is first
+
+
+async def test_tiles_that_are_hardly_better_do_not_replace_those_before(monkeypatch):
+    bench = Bench(monkeypatch)
+    bench.seconds, bench.best = FRAME_S, staged_candidate(1.9)
+    async with changing(bench):
+        await until("the news", lambda: bench.told)
+        assert [running.plan.method for running in bench.plans] == [Method.WHOLE, Method.WST]
+
+
+async def test_tiles_for_a_device_that_is_gone_are_replaced_by_the_best_that_are_left(searching):
+    await until("tiles for two", lambda: searching.served)
+    searching.best = staged_candidate(1.9, ("pi-0", "pi-1"))
+    searching.present = searching.present[:3]
+    await until("tiles for the others", lambda: len(searching.served) == 2)
+    assert searching.served[1][1] == ("pi-0", "pi-1")
+    assert searching.searched[-1] == ("pi-0", "pi-1", "pi-2")
+
+
+async def test_edges_of_the_release_before_keep_the_tiles_that_they_know(monkeypatch):
+    bench = Bench(monkeypatch)
+    bench.seconds, bench.best, bench.has_older_nodes = FRAME_S, staged_candidate(0.05), True
+    async with changing(bench):
+        await settled()
+        await bench.pass_time(5)
+        assert (bench.searched, bench.served) == ([], [])
+
+
+async def test_nothing_is_searched_before_two_speeds_are_known(monkeypatch):
+    bench = Bench(monkeypatch)
+    async with changing(bench):
+        await bench.pass_time(5)
+        assert bench.searched == []

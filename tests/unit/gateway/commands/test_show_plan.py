@@ -16,6 +16,8 @@ import pytest
         (["--png", "plan.doc"], 1, "plan.doc: invalid name of a picture; it must end in .png or .jpg"),
         (["--image", "somewhere.jpg"], 2, "--png"),
         (["--model", "nothing.onnx"], 1, "cannot be read: no such file"),
+        (["--devices", "1,1"], 2, "--devices describes a cluster to --explain; add --explain"),
+        (["--link", "10"], 2, "--link describes a cluster to --explain; add --explain"),
     ],
 )
 def test_what_cannot_be_planned_is_refused_in_one_line(arguments, code, reason, deepthings):
@@ -45,3 +47,33 @@ def test_no_tiles_are_drawn_for_a_whole_network(deepthings):
     done = deepthings("plan", "--method", "whole", "--png", "plan.png")
     assert done.returncode == 2
     assert "--png plan.png draws tiles, but nanodet-g runs whole here; remove it" in done.stderr
+
+
+@pytest.mark.parametrize("speeds", ["fast", "1,,1", "", "1,-1", "1,0", ",".join("1" * 65)])
+def test_speeds_of_devices_that_are_none_are_refused_with_an_example(speeds, deepthings):
+    done = deepthings("plan", "--explain", "--devices", speeds)
+    assert done.returncode == 2
+    assert "a number between 0.001 and 1000 for each of up to 64 edges, as 1,1,0.5" in done.stderr.replace("\n", " ")
+
+
+def test_a_cluster_of_slow_devices_is_explained_with_all_that_was_considered(deepthings):
+    done = deepthings(
+        "plan", "--explain", "--devices", "0.01,0.01,0.01,0.01,0.005", "--gateway-speed", "0.01", "--json"
+    )
+    report = json.loads(done.stdout)
+    plans = {plan["plan"]: plan for plan in report["plans"]}
+    assert report["speeds"] == [0.01, 0.01, 0.01, 0.01, 0.005]
+    assert plans["whole frames"]["used"]
+    best, *others = report["plans"]
+    assert best["used"]
+    assert best["plan"] != "whole frames"
+    assert all(best["latency_s"] <= plan["latency_s"] for plan in others)
+    assert not any(plan["used"] for plan in others if plan["plan"] != "whole frames")
+
+
+def test_an_explanation_says_in_a_sentence_what_is_used_and_why(deepthings):
+    """Devices a hundred times faster than the network between them."""
+    words = " ".join(deepthings("plan", "--explain", "--devices", "100,100", "--link", "1").stdout.split())
+    assert re.search(r"Frames are computed whole, [\d.e-]+ s each: the best tiles, .*, would take \d+ % of that", words)
+    for heading in ("s a frame", "frames/s", "MB a frame", "limited by"):
+        assert heading in words

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.planning.plan_prediction import costs_of_stages
 from gateway.planning.stage_choice import USUAL_TERMS, StageTerms, choose_stages
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.cuts import layer_cuts
@@ -17,7 +18,7 @@ from shared.model.loading import describe_network
 from tests.extent import examples
 from tests.networks import ModelBuilder, yolov2_first_16
 
-FREE = StageTerms(bytes_per_s=math.inf, exchange_s=0.0)
+FREE = StageTerms(bytes_per_s=math.inf, exchange_s=0.0, exchange_cost=0.0)
 NEVER = StageTerms(exchange_s=1e6)
 
 
@@ -53,7 +54,7 @@ def predicted_s(network, cuts, grid, terms):
     total, made = 0.0, None
     for after, cut in zip([(), *cuts[:-1]], cuts, strict=True):
         stage = partition(network, cut, grid, after=after)
-        total += max(tile.macs for tile in stage.tiles) / terms.macs_per_s
+        total += max(costs_of_stages(network, [stage]).tiles[0]) / terms.macs_per_s
         if made is not None:
             received = max(
                 sum(
@@ -62,7 +63,7 @@ def predicted_s(network, cuts, grid, terms):
                 )
                 for tile in stage.tiles
             )
-            total += terms.exchange_s + received / terms.bytes_per_s
+            total += terms.exchange_cost / terms.macs_per_s + terms.exchange_s + received / terms.bytes_per_s
         made = stage
     return total
 
@@ -94,10 +95,13 @@ def test_of_small_computers_the_layers_that_the_paper_fuses_are_exchanged_seldom
 @settings(max_examples=examples(30))
 @given(
     macs_per_s=st.floats(1e5, 1e12), bytes_per_s=st.floats(1e3, 1e10), exchange_s=st.floats(0, 1),
+    exchange_cost=st.floats(0, 1e6),
     grid=st.sampled_from([Grid(3, 1), Grid(1, 4), Grid(2, 2), Grid(6, 1)]),
 )  # fmt: skip
-def test_no_other_stages_are_predicted_to_be_faster(chain, macs_per_s, bytes_per_s, exchange_s, grid):
-    terms = StageTerms(macs_per_s, bytes_per_s, exchange_s)
+def test_no_other_stages_are_predicted_to_be_faster(
+    chain, macs_per_s, bytes_per_s, exchange_s, exchange_cost, grid
+):  # fmt: skip
+    terms = StageTerms(macs_per_s, bytes_per_s, exchange_s, exchange_cost)
     *inner, last = layer_cuts(chain, LAST)
     ways = [(*some, last) for count in range(len(inner) + 1) for some in combinations(inner, count)]
     found = predicted_s(chain, choose_stages(chain, LAST, grid, terms=terms), grid, terms)

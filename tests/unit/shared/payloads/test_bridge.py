@@ -11,6 +11,13 @@ from shared.payloads.bridge import BridgeEvent, BridgeEventType, BridgeHealth, B
 INFO: dict[str, Any] = {
     "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],
     "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9, "work": 1.5},
+    "predicted": [
+        {
+            "plan": "staged 2x3 in 4 stages up to layer_24, layer_26", "devices": ["pi-1", "pi-2"], "latency_s": 1.5,
+            "frames_per_s": 2.5, "frame_bytes": 4000000, "memory_bytes": 180000000, "limit": "computing on pi-2",
+            "refused": "", "used": True, "measured_s": 1.6,
+        },
+    ],
     "cameras": ["door"],
     "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884, "insecure": False,
 }  # fmt: skip

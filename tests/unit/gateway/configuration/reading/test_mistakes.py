@@ -17,7 +17,7 @@ cameras:
 
 KEYS = [
     ("prt: 5", "1: prt: unknown key; known: mqtt, model, cluster, objects, cameras, home_assistant, frigate_compat, "
-     "hooks, state"),
+     "page, hooks, state"),
     ("camera: {}", "1: camera: unknown key; did you mean 'cameras'?"),
     ("mqtt:\n  Port: 5", "2: mqtt.Port: unknown key; did you mean 'port'?"),
     ("objects:\n  filters:\n    person:\n      min_scor: 1",

@@ -1,0 +1,64 @@
+"""Describes the devices of a cluster for predictions, from what was measured: speeds, lanes and links."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from gateway.planning.profiles import ClusterProfile, DeviceProfile
+from shared.ftp.macs import macs_of
+from shared.mqtt.client_ids import OWN_NODE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.cluster.link_rates import LinkRates
+    from gateway.cluster.speeds import NodeSpeeds
+    from gateway.membership.members import Membership
+    from gateway.planning.plan_prediction import DivisionCosts
+    from shared.model.network import Network
+    from shared.wire.map_values import MapType
+
+
+class MeasuredDevices:
+    """Describes devices by their measurements. Speeds are in the units of predictions, see `kernel_costs`."""
+
+    def __init__(
+        self,
+        network: Network,
+        whole: DivisionCosts,
+        members: Membership,
+        speeds: NodeSpeeds,
+        links: LinkRates,
+        maps: MapType = "float32",
+    ) -> None:
+        """`whole` are the costs of the network as a whole, which devices run when they measure their speed.
+
+        `maps` is the type of maps on the wire.
+        """
+        self._maps: MapType = maps
+        self._scale = whole.total / max(1, macs_of(network, network.layers))
+        self._members = members
+        self._speeds = speeds
+        self._links = links
+
+    def describe(self, nodes: Sequence[str], now: float) -> ClusterProfile | None:
+        """Return these nodes as devices, in their order; None while no speed is known. `now`: monotonic seconds.
+
+        A node that has not measured its speed, of the release before, counts as fast as the others. The gateway runs
+        the layers behind a cut on its own cores, also while its node gets no tiles.
+        """
+        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
+        if not known:
+            return None
+        usual = median(known.values())
+        bytes_per_s = self._links.slowest(now, nodes)
+        devices = tuple(self._device(node, known.get(node, usual), bytes_per_s) for node in nodes)
+        gateway = self._device(OWN_NODE, self._speeds.speed_of(OWN_NODE) or usual, bytes_per_s)
+        with_cameras = self._members.with_cameras
+        return ClusterProfile(
+            devices, gateway, owner=with_cameras[0] if len(with_cameras) == 1 else "", maps=self._maps
+        )
+
+    def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
+        return DeviceProfile(node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s)

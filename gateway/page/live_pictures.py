@@ -1,0 +1,138 @@
+"""Pictures of cameras for those who look: each is fetched and encoded once for all of them, and never otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from shared.errors import DeepThingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.cluster.cluster_listener import FetchPicture
+    from shared.model.arrays import Pixels
+
+log = logging.getLogger(__name__)
+
+MAX_LIVE_WIDTH, LIVE_QUALITY = 800, 70
+"""Pixels, and quality of the JPEG: enough for a desktop's column, and some 50 kB."""
+
+LIVE_PERIOD_S = 0.2
+"""A camera's pictures are at least this far apart."""
+
+PICTURES_PER_S = 12.0
+"""Pictures that are sent in a second, to all viewers together: with more viewers, each gets fewer."""
+
+FRESH_S = 1.0
+"""A picture that is older is not sent any more: somebody who begins to look gets the next one."""
+
+MAX_WATCHED_CAMERAS = 256
+"""As many as have a scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePicture:
+    """A frame's picture as JPEG, and the frame as JSON."""
+
+    frame: str
+    view: bytes
+    jpeg: bytes
+    at: float
+
+    @property
+    def body(self) -> bytes:
+        """Return both in one piece: the length of the JSON in four bytes, the JSON, the JPEG."""
+        return len(self.view).to_bytes(4, "big") + self.view + self.jpeg
+
+
+class LivePictures:
+    """Hands the next picture of a camera to everybody who waits for it."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[LivePicture]] = {}
+        self._viewers: dict[str, int] = {}
+        self._newest: dict[str, LivePicture] = {}
+        self._due: dict[str, float] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def wanted(self, camera: str) -> bool:
+        """Return whether somebody waits for a picture of this camera, and it is time for one."""
+        return camera in self._waiting and camera not in self._tasks and time.monotonic() >= self._due.get(camera, 0.0)
+
+    async def next(self, camera: str, after: str, timeout_s: float) -> LivePicture | None:
+        """Return the newest picture of a camera, another than `after`; None when none came in time."""
+        newest = self._newest.get(camera)
+        if newest is not None and newest.frame != after and time.monotonic() - newest.at < FRESH_S:
+            return newest
+        if camera not in self._waiting and len(self._waiting) >= MAX_WATCHED_CAMERAS:
+            return None
+        future = self._waiting.setdefault(camera, asyncio.get_running_loop().create_future())
+        self._viewers[camera] = self._viewers.get(camera, 0) + 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return None
+        finally:
+            self._leave(camera, future)
+
+    def _leave(self, camera: str, future: asyncio.Future[LivePicture]) -> None:
+        """Forget a viewer; without viewers, no picture is wanted any more."""
+        left = self._viewers.pop(camera, 1) - 1
+        if left > 0:
+            self._viewers[camera] = left
+        elif self._waiting.get(camera) is future:
+            del self._waiting[camera]
+
+    def take(self, camera: str, frame: str, view: Callable[[], dict[str, Any]], fetch: FetchPicture) -> None:
+        """Begin to fetch a picture that is wanted."""
+        period = max(LIVE_PERIOD_S, sum(self._viewers.values()) / PICTURES_PER_S)
+        if len(self._due) > MAX_WATCHED_CAMERAS:
+            self._due.clear()
+        self._due[camera] = time.monotonic() + period
+        task = self._tasks[camera] = asyncio.create_task(self._show(camera, frame, view(), fetch))
+        task.add_done_callback(lambda _: self._tasks.pop(camera))
+
+    async def _show(self, camera: str, frame: str, view: dict[str, Any], fetch: FetchPicture) -> None:
+        try:
+            jpeg = await asyncio.to_thread(encode_live, await fetch())
+        except DeepThingsError as error:  # its owner is gone, or has it no more: the next frame will do
+            log.debug("no live picture of camera %s: %s", camera, error)
+            return
+        except Exception:  # a picture less must not end the gateway
+            log.exception("no live picture of camera %s", camera)
+            return
+        found = LivePicture(frame, json.dumps(view, separators=(",", ":")).encode(), jpeg, time.monotonic())
+        future = self._waiting.pop(camera, None)
+        self._newest = {camera: found, **{name: other for name, other in self._newest.items() if name != camera}}
+        while len(self._newest) > MAX_WATCHED_CAMERAS:
+            self._newest.popitem()
+        if future is not None and not future.done():
+            future.set_result(found)
+
+    async def close(self) -> None:
+        """End what is being fetched, and let nobody wait any longer."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        for future in self._waiting.values():
+            future.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._newest.clear()
+
+
+def encode_live(picture: Pixels) -> bytes:
+    """Return a picture, uint8 BGR (H, W, 3), as JPEG, not wider than MAX_LIVE_WIDTH. Takes milliseconds."""
+    height, width = picture.shape[:2]
+    if width > MAX_LIVE_WIDTH:
+        size = MAX_LIVE_WIDTH, max(1, round(height * MAX_LIVE_WIDTH / width))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    _, data = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, LIVE_QUALITY))
+    return data.tobytes()

@@ -1,0 +1,39 @@
+"""Says in words why the plan is what it is. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.payloads.cluster import State
+
+if TYPE_CHECKING:
+    from shared.payloads.bridge import BridgeInfo
+    from shared.payloads.cluster import Nodes
+
+_METHODS = {
+    "whole": "each frame is computed whole, by one device",
+    "bodp": "each layer is divided into a strip for each device, as MoDNN does",
+    "ftp-wsh": "each frame is cut into tiles, and the gateway shares them out",
+    "ftp-wst": "each frame is cut into tiles, and idle devices take them from busy ones",
+    "ftp-wst-s": "each frame is cut into tiles; neighbours reuse the strips that they share",
+    "staged": "each frame is cut into stages of tiles, which exchange their borders between the stages",
+}
+
+
+def explain_plan(info: BridgeInfo | None, nodes: Nodes | None) -> str:
+    """Return one or two sentences; empty while there is no plan."""
+    if info is None:
+        return ""
+    plan = info.plan
+    says = "each frame is computed whole, by one device" if plan.tiles == 1 else _METHODS.get(plan.method, "")
+    found = list(nodes.nodes.values()) if nodes else []
+    devices = sum(node.state is State.ONLINE and not node.barred and not node.drained for node in found)
+    if plan.tiles > 1:
+        extra = f"; the tiles together are {plan.work:.3g} times the work of a whole frame" if plan.work > 1 else ""
+        return f"{says}{extra}"
+    if devices > 1:
+        return (
+            f"{says}: tiles cost more than they save while several frames are under way; then each device computes "
+            "frames of its own, and no division has a higher throughput"
+        )
+    return f"{says}: there is only one, and tiles would add work" if devices else says

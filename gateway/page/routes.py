@@ -1,0 +1,182 @@
+"""The addresses of the page, as a starlette application. Imported when somebody opens the page for the first time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic_core import from_json
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.page.local_access import LocalOnly
+from gateway.page.static_files import read_static_files
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.metrics.metric_families import METRICS_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from gateway.page.gateway_page import GatewayPage
+
+NEXT_FRAME_TIMEOUT_S = 5.0
+"""A request for a picture waits this long for one; then the page asks again."""
+
+MAX_BODY_BYTES = 64 * 1024
+"""Of a request; zones of a camera are shorter."""
+
+BOUNDARY = b"deepthings"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def make_application(page: GatewayPage) -> Starlette:
+    """Return the application for a page."""
+    routes = Routes(page)
+    return Starlette(
+        routes=[
+            Route("/", routes.static),
+            Route("/static/{path:path}", routes.static),
+            Route("/metrics", routes.metrics),
+            Route("/api/stream", routes.stream),
+            Route("/api/history", routes.history),
+            Route("/api/timelines", routes.timelines),
+            Route("/api/cameras/{camera}/frame", routes.frame),
+            Route("/api/cameras/{camera}/picture.jpg", routes.picture),
+            Route("/api/cameras/{camera}/live.mjpeg", routes.live),
+            Route("/api/cameras/{camera}/uncounted", routes.uncounted),
+            Route("/api/cameras/{camera}/set/{setting}", routes.change, methods=["POST"]),
+            Route("/api/events/{identity}.jpg", routes.event_picture),
+            Route("/api/request/{command}", routes.request, methods=["POST"]),
+        ],
+        middleware=[Middleware(LocalOnly)],
+        exception_handlers={DeepThingsError: _refused},
+    )
+
+
+class Routes:
+    """Answers requests; what they show and do is the page's."""
+
+    def __init__(self, page: GatewayPage) -> None:
+        self._page = page
+        self._files = read_static_files()
+
+    async def static(self, request: Request) -> Response:
+        """Answer with a file; the page itself without a path."""
+        found = self._files.get(request.path_params.get("path", "index.html"))
+        if found is None:
+            return JSONResponse({"error": "no such file"}, 404)
+        headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": found.tag}
+        if request.headers.get("if-none-match") == found.tag:
+            return Response(status_code=304, headers=headers)
+        return Response(found.content, media_type=found.kind, headers=headers)
+
+    async def metrics(self, _: Request) -> Response:
+        """Answer with the metrics, for Prometheus."""
+        return Response(self._page.metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    async def stream(self, _: Request) -> Response:
+        """Answer with server-sent events until the page is closed."""
+        if self._page.viewers.full:
+            return JSONResponse({"error": "too many pages are open; close one"}, 503)
+        return StreamingResponse(
+            self._page.viewers.stream(), media_type="text/event-stream", headers={**NOT_KEPT, "X-Accel-Buffering": "no"}
+        )
+
+    async def history(self, _: Request) -> Response:
+        """Answer with the figures of the last day."""
+        return JSONResponse(self._page.history(), headers=NOT_KEPT)
+
+    async def timelines(self, _: Request) -> Response:
+        """Answer with the ways of the last frames."""
+        return JSONResponse(await self._page.timelines(), headers=NOT_KEPT)
+
+    async def frame(self, request: Request) -> Response:
+        """Answer with the next frame of a camera: its description and its picture in one piece."""
+        after = request.query_params.get("after", "")
+        found = await self._page.pictures.next(self._known_camera(request), after, NEXT_FRAME_TIMEOUT_S)
+        if found is None:
+            return Response(status_code=204, headers=NOT_KEPT)
+        return Response(found.body, media_type="application/octet-stream", headers=NOT_KEPT)
+
+    async def picture(self, request: Request) -> Response:
+        """Answer with the next picture of a camera, as JPEG."""
+        found = await self._page.pictures.next(self._known_camera(request), "", NEXT_FRAME_TIMEOUT_S)
+        if found is None:
+            return Response("no picture came\n", 504, media_type="text/plain")
+        return Response(found.jpeg, media_type="image/jpeg", headers={**NOT_KEPT, "X-Frame": found.frame})
+
+    async def live(self, request: Request) -> Response:
+        """Answer with pictures of a camera, one after the other (MJPEG)."""
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
+        pictures = self._mjpeg(self._known_camera(request))
+        return StreamingResponse(pictures, media_type=kind, headers=NOT_KEPT)
+
+    async def _mjpeg(self, camera: str) -> AsyncIterator[bytes]:
+        after = ""
+        while not self._page.stopping:
+            found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
+            if found is not None:
+                after = found.frame
+                head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (BOUNDARY, len(found.jpeg))
+                yield head + found.jpeg + b"\r\n"
+
+    async def uncounted(self, request: Request) -> Response:
+        """Answer with objects that never counted, and why."""
+        return JSONResponse(self._page.uncounted(self._known_camera(request)), headers=NOT_KEPT)
+
+    async def event_picture(self, request: Request) -> Response:
+        """Answer with the picture of an object."""
+        jpeg = self._page.record.picture_of(request.path_params["identity"])
+        if jpeg is None:
+            return Response(status_code=404)
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
+
+    async def change(self, request: Request) -> Response:
+        """Set a setting of a camera, as MQTT's `set` does."""
+        body = await _body(request)
+        await self._page.change_setting(self._known_camera(request), request.path_params["setting"], body)
+        return JSONResponse({"ok": True})
+
+    async def request(self, request: Request) -> Response:
+        """Carry out a request, as MQTT's `bridge/request` does."""
+        body = await _body(request)
+        try:
+            wanted = from_json(body) if body else {}
+        except ValueError:
+            wanted = None
+        if not isinstance(wanted, dict):
+            raise ConfigurationError("a request must be a JSON object, or empty")
+        return JSONResponse({"ok": True, "data": await self._page.perform(request.path_params["command"], wanted)})
+
+    def _known_camera(self, request: Request) -> str:
+        camera: str = request.path_params["camera"]
+        if not self._page.knows_camera(camera):
+            raise ConfigurationError(f"camera {camera[:64]!r} not found")
+        return camera
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise ConfigurationError(f"the request is too large; send at most {MAX_BODY_BYTES} bytes")
+    return body
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return JSONResponse({"ok": False, "error": str(error)}, 400)

@@ -1,0 +1,124 @@
+// The cluster as a picture: the gateway, its devices with their load, and who computes for whom now.
+import { html, store, colourOf, request, Swatch, Dot, Empty, number, rate, bytes, duration, plural } from "./base.js";
+
+const stateOf = (device) => (device.state !== "online" ? "off" : device.remark || device.drained ? "warn" : "ok");
+
+function place(devices, width, height) {
+  const places = new Map();
+  const across = width / 2 - 62;
+  const down = height / 2 - (width < 500 ? 30 : 66);
+  devices.forEach((device, index) => {
+    const angle = -Math.PI / 2 + (2 * Math.PI * (index + (devices.length % 2 ? 0 : 0.5))) / devices.length;
+    places.set(device.name, [width / 2 + across * Math.cos(angle), height / 2 - 8 + down * Math.sin(angle)]);
+  });
+  const all = [...places.values()];
+  const middle = (Math.min(...all.map(([, y]) => y)) + Math.max(...all.map(([, y]) => y))) / 2;
+  for (const [name, [x, y]] of places) places.set(name, [x, y + height / 2 - 20 - middle]);
+  return places;
+}
+
+function arc(x, y, radius, share) {
+  const end = 2 * Math.PI * Math.min(0.9999, Math.max(0, share));
+  return `M ${x} ${y - radius} A ${radius} ${radius} 0 ${end > Math.PI ? 1 : 0} 1 ${x + radius * Math.sin(end)} ${y - radius * Math.cos(end)}`;
+}
+
+function Device({ device, at: [x, y] }) {
+  const online = device.state === "online";
+  const colour = colourOf(device.name);
+  const busy = device.load === null ? "" : `${number(device.load * 100)} %`;
+  return html`<g class=${online ? "node" : "node away"} data-node=${device.name} data-state=${device.state}>
+    <circle cx=${x} cy=${y} r="30" class="disc" />
+    <circle cx=${x} cy=${y} r="30" class="track" stroke=${colour} />
+    ${online && device.load !== null ? html`<path d=${arc(x, y, 30, device.load)} stroke=${colour} class="load" />` : null}
+    <text x=${x} y=${y + 5} class="middle strong">${online ? busy || "on" : "off"}</text>
+    <text x=${x} y=${y + 50} class="middle name halo">${device.name}</text>
+    <text x=${x} y=${y + 66} class="middle small halo">${online ? `${rate(device.tiles_per_s)} tiles/s` : device.state}</text>
+    <title>${device.name}: ${device.state}, ${busy || "load not known"}</title>
+  </g>`;
+}
+
+function Flow({ flow, places, most }) {
+  const from = places.get(flow.owner);
+  const to = places.get(flow.worker);
+  if (!from || !to || flow.owner === flow.worker) return null;
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  const length = Math.hypot(dx, dy) || 1;
+  const [ux, uy] = [dx / length, dy / length];
+  // opposite arrows pass each other, each on its right
+  const [sx, sy] = [-uy * 10, ux * 10];
+  const [x1, y1] = [from[0] + ux * 40 + sx, from[1] + uy * 40 + sy];
+  const [x2, y2] = [to[0] - ux * 44 + sx, to[1] - uy * 44 + sy];
+  const width = 1.5 + 4.5 * (flow.tiles_per_s / most);
+  const colour = colourOf(flow.worker);
+  return html`<g class="flow" data-owner=${flow.owner} data-worker=${flow.worker}>
+    <line x1=${x1} y1=${y1} x2=${x2} y2=${y2} stroke=${colour} stroke-width=${width} />
+    <path d=${`M ${x2 + ux * 9} ${y2 + uy * 9} L ${x2 - uy * 6} ${y2 + ux * 6} L ${x2 + uy * 6} ${y2 - ux * 6} Z`} fill=${colour} />
+    <text class="middle small halo" x=${(x1 + x2) / 2 + sx * 1.1} y=${(y1 + y2) / 2 + sy * 1.1 + 4}>${rate(flow.tiles_per_s)}/s</text>
+    <title>${flow.worker} computes ${rate(flow.tiles_per_s)} tiles a second for ${flow.owner}</title>
+  </g>`;
+}
+
+function Picture({ cluster }) {
+  const narrow = innerWidth < 640;
+  const [width, height] = narrow ? [340, 370] : [760, 360];
+  const { devices, flows } = cluster;
+  const places = place(devices, width, height);
+  const helping = flows.filter((flow) => flow.owner !== flow.worker);
+  const most = Math.max(0.1, ...helping.map((flow) => flow.tiles_per_s));
+  // in the middle of the devices; beside them if a device is there
+  const [x, y] = [width / 2, devices.length === 1 ? height - 60 : height / 2 - (devices.length === 3 ? -14 : 14)];
+  return html`<svg class="net" viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${inWords(cluster)}>
+    ${devices.map((device) => {
+      const [dx, dy] = places.get(device.name);
+      return html`<line class=${device.state === "online" ? "link" : "link away"} x1=${x} y1=${y} x2=${dx} y2=${dy} />`;
+    })}
+    ${helping.map((flow) => html`<${Flow} key=${`${flow.owner}-${flow.worker}`} flow=${flow} places=${places} most=${most} />`)}
+    <rect class="gateway" x=${x - 40} y=${y - 22} width="80" height="44" rx="10" />
+    <text x=${x} y=${y + 5} class="middle strong">gateway</text>
+    ${devices.map((device) => html`<${Device} key=${device.name} device=${device} at=${places.get(device.name)} />`)}
+  </svg>`;
+}
+
+function inWords({ devices, flows }) {
+  const helping = flows.filter((flow) => flow.owner !== flow.worker);
+  const online = devices.filter((device) => device.state === "online").length;
+  const help = helping.map((flow) => `${flow.worker} helps ${flow.owner} with ${rate(flow.tiles_per_s)} tiles a second`);
+  return `${plural(online, "device")} online. ${help.length ? help.join("; ") : "Nobody needs help now"}.`;
+}
+
+function Card({ device, release }) {
+  const online = device.state === "online";
+  const facts = [
+    ["Speed", device.computable_per_s === null ? "not measured" : `${rate(device.computable_per_s)} whole frames/s`],
+    ["Cores", device.cores === null ? "–" : `${number(device.cores_busy, 1)} of ${device.cores} busy${device.usable_cores && device.usable_cores < device.cores ? `, may use ${number(device.usable_cores, 1)}` : ""}`],
+    ["Computes", `${number(device.lanes)} side by side, ${plural(device.threads || 0, "thread")}`],
+    ["Temperature", device.temperature === null ? "–" : `${number(device.temperature)} °C`],
+    ["Tiles", `${number(device.tiles.own)} own, ${number(device.tiles.stolen)} for others`],
+    ["Received, sent", bytes(device.received)],
+    ["Cameras", device.cameras.length ? device.cameras.join(", ") : "none"],
+    ["Address", device.address || "–"],
+    ["Release", device.same_release ? device.release : `${device.release || "unknown"}, the gateway has ${release}`],
+  ];
+  return html`<article class=${online ? "card device-card" : "card device-card away"} aria-label=${`Device ${device.name}`}>
+    <h2><${Swatch} name=${device.name} /><span class="state"><${Dot} state=${stateOf(device)} />${device.state}${device.drained ? ", drained" : ""}</span></h2>
+    ${device.remark ? html`<p class="remark">${device.remark}</p>` : null}
+    <dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    ${online ? html`<button type="button" onClick=${() => request(device.drained ? "resume_node" : "drain_node", { node: device.name },
+      device.drained ? `${device.name} gets work again.` : `${device.name} gets no new work, until it is resumed.`)}>${device.drained ? "Give it work again" : "Take it out of work"}</button>` : null}
+  </article>`;
+}
+
+export function ClusterView() {
+  const { cluster } = store;
+  if (!cluster) return html`<${Empty} title="Connecting">The gateway has not answered yet.</${Empty}>`;
+  const { gateway, devices } = cluster;
+  if (!devices.length) {
+    return html`<${Empty} title="No device yet">Start one on each device that should compute:
+      <code>deepthings edge --gateway HOST</code></${Empty}>`;
+  }
+  return html`<section class="card"><${Picture} cluster=${cluster} />
+      <p class="soft centred">A ring is the load of a device. An arrow points to the one that helps, in its colour; the number is tiles a second.</p></section>
+    <section class="devices">${devices.map((device) => html`<${Card} key=${device.name} device=${device} release=${gateway.release} />`)}</section>
+    <section class="card row between"><p>Gateway <b>${gateway.release}</b> on ${gateway.device}${gateway.since ? `, up for ${duration(Date.now() / 1000 - gateway.since)}` : ""}</p>
+      <button type="button" onClick=${() => request("reload", {}, "The configuration was read again.")}>Read the configuration again</button></section>`;
+}

@@ -1,0 +1,286 @@
+"""Predicts what a plan gives on devices: latency, throughput, bytes and memory. Pure, from costs and measured speeds.
+
+The latency is that of a frame alone: every device, link and the gateway is busy with one thing at a time. The
+throughput is that of the resource that a frame keeps busy for longest.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.planning.kernel_costs import cost_of_cells
+from gateway.planning.methods import Method
+from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST
+from shared.ftp.costs import map_bytes, working_bytes
+from shared.ftp.propagation import Propagation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.planning.profiles import ClusterProfile, DeviceProfile
+    from shared.ftp.region import Region
+    from shared.ftp.stage import Stage, Tile
+    from shared.model.network import Layer, Network
+
+EXCHANGE_S = 0.008
+"""Seconds of an exchange of strips besides its bytes: messages, and waiting for the slowest neighbour."""
+
+TABLE_BYTES = 4096
+"""Bytes of a table of objects, the result of a whole frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionCosts:
+    """The costs of a division: operations by stage and tile, bytes in float32, and the cost behind the cut.
+
+    `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `memory_bytes`: of the largest
+    tile's maps, and of all weights of its stages.
+    """
+
+    tiles: tuple[tuple[float, ...], ...]
+    strips: tuple[Mapping[tuple[int, int], int], ...]
+    pixel_bytes: tuple[int, ...]
+    result_bytes: tuple[int, ...]
+    tail: float
+    memory_bytes: int
+
+    @property
+    def total(self) -> float:
+        """Return the operations of all tiles."""
+        return sum(sum(stage) for stage in self.tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPrediction:
+    """The prediction of a plan: seconds of a frame alone, frames a second of many, bytes on all links for each frame.
+
+    `neck` is what limits the throughput, in words. `memory_bytes` are those of a device.
+    """
+
+    latency_s: float
+    frames_per_s: float
+    frame_bytes: int
+    neck: str
+    memory_bytes: int
+
+
+@dataclass(slots=True)
+class _Busy:
+    """The seconds that a frame keeps devices and links busy, by their names in words."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    bytes: int = 0
+
+    def send(self, device: DeviceProfile, count: int, direction: str) -> float:
+        """Note bytes on a device's link; return the seconds that they take."""
+        seconds = count / device.bytes_per_s
+        self.seconds[f"the link {direction} {device.name}"] += seconds
+        return seconds
+
+    def compute(self, device: DeviceProfile, cost: float) -> float:
+        """Note operations; return the seconds that they take."""
+        seconds = cost / device.macs_per_s
+        self.seconds[f"computing on {device.name}"] += seconds
+        return seconds
+
+    def predict(self, latency_s: float, memory_bytes: int) -> PlanPrediction:
+        neck = max(self.seconds, key=lambda name: self.seconds[name])
+        return PlanPrediction(latency_s, 1 / self.seconds[neck], self.bytes, neck, memory_bytes)
+
+
+def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
+    """Return the costs of the stages of a division, and of the layers behind them."""
+    costs = {layer.name: cost_of_cells(layer, network.shapes) for layer in network.layers}
+    head = {layer.name for stage in stages for layer in stage.layers}
+    behind = [layer for layer in network.layers if layer.name not in head]
+    first, last = stages[0], stages[-1]
+    before: list[Stage | None] = [None, *stages[:-1]]
+    return DivisionCosts(
+        tiles=tuple(_tile_costs(network, stage, costs) for stage in stages),
+        strips=tuple(_strips(network, earlier, stage) for earlier, stage in zip(before, stages, strict=True)),
+        pixel_bytes=tuple(3 * tile.inputs[0].area for tile in first.tiles),
+        result_bytes=tuple(
+            TABLE_BYTES if last.whole
+            else sum(map_bytes(network, name, box) for name, box in zip(last.cut, tile.outputs, strict=True))
+            for tile in last.tiles
+        ),
+        tail=sum(_whole_cost(network, layer, costs) for layer in behind),
+        memory_bytes=max(working_bytes(network, stage) for stage in stages)
+        + sum(_weight_bytes(layer) for stage in stages for layer in stage.layers),
+    )  # fmt: skip
+
+
+def predict_plan(method: Method, costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
+    """Predict a plan; `cluster` has the devices in the order of the tiles that the gateway assigns to them."""
+    if method is Method.WHOLE:
+        return predict_whole(costs, cluster)
+    return predict_assigned(costs, cluster) if method.distribution.by_gateway else predict_stolen(costs, cluster)
+
+
+def predict_whole(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
+    """Predict whole frames: one of them on the device that ends it soonest, many of them on all devices."""
+    (cost,), owner = costs.tiles[0], _owner(cluster)
+    per_s, latency_s = 0.0, float("inf")
+    for device in cluster.devices:
+        own = device is owner
+        besides = OWNER_COST if own or not cluster.owner else 0.0
+        sent_s = _sending_s(owner, device, costs.pixel_bytes[0])
+        latency_s = min(latency_s, OWNER_COST / owner.macs_per_s + sent_s + (cost + TILE_COST) / device.macs_per_s)
+        computed = device.macs_per_s / (cost + TILE_COST + besides)
+        per_s += computed if own or not cluster.owner else min(computed, 1 / sent_s)
+    stolen = sum(costs.pixel_bytes) * (len(cluster.devices) - 1) // len(cluster.devices) if cluster.owner else 0
+    return PlanPrediction(latency_s, per_s, stolen + TABLE_BYTES, "computing on all devices", costs.memory_bytes)
+
+
+def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
+    """Predict tiles of one stage that idle devices steal: each goes to the device that ends it soonest."""
+    busy, owner, gateway = _Busy(), _owner(cluster), cluster.gateway
+    prepared_s = busy.compute(owner, OWNER_COST)
+    free = {device.name: prepared_s for device in cluster.devices}
+    sent_s, arrived_s = prepared_s, prepared_s
+    for cost, pixels, result in sorted(
+        zip(costs.tiles[0], costs.pixel_bytes, costs.result_bytes, strict=True), reverse=True
+    ):
+        ends = {
+            device.name: _end_s(device, free[device.name], cost, sent_s + _sending_s(owner, device, pixels))
+            for device in cluster.devices
+        }
+        device = min(cluster.devices, key=lambda device: ends[device.name])
+        end_s = free[device.name] = ends[device.name]
+        if device is not owner:
+            sent_s += busy.send(owner, pixels, "of")
+            busy.send(device, pixels, "to")
+            busy.bytes += pixels
+        arrived_s = _send_result(busy, device, cluster, result, max(arrived_s, end_s))
+    total = sum(costs.tiles[0]) + TILE_COST * len(costs.tiles[0]) + OWNER_COST
+    busy.seconds["computing on all devices"] = total / sum(device.macs_per_s for device in cluster.devices)
+    return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
+
+
+def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
+    """Predict tiles that the gateway assigns, in stages: tile 1 to the first device, tile 2 to the second, …"""
+    busy, owner, gateway = _Busy(), _owner(cluster), cluster.gateway
+    count = len(costs.pixel_bytes)
+    workers = [cluster.devices[tile % len(cluster.devices)] for tile in range(count)]
+    prepared_s = sent_s = busy.compute(owner, OWNER_COST)
+    ready_s = [prepared_s] * count
+    for tile, device in enumerate(workers):
+        if device is not owner:
+            busy.send(device, costs.pixel_bytes[tile], "to")
+            sent_s += busy.send(owner, costs.pixel_bytes[tile], "of")
+            busy.bytes += costs.pixel_bytes[tile]
+            ready_s[tile] = sent_s
+        busy.compute(device, TILE_COST)
+    ends = ready_s
+    free_s: dict[str, float] = defaultdict(float)
+    for stage, of_tiles in enumerate(costs.tiles):
+        begins = list(ends)
+        for (giver, taker), in_float32 in costs.strips[stage].items():
+            passes = workers[giver] is not workers[taker]
+            sent = round(in_float32 * cluster.map_scale) if passes else 0
+            taken_s = EXCHANGE_S + busy.send(workers[taker], sent, "to") if passes else 0.0
+            busy.bytes += sent
+            begins[taker] = max(begins[taker], ends[giver] + taken_s)
+        exchanged = EXCHANGE_COST if costs.strips[stage] else 0.0
+        ends = _run_stage(busy, workers, free_s, begins, [cost + exchanged for cost in of_tiles])
+    arrived_s = 0.0
+    for end_s, tile in sorted((end_s, tile) for tile, end_s in enumerate(ends)):
+        arrived_s = _send_result(busy, workers[tile], cluster, costs.result_bytes[tile], max(arrived_s, end_s))
+    return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
+
+
+def _end_s(device: DeviceProfile, free_s: float, cost: float, ready_s: float) -> float:
+    """Return when a device has computed a tile whose pixels it has at `ready_s`."""
+    return max(free_s, ready_s) + (cost + TILE_COST) / device.macs_per_s
+
+
+def _sending_s(owner: DeviceProfile, device: DeviceProfile, count: int) -> float:
+    """Return the seconds in which an owner sends bytes to a device."""
+    return 0.0 if device is owner else count / min(device.bytes_per_s, owner.bytes_per_s)
+
+
+def _run_stage(
+    busy: _Busy,
+    workers: Sequence[DeviceProfile],
+    free_s: dict[str, float],
+    begins: Sequence[float],
+    tiles: Sequence[float],
+) -> list[float]:
+    """Return when each tile's stage ends, and note when each device is free again.
+
+    Tiles of one device run one after another.
+    """
+    ends = [0.0] * len(tiles)
+    for tile in sorted(range(len(tiles)), key=lambda tile: (begins[tile], tile)):
+        device = workers[tile]
+        ends[tile] = max(begins[tile], free_s[device.name]) + busy.compute(device, tiles[tile])
+        free_s[device.name] = ends[tile]
+    return ends
+
+
+def _send_result(busy: _Busy, device: DeviceProfile, cluster: ClusterProfile, count: int, begin_s: float) -> float:
+    """Return when a result, of so many bytes in float32, has arrived at the gateway."""
+    if device.name == cluster.gateway.name:
+        return begin_s
+    sent = round(count * cluster.map_scale)
+    busy.bytes += sent
+    return begin_s + max(busy.send(device, sent, "of"), busy.send(cluster.gateway, sent, "to"))
+
+
+def _owner(cluster: ClusterProfile) -> DeviceProfile:
+    """Return the device that has the frame; any of the fastest when several have cameras."""
+    named = [device for device in cluster.devices if device.name == cluster.owner]
+    return named[0] if named else max(cluster.devices, key=lambda device: device.macs_per_s)
+
+
+def _tile_costs(network: Network, stage: Stage, costs: Mapping[str, tuple[float, float]]) -> tuple[float, ...]:
+    if stage.whole:
+        return (sum(_whole_cost(network, layer, costs) for layer in stage.layers),)
+    propagation = Propagation(network, stage.layers, stage.inputs)
+    boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
+    return tuple(
+        sum(cell * regions[layer.outputs[0]].area + fixed
+            for layer in stage.layers for cell, fixed in (costs[layer.name],) if layer.outputs[0] in regions)
+        for regions in boxes
+    )  # fmt: skip
+
+
+def _whole_cost(network: Network, layer: Layer, costs: Mapping[str, tuple[float, float]]) -> float:
+    shape = network.shapes.get(layer.outputs[0], ())
+    cell, fixed = costs[layer.name]
+    return cell * shape[2] * shape[3] + fixed if len(shape) == 4 else 0.0
+
+
+def _strips(network: Network, before: Stage | None, stage: Stage) -> Mapping[tuple[int, int], int]:
+    """Return the bytes that tiles of a stage need of what other tiles have made in the stage before."""
+    if before is None:
+        return {}
+    strips: dict[tuple[int, int], int] = {}
+    for taker in stage.tiles:
+        for giver in before.tiles:
+            if giver.index != taker.index and (count := _common_bytes(network, before.cut, giver, stage, taker)):
+                strips[giver.index, taker.index] = count
+    return strips
+
+
+def _common_bytes(network: Network, maps: Sequence[str], giver: Tile, stage: Stage, taker: Tile) -> int:
+    needed = dict(zip(stage.inputs, taker.inputs, strict=True))
+    return sum(_overlap_bytes(network, name, needed[name], made)
+               for name, made in zip(maps, giver.outputs, strict=True) if name in needed)  # fmt: skip
+
+
+def _overlap_bytes(network: Network, name: str, needed: Region, made: Region) -> int:
+    common = needed.overlap(made)
+    return map_bytes(network, name, common) if common else 0
+
+
+def _weight_bytes(layer: Layer) -> int:
+    total = 0
+    for shape in layer.constants.values():
+        values = 1
+        for side in shape:
+            values *= side
+        total += 4 * values
+    return total

@@ -1,0 +1,41 @@
+"""Describes the plans that were considered for people: what is predicted of each, and what was measured. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.payloads.bridge import PredictedPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+
+MAX_PREDICTED_PLANS = 8
+"""Plans that are described; more are rarely read."""
+
+
+def predicted_plans(search: PlanSearch, measured_s: Mapping[str, float | None]) -> tuple[PredictedPlan, ...]:
+    """Return the best plans, and whole frames.
+
+    `measured_s`: by the words for each plan in use, how long its frames take; None before this is known.
+    """
+    best = search.candidates[:MAX_PREDICTED_PLANS]
+    wanted = [*best, *(found for found in search.candidates if found not in best and str(found) in measured_s)]
+    return tuple(_describe(candidate, measured_s) for candidate in wanted)
+
+
+def _describe(candidate: PlanCandidate, measured_s: Mapping[str, float | None]) -> PredictedPlan:
+    prediction, words = candidate.prediction, str(candidate)
+    return PredictedPlan(
+        plan=words,
+        devices=candidate.devices,
+        latency_s=round(prediction.latency_s, 4),
+        frames_per_s=round(prediction.frames_per_s, 3),
+        frame_bytes=prediction.frame_bytes,
+        memory_bytes=prediction.memory_bytes,
+        limit=prediction.neck,
+        refused=candidate.refused,
+        used=words in measured_s,
+        measured_s=measured_s.get(words),
+    )

@@ -1,0 +1,92 @@
+"""Profiles of the devices that a plan is made for: speeds, links and memory. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+from shared.wire.map_values import value_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.wire.map_values import MapType
+
+OWNER_COST = 0.8e9
+"""The cost of a frame for its owner besides computing, in MACs: decoding and fitting the picture, sending its tiles.
+Measured, as the costs below: milliseconds of a core that computes 130e9 MACs a second."""
+
+TILE_COST = 0.15e9
+"""The cost of a tile for its device besides computing, in MACs: messages, receiving, sending."""
+
+EXCHANGE_COST = 0.4e9
+"""The cost of an exchange of strips for each tile, in MACs: messages to all its neighbours and from them."""
+
+SMALLEST_SHARE = 0.01
+"""Of the mean. A device without a share still gets a row, which must not take for ever in a prediction."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """A device that computes.
+
+    `macs_per_s`: operations a second of all its cores that compute. `bytes_per_s`: of its link, in each direction.
+    `memory_bytes`: what plans may use of its memory; 0: unknown.
+    """
+
+    name: str
+    macs_per_s: float
+    bytes_per_s: float = USUAL_LINK_BYTES_PER_S
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterProfile:
+    """The devices that compute, and the gateway, which merges and runs the layers behind a cut; maps on the wire.
+
+    `owner` is the name of the device that has the camera, "" when several have one. A computing device with the
+    gateway's name is the gateway itself: results need no link from there.
+    """
+
+    devices: tuple[DeviceProfile, ...]
+    gateway: DeviceProfile
+    owner: str = ""
+    maps: MapType = "float32"
+
+    @property
+    def map_scale(self) -> float:
+        """Return the bytes of maps on the wire, relative to those of float32."""
+        return value_bytes(self.maps) / value_bytes("float32")
+
+    def fastest(self, count: int) -> ClusterProfile:
+        """Return a cluster of the fastest devices only; the owner is always one of them."""
+        by_speed = sorted(self.devices, key=lambda device: (device.name != self.owner, -device.macs_per_s, device.name))
+        kept = {device.name for device in by_speed[:count]}
+        return replace(self, devices=tuple(device for device in self.devices if device.name in kept))
+
+    def in_order(self, names: Sequence[str]) -> ClusterProfile:
+        """Return a cluster of the devices with these names, in their order; names that are missing are left out.
+
+        Without any of them, it is the same cluster.
+        """
+        by_name = {device.name: device for device in self.devices}
+        found = tuple(by_name[name] for name in names if name in by_name)
+        return replace(self, devices=found) if found else self
+
+
+def fitted_shares(cluster: ClusterProfile, frame_cost: float) -> tuple[float, ...]:
+    """Return each device's share of a frame of this cost, so that all end at the same time; the sum is 1.
+
+    The owner's is smaller, as the frame costs it more than computing.
+    """
+    speeds = [device.macs_per_s for device in cluster.devices]
+    besides = [OWNER_COST if device.name == cluster.owner else 0.0 for device in cluster.devices]
+    seconds = (frame_cost + sum(besides)) / sum(speeds)
+    smallest = SMALLEST_SHARE * frame_cost / len(speeds)
+    parts = [max(smallest, speed * seconds - extra) for speed, extra in zip(speeds, besides, strict=True)]
+    return _normalised(parts)
+
+
+def _normalised(parts: Sequence[float]) -> tuple[float, ...]:
+    return tuple(part / sum(parts) for part in parts)

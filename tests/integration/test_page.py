@@ -1,0 +1,260 @@
+"""The page in a real browser, at a real cluster: what it shows is what MQTT says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+from playwright.async_api import async_playwright
+
+from shared.network.addresses import LOOPBACK
+from shared.payloads.cluster import State
+from tests.documents import ROOT
+from tests.harness import running_cluster
+from tests.ports import free_port
+
+COMPLETE = {
+    "live": ".tile", "cluster": ".net .node", "problems": "main > *", "events": ".event", "history": "canvas",
+    "timeline": ".gantt", "plan": ".stack", "zones": ".drawing polygon",
+}  # fmt: skip
+"""The views, and what is there when each of them has got all that it shows."""
+MAX_LOAD_S = 1.0
+MAX_BYTES = 300_000
+MAX_COST = 0.03
+"""Of all cores: as much as the rate of detections may fall by."""
+PHONE = {"width": 360, "height": 740}
+MADE_UP_DAY = {
+    "at": [60.0 * minute for minute in range(1440)],
+    "median_ms": [None if minute < 99 else 50.0 + minute / 100 for minute in range(1440)],
+    "slow_ms": [None if minute < 99 else 90.0 for minute in range(1440)],
+    "frames_per_s": [5.0] * 1440,
+    "lost_per_min": [0] * 1440,
+}
+"""So that there is something to plot: a test does not take a day."""
+AXE = ROOT / "tests" / "page_assets" / "axe.min.js"
+
+SHOWN_FRAME = """() => {
+  const drawn = document.querySelector("svg.overlay");
+  const swatches = Object.fromEntries([...document.querySelectorAll(".shares .device")].map(
+    (each) => [each.textContent, getComputedStyle(each.querySelector(".swatch")).backgroundColor]));
+  const tiles = [...drawn.querySelectorAll(".tile")].map((tile) => [tile.dataset.node, getComputedStyle(tile).fill]);
+  return {frame: drawn.dataset.frame, tiles, swatches, boxes: [...drawn.querySelectorAll(".object rect")].map(
+    (box) => ["x", "y", "width", "height"].map((side) => Number(box.getAttribute(side))))};
+}"""
+"""The tiles and boxes that are drawn, and the colours of the devices below the picture."""
+
+
+@contextlib.asynccontextmanager
+async def browsing(port):
+    """A page of headless Chromium, what it complains of, and the bytes of all that it asks for."""
+    chromium = shutil.which("chromium")
+    assert chromium, "scripts/setup dev installs chromium"
+    complaints, sizes = [], {}
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page(viewport={"width": 1280, "height": 860})
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: sizes.setdefault(request.url, 0))
+        page.on(
+            "response", lambda answer: sizes.update({answer.url: max(sizes[answer.url], length_of(answer.headers))})
+        )
+        await page.route("**/api/history", lambda route: route.fulfill(json=MADE_UP_DAY))
+        await page.goto(f"http://{LOOPBACK}:{port}/")
+        yield page, complaints, sizes
+        await browser.close()
+
+
+def length_of(headers):
+    return int(headers.get("content-length", 0))
+
+
+async def shows(page, view):
+    """Go to a view by its link, as people do."""
+    await page.click(f'nav a[href="#{view}"]')
+    await page.wait_for_selector(f'nav a[href="#{view}"][aria-current]')
+
+
+def frame_of(cluster, name):
+    return next((each for each in cluster.witness.detections if each.frame == name), None)
+
+
+async def test_the_page_shows_what_mqtt_says(tmp_path):
+    port = free_port()
+    async with running_cluster(tmp_path, 3, "--page-port", str(port)) as cluster:
+        await cluster.start_camera("campus", "edge-1", "--loop")
+        await cluster.witness.until("frames", lambda: len(cluster.witness.detections) > 10)
+        async with browsing(port) as (page, complaints, sizes):
+            await page.wait_for_selector("svg.overlay .tile")
+            await loads_quickly(page)
+            for _ in range(3):
+                await tiles_and_boxes_match(page, cluster)
+            await follows_a_killed_edge(page, cluster)
+            await a_tried_zone_works(page)
+            await every_view_is_usable(page)
+            await keys_are_enough(page)
+            assert {urlsplit(url).netloc for url in sizes if not url.startswith("blob:")} == {f"{LOOPBACK}:{port}"}
+            assert 0 < sum(size for url, size in sizes.items() if "/static/" in url) < MAX_BYTES
+            assert complaints == []
+
+
+async def loads_quickly(page):
+    """Without what the browser was loading for the first time of its life."""
+    timing = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+    taken_ms = []
+    for _ in range(3):  # others use the machine, too
+        await page.reload()
+        await page.wait_for_selector("nav a")
+        taken_ms.append(await page.evaluate(timing))
+    assert min(taken_ms) < MAX_LOAD_S * 1e3
+
+
+async def tiles_and_boxes_match(page, cluster):
+    await page.wait_for_selector("svg.overlay .tile")
+    before = await page.evaluate("document.querySelector('svg.overlay').dataset.frame")
+    await page.wait_for_function("(last) => document.querySelector('svg.overlay').dataset.frame !== last", arg=before)
+    shown = await page.evaluate(SHOWN_FRAME)
+    await cluster.witness.until("the frame", lambda: frame_of(cluster, shown["frame"]), 10)
+    said = frame_of(cluster, shown["frame"])
+    assert Counter(node for node, _ in shown["tiles"]) == {
+        node: tiles.own + tiles.stolen for node, tiles in said.nodes.items()
+    }
+    assert all(colour == shown["swatches"][node] for node, colour in shown["tiles"])
+    assert len(set(shown["swatches"].values())) == len(said.nodes)
+    boxes = sorted(corner_and_size(found.box) for found in said.objects)
+    assert [tuple(box) for box in sorted(map(tuple, shown["boxes"]))] == [
+        pytest.approx(box, abs=0.5) for box in boxes
+    ]  # fmt: skip
+
+
+def corner_and_size(box):
+    left, top, right, bottom = box
+    return left, top, right - left, bottom - top
+
+
+async def follows_a_killed_edge(page, cluster):
+    await shows(page, "cluster")
+    await page.wait_for_selector('[data-node="edge-3"][data-state="online"]')
+    cluster.signal(cluster.edges["edge-3"], signal.SIGKILL)
+    await page.wait_for_selector('[data-node="edge-3"][data-state="offline"]')
+    await shows(page, "problems")
+    await page.wait_for_selector("text=edge edge-3 is offline")
+    await page.wait_for_selector("text=switch its device on")
+    await cluster.start_edge("edge-3")
+    await cluster.witness.until("its return", lambda: cluster.witness.nodes["edge-3"].state is State.ONLINE)
+    await shows(page, "cluster")
+    await page.wait_for_selector('[data-node="edge-3"][data-state="online"]')
+
+
+async def a_tried_zone_works(page):
+    """Nearly the whole picture, so that somebody is in it."""
+    await shows(page, "zones")
+    await page.click("text=New zone")
+    await page.wait_for_selector(".drawing circle")
+    for corner, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowRight", "ArrowLeft")):
+        circle = page.locator(".drawing circle").nth(corner)
+        await circle.focus()
+        for _ in range(30):
+            await page.keyboard.press(key)
+        for _ in range(40):
+            await page.keyboard.press("ArrowUp" if corner < 2 else "ArrowDown")
+    assert 'coordinates: "0.05,0.15,0.95,0.15,0.95,1,0.05,1"' in await page.inner_text("pre")
+    await page.click("text=Try it now")
+    await shows(page, "live")
+    await page.wait_for_selector(".zones polygon")
+    await page.click(".why summary")
+    await page.wait_for_selector("text=zone_1: in it")
+
+
+async def every_view_is_usable(page):
+    """At the width of a phone nothing is cut off, and axe finds nothing, in the light and in the dark."""
+    await page.set_viewport_size(PHONE)
+    for view in COMPLETE:
+        await shows(page, view)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], view
+    # the policy of the page forbids foreign scripts, but not those of its debugger
+    await page.evaluate(AXE.read_text("utf-8"))
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for view, complete in COMPLETE.items():
+            await shows(page, view)
+            await page.wait_for_selector(complete)
+            found = await page.evaluate("axe.run(document).then((found) => found.violations)")
+            assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == [], (view, scheme)
+
+
+async def keys_are_enough(page):
+    await page.set_viewport_size({"width": 1280, "height": 860})
+    await shows(page, "live")
+    await page.evaluate("document.activeElement.blur()")
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.getAttribute('href')") == "#cluster":
+            break
+    await page.locator('nav a[href="#cluster"]').focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector('nav a[href="#cluster"][aria-current]')
+    await page.locator(".skip").focus()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+
+
+class Onlooker:
+    """Somebody who looks at a camera: an open stream of events, and one picture after the other."""
+
+    def __init__(self, port):
+        self._port = port
+        self.pictures = 0
+
+    async def look(self):
+        address = f"http://{LOOPBACK}:{self._port}"
+        async with httpx.AsyncClient(base_url=address, timeout=20) as browser, asyncio.TaskGroup() as both:
+            both.create_task(self._follow(browser))
+            both.create_task(self._watch(browser))
+
+    @staticmethod
+    async def _follow(browser):
+        async with browser.stream("GET", "/api/stream") as answer:
+            async for _ in answer.aiter_raw():
+                pass
+
+    async def _watch(self, browser):
+        after = ""
+        while True:
+            answer = await browser.get("/api/cameras/campus/frame", params={"after": after})
+            if answer.status_code == 200:
+                length = int.from_bytes(answer.content[:4], "big")
+                after = json.loads(answer.content[4 : 4 + length])["frame"]
+                self.pictures += 1
+
+
+@pytest.mark.long
+@pytest.mark.alone
+async def test_ten_onlookers_cost_little(tmp_path):
+    """The processor time of gateway and edges, with ten of them and without, in turns."""
+    port, used = free_port(), {0: 0.0, 10: 0.0}
+    async with running_cluster(tmp_path, 2, "--page-port", str(port)) as cluster:
+        await cluster.start_camera("campus", "edge-1", "--loop")
+        await cluster.witness.until("frames", lambda: len(cluster.witness.detections) > 20)
+        processes = [psutil.Process(child.process.pid) for child in (cluster.gateway, *cluster.edges.values())]
+        for number in (0, 10) * 3:
+            onlookers = [Onlooker(port) for _ in range(number)]
+            looking = [asyncio.create_task(onlooker.look()) for onlooker in onlookers]
+            await asyncio.sleep(2)
+            used[number] -= sum(sum(process.cpu_times()[:2]) for process in processes)
+            await asyncio.sleep(10)
+            used[number] += sum(sum(process.cpu_times()[:2]) for process in processes)
+            for task in looking:
+                task.cancel()
+            await asyncio.gather(*looking, return_exceptions=True)
+            assert all(onlooker.pictures >= 5 for onlooker in onlookers)
+    assert (used[10] - used[0]) / 30 <= MAX_COST * os.cpu_count()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.cluster.shaping import Link
+from benchmarks.scale.bare_figures import BareDevice, BareFigures
+from benchmarks.scale.cluster_window import ClusterWindow, PublishedFrame
+from benchmarks.scale.divided_rows import DividedRow, PlanTrial, divided_result
+from benchmarks.scale.physical_bound import STAGED_WORK, DividedJob, bound_frames_per_s
+
+FAST = Link(10_000, shared=False)
+
+
+def window_of(frames_per_s, seconds=10):
+    frames = tuple(
+        PublishedFrame("camera", number, number / frames_per_s, 0.5, 0.0, {"edge-1": 1})
+        for number in range(1, int(seconds * frames_per_s) + 1)
+    )
+    return ClusterWindow(0.0, seconds, frames, (), {}, ("camera",), {}, 0.0)
+
+
+def figures(frames_per_s):
+    return BareFigures(30, frames_per_s, 1 / frames_per_s, 1.0)
+
+
+RIVAL = BareDevice(figures(1.0), figures(1.1))
+
+
+def result(goal, *frames_per_s):
+    trials = [PlanTrial(f"plan-{rate}", 2.0, window_of(rate)) for rate in frames_per_s]
+    return divided_result(DividedRow("head", goal), trials, RIVAL, bound=4.0)
+
+
+def test_the_best_plan_counts_and_all_are_named_with_their_predictions():
+    row = result(2.4, 1.5, 2.5)
+    assert row.ratio == pytest.approx(2.5)
+    assert row.reached
+    assert "physics allows 4.00x, 62 % of it was reached" in row.remark
+    for words in ("plan-1.5: 1.50 frames/s, 500 ms a frame, predicted 2.00 frames/s", "plan-2.5: 2.50 frames/s"):
+        assert words in row.remark
+
+
+def test_less_than_the_goal_is_not_reached():
+    assert not result(2.6, 1.5, 2.5).reached
+
+
+def test_devices_alone_limit_what_is_possible_by_their_number():
+    job = DividedJob(device_s=6.0, pixel_bytes=1, result_bytes=1)
+    for devices in (1, 3, 6):
+        assert bound_frames_per_s(job, devices, FAST) == pytest.approx(devices / 6 / STAGED_WORK)
+
+
+def test_the_tail_limits_what_is_possible_however_many_devices_there_are():
+    assert bound_frames_per_s(DividedJob(6.0, 1, 1, tail_s=2.0), 100, FAST) == pytest.approx(0.5)
+
+
+def test_the_owner_sends_all_but_its_own_tile_and_all_results_meet_at_the_gateway():
+    own = Link(8, shared=False)
+    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), 6, own) == pytest.approx(1 / 2.5)
+    assert bound_frames_per_s(DividedJob(1e-6, 1_000_000, 3_000_000), 6, own) == pytest.approx(1 / 3)
+
+
+def test_a_shared_medium_carries_both():
+    shared = Link(8, shared=True)
+    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), 6, shared) == pytest.approx(1 / 3.5)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.cluster.link_rates import LinkRates
+from gateway.cluster.measured_devices import MeasuredDevices
+from gateway.cluster.speeds import NodeSpeeds
+from gateway.planning.plan_prediction import costs_of_stages
+from shared.ftp.macs import macs_of
+from shared.ftp.tiles import whole_stage
+from shared.mqtt.client_ids import OWN_NODE
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+from tests.unit.gateway.cluster.offered_plans import NETWORK
+
+COSTS = costs_of_stages(NETWORK, [whole_stage(NETWORK)])
+MACS = macs_of(NETWORK, NETWORK.layers)
+NOW = 100.0
+
+
+class Home:
+    """Devices that have measured how many seconds a whole frame takes each of their lanes."""
+
+    def __init__(self, **seconds):
+        self.speeds, self.links, self.with_cameras, self.several = NodeSpeeds(), LinkRates(), (), {}
+        for node, taken in seconds.items():
+            self.speeds.add_trial(node, MACS / taken)
+        self.devices = MeasuredDevices(NETWORK, COSTS, self, self.speeds, self.links)
+
+    def lanes(self, node):
+        return self.several.get(node, 1)
+
+    def seconds(self, *nodes):
+        """What a whole frame is predicted to take on each of these devices."""
+        return [COSTS.total / device.macs_per_s for device in self.devices.describe(nodes, NOW).devices]
+
+
+def test_nothing_is_described_before_a_speed_is_known():
+    assert Home().devices.describe(("pi-1", "pi-2"), NOW) is None
+
+
+def test_devices_are_as_fast_as_they_have_measured():
+    assert Home(fast=1.0, slow=4.0).seconds("slow", "fast") == pytest.approx([4.0, 1.0])
+
+
+def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
+    assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "old")[1] == pytest.approx(1.0)
+    assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "b", "c", "old")[3] == pytest.approx(2.0)
+
+
+def test_lanes_are_one_device_together():
+    home = Home(pi=4.0)
+    home.several["pi"] = 4
+    assert home.seconds("pi") == pytest.approx([1.0])
+
+
+def test_the_gateway_is_as_fast_as_its_own_node_else_as_the_others():
+    home = Home(a=2.0, **{OWN_NODE: 1.0})
+    assert home.devices.describe(("a",), NOW).gateway.macs_per_s == pytest.approx(COSTS.total)
+    assert Home(a=2.0).devices.describe(("a",), NOW).gateway.macs_per_s == pytest.approx(COSTS.total / 2)
+
+
+def test_links_are_as_fast_as_the_slowest_of_them():
+    home = Home(a=1.0, b=1.0)
+    assert home.devices.describe(("a", "b"), NOW).gateway.bytes_per_s == USUAL_LINK_BYTES_PER_S
+    home.links.add_transfer("a", "b", 1e5, NOW)
+    assert {device.bytes_per_s for device in home.devices.describe(("a", "b"), NOW).devices} == {1e5}
+
+
+def test_the_owner_is_the_only_device_with_cameras():
+    home = Home(a=1.0, b=1.0)
+    for with_cameras, owner in (((), ""), (("b",), "b"), (("a", "b"), "")):
+        home.with_cameras = with_cameras
+        assert home.devices.describe(("a", "b"), NOW).owner == owner

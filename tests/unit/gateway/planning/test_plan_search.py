@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.planning.methods import Method
+from gateway.planning.plan_search import MAX_PLANNED_DEVICES, search_plans
+from gateway.planning.profiles import ClusterProfile, DeviceProfile, fitted_shares
+from shared.ftp.grid import Grid
+from shared.model.loading import describe_network
+from tests.extent import examples
+from tests.networks import ModelBuilder, yolov2_first_16
+
+FAST = 22e9
+"""MACs a second of a small computer."""
+
+LAN = 12.5e6
+"""Bytes a second of 100 Mbit/s."""
+
+
+@pytest.fixture(scope="module")
+def yolov2():
+    return describe_network(yolov2_first_16(608), "yolov2")
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A network that is computed before its pixels could have been sent."""
+    build = ModelBuilder(64, 64)
+    return build.network(build.conv(build.conv("image", 4, 3, pads=[1] * 4), 4, 3, name="end", pads=[1] * 4))
+
+
+def cluster_of(*speeds, owner="d0", bytes_per_s=LAN, memory_bytes=0):
+    devices = tuple(
+        DeviceProfile(f"d{number}", speed, bytes_per_s, memory_bytes) for number, speed in enumerate(speeds)
+    )
+    return ClusterProfile(devices, DeviceProfile("gateway", FAST, bytes_per_s), owner)
+
+
+def test_a_large_network_is_divided_among_equal_devices(yolov2):
+    found = search_plans(yolov2, cluster_of(*[FAST] * 6))
+    best = found.candidates[0]
+    assert best is found.best_divided
+    assert best.prediction.latency_s < 0.6 * found.whole.prediction.latency_s
+    assert len(best.devices) == 6
+
+
+def test_all_methods_and_numbers_of_devices_were_considered(yolov2):
+    found = search_plans(yolov2, cluster_of(*[FAST] * 4)).candidates
+    assert {candidate.method for candidate in found} == {Method.WHOLE, Method.WST, Method.STAGED}
+    assert {len(candidate.devices) for candidate in found if candidate.method is Method.STAGED} == {2, 3, 4}
+    latencies = [candidate.prediction.latency_s for candidate in found]
+    assert latencies == sorted(latencies)
+
+
+def test_a_small_network_stays_whole(small):
+    assert search_plans(small, cluster_of(*[FAST] * 6)).candidates[0].method is Method.WHOLE
+
+
+def test_one_device_has_whole_frames_only(yolov2):
+    found = search_plans(yolov2, cluster_of(FAST))
+    assert [candidate.method for candidate in found.candidates] == [Method.WHOLE]
+    assert found.best_divided is None
+
+
+def test_devices_that_hold_up_the_others_are_left_out(yolov2):
+    best = search_plans(yolov2, cluster_of(FAST, FAST, FAST, FAST / 50), grid=Grid(3, 1), cut=("layer_15",))
+    staged = next(candidate for candidate in best.candidates if candidate.method is Method.STAGED)
+    assert staged.devices == ("d0", "d1", "d2")
+
+
+@pytest.mark.parametrize("slow", ["device", "link"])
+def test_a_slow_device_or_link_makes_no_plan_slower_than_the_best_device_alone(yolov2, slow):
+    speeds = [FAST, FAST / (10 if slow == "device" else 1)]
+    cluster = cluster_of(*speeds, bytes_per_s=LAN if slow == "device" else LAN / 50)
+    alone = search_plans(yolov2, cluster_of(FAST))
+    best = search_plans(yolov2, cluster).candidates[0]
+    assert best.prediction.latency_s <= alone.whole.prediction.latency_s
+
+
+def test_a_cut_and_a_grid_that_are_given_are_the_only_ones(yolov2):
+    found = search_plans(yolov2, cluster_of(*[FAST] * 4), cut=("layer_11",), grid=Grid(2, 2))
+    divided = [candidate for candidate in found.candidates if candidate.method is not Method.WHOLE]
+    assert {(candidate.cut, candidate.grid) for candidate in divided} == {(("layer_11",), Grid(2, 2))}
+
+
+def test_plans_that_do_not_fit_the_memory_are_refused_with_what_is_missing(yolov2):
+    found = search_plans(yolov2, cluster_of(*[FAST] * 4, memory_bytes=24 * 2**20))
+    assert "MiB more than the smallest has" in found.whole.refused
+    assert found.candidates[-1].refused
+    assert found.best_divided is not None
+    assert found.best_divided.prediction.memory_bytes <= 24 * 2**20
+
+
+def test_the_owner_has_a_smaller_share_as_its_camera_costs_it_time():
+    shares = fitted_shares(cluster_of(FAST, FAST, FAST / 2), 20e9)
+    assert shares[0] < shares[1]
+    assert sum(shares) == pytest.approx(1)
+    assert fitted_shares(cluster_of(FAST, FAST, owner=""), 20e9) == pytest.approx((0.5, 0.5))
+
+
+def test_of_many_devices_the_fastest_are_planned_for_and_the_owner(yolov2):
+    speeds = [FAST / 10, *(FAST + number for number in range(20))]
+    devices = search_plans(yolov2, cluster_of(*speeds)).whole.devices
+    assert len(devices) == MAX_PLANNED_DEVICES
+    assert {"d0", "d20"} <= {*devices}
+
+
+@settings(max_examples=examples(5), deadline=None)
+@given(speeds=st.lists(st.floats(1e8, 1e12), min_size=2, max_size=4), bytes_per_s=st.floats(1e3, 1e10))
+def test_a_search_is_deterministic_and_its_best_is_no_slower_than_whole_frames(yolov2, speeds, bytes_per_s):
+    cluster = cluster_of(*speeds, bytes_per_s=bytes_per_s)
+    first, second = (search_plans(yolov2, cluster) for _ in range(2))
+    assert first == second
+    assert first.candidates[0].prediction.latency_s <= first.whole.prediction.latency_s
+
+
+def test_candidates_are_named_in_words(yolov2):
+    names = [str(candidate) for candidate in search_plans(yolov2, cluster_of(FAST, FAST)).candidates]
+    assert "whole frames" in names
+    assert any(name.startswith("ftp-wst 2x1 up to layer_") for name in names)
