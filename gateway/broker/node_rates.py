@@ -17,7 +17,7 @@ MAX_COMMANDS_PER_S = 500
 """Of all people and automations together, who set cameras and send requests by hand, or at an event."""
 
 SUSPENSION_S = 60.0
-"""Who floods is kept out for this long; then it may try again."""
+"""An edge or a user that floods is kept out for this long; then it may try again."""
 
 
 class NodeRates:
