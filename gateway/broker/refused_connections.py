@@ -1,4 +1,4 @@
-"""Connections that the gateway's own broker refused, read from its log. Pure.
+"""Connections that the gateway's own broker refused, and the users of others, read from its log. Pure.
 
 Mosquitto 2.1 says who was not authorised, 2.0 does not: then it is the last one that has connected and not logged in.
 """
@@ -17,10 +17,13 @@ MAX_REFUSED_ADDRESSES = 20
 MAX_OPEN_CONNECTIONS = 100
 """Connections without an answer that are remembered; Mosquitto answers at once."""
 
+MAX_SESSIONS = 1000
+"""Connections whose users are remembered: more than all listeners take at once."""
+
 _NOTICES = (
     re.compile(r"New connection from (?P<peer>[0-9a-fA-F.:]+:\d+) on port (?P<port>\d+)"),
     re.compile(r"Client (\S+ \[(?P<peer>[0-9a-fA-F.:]+:\d+)\]|.*) disconnected[,:] not authori[sz]ed"),
-    re.compile(r"New client connected from (?P<peer>[0-9a-fA-F.:]+:\d+) "),
+    re.compile(r"New client connected from (?P<peer>[0-9a-fA-F.:]+:\d+) (as .*u'(?P<user>[^']*)')?"),
     re.compile(r"Client .* (disconnected(?!.*memory)|negotiated|closed its conn|has exceeded)"),
     re.compile(r"mosquitto version \S+ (starting|running|terminating)|Config loaded|Opening ipv[46] listen"),
     re.compile(r"Plugin builtin-security|Client connection from \S+ failed|OpenSSL Error|Info: "),
@@ -33,6 +36,7 @@ class RefusedConnections:
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
+        self._users: dict[str, str] = {}
         self._refused: dict[tuple[str, int], float] = {}
         self._own: dict[str, None] = {}
 
@@ -45,12 +49,19 @@ class RefusedConnections:
             self._note_refused(match["peer"] or next(reversed(self._open), ""), now)
         elif match := _LOGGED_IN.search(line):
             self._open.pop(match["peer"], None)
+            self._users.pop(match["peer"], None)
+            self._users[match["peer"]] = match["user"] or ""
+            _keep_last(self._users, MAX_SESSIONS)
         return any(notice.search(line) for notice in _NOTICES)
 
     def expect(self, peer: str) -> None:
         """Take no notice of the refusal of this connection, which is the gateway's own."""
         self._own[peer] = None
         _keep_last(self._own, MAX_OPEN_CONNECTIONS)
+
+    def user_of(self, peer: str) -> str:
+        """Return the user that logged in from HOST:PORT; "" if that is not known."""
+        return self._users.get(peer, "")
 
     def _note_refused(self, peer: str, now: float) -> None:
         port = self._open.pop(peer, None)

@@ -188,6 +188,11 @@ class Collector:
         """Return the assembly of an open frame; None for others."""
         return self._open.get(frame)
 
+    def owner_of(self, frame: str) -> str | None:
+        """Return the owner of an open frame; None for others."""
+        assembly = self._open.get(frame)
+        return None if assembly is None else assembly.owner
+
     def get_assembly(self, frame: str) -> Assembly:
         """Return the assembly of an open frame. Raises KeyError."""
         return self._open[frame]

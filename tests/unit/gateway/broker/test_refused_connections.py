@@ -25,6 +25,13 @@ def test_who_connected_last_and_has_no_login_is_the_one_that_is_refused():
     assert refused.addresses(frozenset({1883}), 101.0) == []
 
 
+def test_the_user_of_a_connection_is_known():
+    line = "New client connected from 192.168.1.31:4712 as hass (p5, c1, k60, u'homeassistant')."
+    refused = read(CONNECTED.format("192.168.1.31:4712", 1883), line)
+    assert refused.user_of("192.168.1.31:4712") == "homeassistant"
+    assert refused.user_of("192.168.1.31:4713") == ""
+
+
 def test_mosquitto_2_1_says_who_it_is():
     refused = read(
         CONNECTED.format("192.168.1.30:4711", 7883), CONNECTED.format("192.168.1.31:4712", 7886),
