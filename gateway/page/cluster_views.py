@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.configuration.drawn_areas import drawn_areas_of
+from gateway.page.plan_reasons import explain_choice
 from shared.settings.polygons import is_relative
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def plan_view(status: Status, info: BridgeInfo | None, explanation: str) -> dict
         "work": info.plan.work if info else None,
         "cut": list(info.plan.cut) if info else [],
         "why": explanation,
+        "choice": explain_choice(info.predicted) if info else "",
         "considered": [considered.model_dump(mode="json") for considered in info.predicted] if info else [],
         "gain_in_words": gateway.gain_in_words,
         "frame_time_in_words": gateway.frame_time_in_words,

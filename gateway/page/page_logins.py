@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import math
 import time
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
 from gateway.broker.logins import CHOSEN_ITERATIONS, MAX_PASSWORD_BYTES, UserLogin, hash_password, is_password
@@ -94,11 +94,7 @@ class PageLogins:
         return host if self.proxy is None else self.proxy.client_of(host, headers)
 
     def _by_cookie(self, header: bytes) -> PageUser | None:
-        try:
-            cookie = SimpleCookie(header.decode("latin-1")).get(SESSION_COOKIE)
-        except CookieError:
-            return None
-        session = None if cookie is None else self._sessions.read(cookie.value, time.time())
+        session = self._sessions.read(_session_cookie(header), time.time())
         login = None if session is None else self._users.read().get(session.user)
         if session is None or login is None or not self._sessions.belongs_to(session, login):
             return None
@@ -116,7 +112,7 @@ class PageLogins:
     async def _check(self, name: str, password: str, client: str) -> UserLogin:
         now = time.monotonic()
         if wait_s := self._tries.wait_s(client, now):
-            raise LoginRefusedError(f"too many wrong passwords from here; try again in {wait_s:.0f} s", 429)
+            raise LoginRefusedError(f"too many wrong passwords from here; try again in {math.ceil(wait_s)} s", 429)
         self._tries.begin(client, now)
         login = self._users.read().get(name)
         usual = len(password) <= MAX_PASSWORD_BYTES and password.isprintable()
@@ -125,6 +121,12 @@ class PageLogins:
             raise LoginRefusedError("wrong name or password; 'deepthings user add NAME' on the gateway makes a new one")
         self._tries.take_back(client, time.monotonic())
         return login
+
+
+def _session_cookie(header: bytes) -> str:
+    """Return the value of our cookie, empty without one; other programs of the machine may have strange ones."""
+    pairs = [part.strip().partition("=") for part in header.decode("latin-1").split(";")]
+    return next((value for name, _, value in pairs if name == SESSION_COOKIE), "")
 
 
 def _basic(header: bytes) -> tuple[str, str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from shared.payloads.cluster import State
 
 if TYPE_CHECKING:
-    from shared.payloads.bridge import BridgeInfo
+    from collections.abc import Sequence
+
+    from shared.payloads.bridge import BridgeInfo, PredictedPlan
     from shared.payloads.cluster import Nodes
 
 _METHODS = {
@@ -37,3 +39,25 @@ def explain_plan(info: BridgeInfo | None, nodes: Nodes | None) -> str:
             "frames of its own, and no division has a higher throughput"
         )
     return f"{says}: there is only one, and tiles would add work" if devices else says
+
+
+def explain_choice(plans: Sequence[PredictedPlan]) -> str:
+    """Return why the plans that are offered won over the others that were considered; empty if none was."""
+    offered = [plan for plan in plans if plan.used]
+    if not offered:
+        return ""
+    soonest = min(offered, key=lambda plan: plan.latency_s)
+    among = f"of {len(plans)} plans, " if len(plans) > 1 else ""
+    says = f"{among}{soonest.plan} is predicted to end a frame alone in {_ms(soonest)}"
+    others = [plan for plan in plans if not plan.used and not plan.refused and plan.latency_s >= soonest.latency_s]
+    if others:
+        second = min(others, key=lambda plan: plan.latency_s)
+        says = f"{says}; the next best, {second.plan}, in {_ms(second)}"
+    most = max(offered, key=lambda plan: plan.frames_per_s)
+    if most is not soonest:
+        says = f"{says}; while many frames are under way, {most.plan} computes more: {most.frames_per_s:.3g} a second"
+    return says
+
+
+def _ms(plan: PredictedPlan) -> str:
+    return f"{plan.latency_s * 1e3:.0f} ms"

@@ -47,7 +47,7 @@ export function Plan() {
         [plan.best_alone ? `${plan.best_alone} alone could` : "the best device alone could", plan.best_alone_per_s]]} />
       <p>${sentence(plan.gain_in_words)}</p>
       <p class="soft">Measured is what the cameras ask for; it is lower than predicted while the cluster has time to spare.</p></section>
-    ${plan.considered.length ? html`<section class="card"><h2>Plans that were considered</h2><${Considered} plans=${plan.considered} /></section>` : null}
+    ${plan.considered.length ? html`<section class="card"><h2>Plans that were considered</h2>${plan.choice ? html`<p>${sentence(plan.choice)}</p>` : null}<${Considered} plans=${plan.considered} /></section>` : null}
     <section class="card"><h2>Where the time of a frame goes</h2>
       ${time ? html`<div class="stack" role="img" aria-label=${plan.frame_time_in_words}>${PARTS.map(([key, label], index) =>
         time[key] > 0 ? html`<i class=${`part p${index}`} style=${{ flexGrow: time[key] }} title=${`${label}: ${number(time[key])} ms`}></i>` : null)}</div>

@@ -6,7 +6,7 @@ from gateway.configuration.objects import ObjectsSection
 from gateway.page.cluster_views import DeviceColours, camera_view, cluster_view, events_view, history_view, plan_view
 from gateway.page.daily_history import PastMinute
 from gateway.page.page_record import ObjectRecord
-from gateway.page.plan_reasons import explain_plan
+from gateway.page.plan_reasons import explain_choice, explain_plan
 from shared.payloads.bridge import BridgeEvent, BridgeEventType, PredictedPlan
 from shared.payloads.observations import EventType, ObjectEvent
 from shared.status.cluster_facts import ClusterFacts
@@ -121,3 +121,21 @@ def test_the_columns_of_a_plot_have_one_length():
     view = history_view([PastMinute(60.0, 120, 2, 50.0, 90.0), PastMinute(120.0, 0, 0, None, None)])
     assert view["frames_per_s"] == [2.0, 0.0]
     assert {len(column) for column in view.values()} == {2}
+
+
+def plan_named(name, latency_s, frames_per_s=1.0, **said):
+    return PredictedPlan(
+        plan=name, devices=("attic",), latency_s=latency_s, frames_per_s=frames_per_s, frame_bytes=0, memory_bytes=0,
+        limit="attic", **said,
+    )  # fmt: skip
+
+
+def test_the_plan_that_won_is_told_with_the_next_best_and_with_the_one_for_many_frames():
+    tiles, whole = plan_named("tiles", 0.12, 4.0, used=True), plan_named("whole frames", 0.3, 8.0, used=True)
+    refused, slow, slower = plan_named("a", 0.1, refused="no memory"), plan_named("b", 0.18), plan_named("c", 0.2)
+    assert explain_choice([slower, tiles, whole, refused, slow]) == (
+        "of 5 plans, tiles is predicted to end a frame alone in 120 ms; the next best, b, in 180 ms; while many frames "
+        "are under way, whole frames computes more: 8 a second"
+    )
+    assert explain_choice([whole]) == "whole frames is predicted to end a frame alone in 300 ms"
+    assert explain_choice([slow]) == explain_choice([]) == ""

@@ -94,6 +94,13 @@ async def test_the_cookie_is_sent_encrypted_only_if_it_was_made_so(house):
         assert "secure" in answer.headers["set-cookie"].lower()
 
 
+async def test_strange_cookies_of_other_programs_at_the_same_address_do_not_hide_ours(house, browser):
+    cookie = await house.logins.log_in("anna", PASSWORD, "192.168.1.20")
+    for others in ('a={"b": 1, "c"}; =; x', "deepthings-session2=x; é=ü"):
+        header = f"{others}; {page_logins.SESSION_COOKIE}={cookie}".encode()
+        assert (await browser.get("/api/history", headers={b"Cookie": header})).status_code == 200
+
+
 @pytest.mark.parametrize(("name", "password"), [("anna", "a long word of yours"), ("anna", ""), ("carl", PASSWORD)])
 async def test_a_wrong_name_or_password_is_refused_in_the_same_words(browser, name, password):
     answer = await log_in(browser, name, password)
