@@ -136,7 +136,7 @@ def _load(page: GatewayPage, door: PageDoor) -> Any:  # noqa: ANN401  (a uvicorn
             lifespan="off",
             limit_concurrency=MAX_CONNECTIONS_AT_ONCE,
             log_config=None,
-            log_level="warning",
+            log_level="error",  # its warnings are about what strangers send
             loop="none",
             proxy_headers=False,
             server_header=False,

@@ -21,6 +21,7 @@ from shared.security.member_list import Role
 from tests.commands import run
 from tests.documents import ROOT
 from tests.harness import until_listening
+from tests.integration.test_page import is_complaint
 from tests.ports import free_port
 
 AXE = ROOT / "tests" / "page_assets" / "axe.min.js"
@@ -74,7 +75,7 @@ async def opened(url):
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = await browser.new_page(ignore_https_errors=True, viewport=PHONE)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.goto(url)
         yield page, complaints
