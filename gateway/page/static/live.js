@@ -250,7 +250,9 @@ class Stream extends Component {
   render({ camera }, { address }) {
     return html`<details class="settings" onToggle=${(event) => event.target.open && this.load()}>
       <summary>In Home Assistant</summary>
-      <p class="soft">Add the integration <b>MJPEG IP Camera</b> with this address. Whoever has it sees ${camera.title}, and nothing else.</p>
+      <p class="soft">Add the integration <b>MJPEG IP Camera</b> with this address. ${store.session.user
+        ? `Whoever has it sees ${camera.title}, and nothing else, until ${store.session.user} gets a new password.`
+        : "It works on the gateway's machine only, as long as the gateway has no keys."}</p>
       ${address ? html`<pre class="wrap">${address}</pre>
         <button type="button" onClick=${() => copy(address)}>Copy</button>` : null}
     </details>`;
