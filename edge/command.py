@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import click
 
 from edge.node import EdgeNode
 from edge.options import FRAMES_BESIDES_WORK, EdgeConfig, default_cache
+from edge.status.gateway_finder import GatewayFinder
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.cluster_options import LOCAL_GATEWAY, prefix_option
 from shared.cli.common_options import (
@@ -29,6 +32,7 @@ from shared.mqtt.member_login import encrypted_broker
 from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.network.host_name import default_edge_name
+from shared.network.hosts import is_loopback
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service, run_together
 from shared.process.malloc import share_malloc_arena
@@ -38,8 +42,6 @@ from shared.security.member_list import Role, describe
 from shared.systemd import notification
 
 if TYPE_CHECKING:
-    import asyncio
-
     from shared.security.node_identity import NodeIdentity
 
 
@@ -130,23 +132,58 @@ def own_gateway(identity: NodeIdentity | None, given: Address | None) -> Address
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
-    """Claim the edge's name, then run until `stop`. A second edge of that name opens no port and no camera.
+    """Run until `stop`, at each address that the gateway of an edge with keys gets.
 
     Raises DeepThingsError when the edge cannot go on.
     """
+    while True:
+        moved = await _run_at_gateway(config, stop)
+        if moved is None:
+            return
+        config = moved
+
+
+async def _run_at_gateway(config: EdgeConfig, stop: asyncio.Event) -> EdgeConfig | None:
+    """Claim the edge's name, then run until `stop`. A second edge of that name opens no port and no camera.
+
+    Return how to go on when the gateway is found at another address; None after `stop`.
+    """
     owner = NameOwner(config.broker, edge_name(config), config.topic_prefix, login=config.login)
     watch = GatewayWatch(config.broker, lambda: owner.connected)
+    ended = asyncio.Event()
+    moved: EdgeConfig | None = None
 
     async def live() -> None:
+        nonlocal config
         async with notification.current_manager.report_waiting(f"broker {config.broker}"):
-            ours = await wait_for_name(owner, stop)
+            ours = await wait_for_name(owner, ended)
         if ours:
-            await EdgeNode(config, owner, watch).run(stop)
+            node = EdgeNode(config, owner, watch)
+            config = replace(config, listen=config.listen._replace(port=node.port))  # cameras know that one
+            await node.run(ended)
+
+    async def follow_stop() -> None:
+        await stop.wait()
+        ended.set()
+        await _cancelled()
+
+    async def follow_gateway() -> None:
+        nonlocal moved
+        if config.identity is not None and not is_loopback(config.broker.host):
+            found = await GatewayFinder(config.identity, config.broker, lambda: watch.silent_s).find()
+            moved = replace(config, broker=found)
+            ended.set()
+        await _cancelled()
 
     try:
-        await run_together(live(), watch.run())
+        await run_together(live(), watch.run(), follow_stop(), follow_gateway())
     finally:
         await owner.release()
+    return None if stop.is_set() else moved
+
+
+async def _cancelled() -> None:
+    await asyncio.Event().wait()
 
 
 def edge_name(config: EdgeConfig) -> OwnedName:

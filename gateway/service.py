@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.authority.administration import Administration
 from gateway.authority.authority import needs_keys
 from gateway.authority.broker_logins import open_broker_access
+from gateway.authority.cluster_announcer import ClusterAnnouncer
 from gateway.authority.cluster_keys import begin_without_keys, open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
 from gateway.authority.user_administration import UserAdministration
@@ -130,6 +131,10 @@ class Gateway:
             None if self._keys is None else self._keys.authority,
             None if self._access is None else self._access.users,
         )  # fmt: skip
+        announces = self._keys is not None and options.configuration.cluster.announce
+        self._announcer = ClusterAnnouncer(
+            self._keys.authority.identity, options.broker_places.edges
+        ) if self._keys is not None and announces else None  # fmt: skip
         self._administration: Administration | None = None
         self._logins: LoginProblems | None = None
         if self._keys is not None and self._access is not None:
@@ -208,6 +213,7 @@ class Gateway:
             *([] if self._logins is None else [self._logins.run(self._bus.connected)]),
             *([] if self._own_node is None else [self._own_node.run()]),
             *([] if self._page is None else [self._page.run()]),
+            *([] if self._announcer is None else [self._announcer.run()]),
             *([] if self._house is None else [self._house.run()]),
             notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),

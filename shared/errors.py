@@ -63,3 +63,7 @@ class PeerLostError(DeepThingsError, ConnectionError):
 
 class PeerTimeoutError(DeepThingsError, TimeoutError):
     """A peer did not answer in time, or stopped in the middle of a message."""
+
+
+class AnnouncementError(DeepThingsError, OSError):
+    """A gateway cannot be announced or looked for on the network."""

@@ -76,7 +76,7 @@ class GatewayWatch:
         self._connected = claiming
         self._info: BridgeInfo | None = None
         self._has_plan = False
-        self._seen_at, self._due_s = 0.0, FIRST_SILENCE_TIMEOUT_S
+        self._seen_at, self._due_s = time.monotonic(), FIRST_SILENCE_TIMEOUT_S
         self._errors = RateLimit(SILENCE_TIMEOUT_S)
 
     def subscribe(self, bus: Bus) -> None:
@@ -84,6 +84,11 @@ class GatewayWatch:
         bus.on(topics.BRIDGE_INFO, self._on_info)
         bus.on(topics.PLAN, lambda *_: self._on_plan())
         self._connected = bus.connected.is_set
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long there has been no connection, to a second."""
+        return time.monotonic() - self._seen_at
 
     async def run(self) -> None:
         """Check until cancelled."""

@@ -92,6 +92,8 @@ class ClusterSection(Section):
     """The port for tiles; 0: any free port."""
     join_port: int = Field(default=JOIN_PORT, ge=1, le=65535)
     """The port at which devices join; open only while an invitation is, for an hour after `deepthings invite`."""
+    announce: bool = True
+    """Announcement of a gateway with keys on its network, so that edges find it at a new address."""
     open: OpenCluster = "until joined"
     """Admission of edges without keys; `until joined`: those of an earlier release, until `deepthings close`."""
     lease: Seconds = Field(default=1.0, ge=0.1, le=60)

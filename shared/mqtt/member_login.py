@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity
 
 
+PROOF_TIMEOUT_S = 5.0
+"""For a connection and a handshake, which takes a Pi below a second."""
+
+OTHER_CLUSTER = (
+    "it is not the gateway of the cluster that this device has joined; if it has new keys, run 'deepthings invite' "
+    "there, and the command that it prints here"
+)
+
+
 class GatewaySocket(ssl.SSLSocket):
     """The socket of a member, which nothing is written to before the other end has shown that it is the gateway."""
 
@@ -26,13 +36,8 @@ class GatewaySocket(ssl.SSLSocket):
         try:
             super().do_handshake(*args, **named)
         except ssl.SSLCertVerificationError as error:
-            raise PeerRefusedError(
-                "it is not the gateway of the cluster that this device has joined; if it has new keys, run 'deepthings "
-                "invite' there, and the command that it prints here"
-            ) from error
-        shown = member_in(self.getpeercert(binary_form=True) or b"")
-        if shown.role is not Role.GATEWAY:
-            raise PeerRefusedError(f"{shown} answers there, and not the gateway of this cluster")
+            raise PeerRefusedError(OTHER_CLUSTER) from error
+        _require_gateway(self.getpeercert(binary_form=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +68,27 @@ def encrypted_broker(broker: Address) -> Address:
 def member_login(identity: NodeIdentity) -> Login:
     """Return the login of an edge that has joined."""
     return Login(edge_login_name(identity.name), identity.token, MemberTls(authority=identity.authority))
+
+
+async def require_gateway_at(address: Address, identity: NodeIdentity) -> None:
+    """Return if the broker of the gateway of this cluster answers at the address; it is told nothing.
+
+    Raises PeerRefusedError for everybody else, OSError, and TimeoutError.
+    """
+    context = MemberTls(authority=identity.authority).context()
+    async with asyncio.timeout(PROOF_TIMEOUT_S):
+        try:
+            _, writer = await asyncio.open_connection(*address, ssl=context)
+        except ssl.SSLCertVerificationError as error:
+            raise PeerRefusedError(OTHER_CLUSTER) from error
+    try:
+        _require_gateway(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
+    finally:
+        writer.transport.abort()
+
+
+def _require_gateway(certificate: bytes | None) -> None:
+    """Raise PeerRefusedError unless this certificate, whose signature was verified, is the gateway's."""
+    shown = member_in(certificate or b"")
+    if shown.role is not Role.GATEWAY:
+        raise PeerRefusedError(f"{shown} answers there, and not the gateway of this cluster")

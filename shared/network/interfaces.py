@@ -19,13 +19,17 @@ def interface_address() -> str:
 
     For a network without a router, where no route shows which address others see.
     """
+    return next((address for address in interface_addresses() if not is_loopback(address)), "")
+
+
+def interface_addresses() -> list[str]:
+    """Return the first IPv4 address of each interface that has one."""
+    found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
             try:
                 answer = fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", name.encode()[:_NAME_BYTES]))
             except OSError:  # it has none
                 continue
-            address = socket.inet_ntoa(answer[20:24])
-            if not is_loopback(address):
-                return address
-    return ""
+            found.append(socket.inet_ntoa(answer[20:24]))
+    return found

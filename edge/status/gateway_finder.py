@@ -1,0 +1,101 @@
+"""Finds the gateway of an edge that has joined at another address, when it no longer answers at the known one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from edge.status.gateway_search import GatewaySearch, is_long_silence
+from shared.errors import AnnouncementError
+from shared.mqtt.member_login import require_gateway_at
+from shared.reasons.network_reasons import network_reason
+from shared.reasons.system_reasons import system_reason
+from shared.security.code_parts import authority_in_code
+from shared.security.key_folder import store_gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.network.addresses import Address
+    from shared.security.node_identity import NodeIdentity
+
+log = logging.getLogger(__name__)
+
+_CHECK_PERIOD_S = 1.0
+"""Between two looks at whether the gateway answers."""
+
+
+async def announced_gateways(cluster: str) -> list[Address]:
+    """Return where somebody announces this cluster. Raises AnnouncementError."""
+
+    def late() -> Callable[[str], Awaitable[list[Address]]]:
+        from shared.network.mdns import places_of  # noqa: PLC0415  (slow to import, and most edges never need it)
+
+        return places_of
+
+    return await (await asyncio.to_thread(late))(cluster)
+
+
+class GatewayFinder:
+    """Looks for the gateway while it is silent; believes who proves to have its key."""
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        known: Address,
+        silent_s: Callable[[], float],
+        *,
+        listen: Callable[[str], Awaitable[list[Address]]] = announced_gateways,
+        require_gateway: Callable[[Address, NodeIdentity], Awaitable[None]] = require_gateway_at,
+    ) -> None:
+        """`silent_s` returns for how long the gateway has not answered at `known`."""
+        self._identity = identity
+        self._known = known
+        self._silent_s = silent_s
+        self._listen = listen
+        self._require_gateway = require_gateway
+        self._search = GatewaySearch(known)
+
+    async def find(self) -> Address:
+        """Return the gateway's new address, once it is found, and keep it for later starts."""
+        while True:
+            await asyncio.sleep(_CHECK_PERIOD_S)
+            if not self._search.is_due(self._silent_s(), time.monotonic()):
+                continue
+            found = await self.look()
+            if found is not None and is_long_silence(self._silent_s()):  # else it has answered meanwhile
+                self._keep(found)
+                return found
+
+    async def look(self) -> Address | None:
+        """Return an address at which the gateway proves itself; None if there is none."""
+        try:
+            announced = await self._listen(authority_in_code(self._identity.authority_hash))
+        except AnnouncementError as error:
+            log.debug("the gateway cannot be looked for on the network: %s", error)
+            return None
+        for place in self._search.choose(announced, time.monotonic()):
+            if await self._proves_itself(place):
+                return place
+        return None
+
+    async def _proves_itself(self, place: Address) -> bool:
+        try:
+            await self._require_gateway(place, self._identity)
+        except OSError as error:  # PeerRefusedError is one, too
+            self._search.note_failure(place, time.monotonic())
+            log.debug("somebody announces this cluster at %s, but: %s", place, network_reason(error))
+            return False
+        return True
+
+    def _keep(self, found: Address) -> None:
+        log.info(
+            "gateway %s does not answer any more; it is at %s now, proved by its key, and this edge goes on there",
+            self._known, found,
+        )  # fmt: skip
+        try:
+            store_gateway(self._identity.folder, found)
+        except OSError as error:
+            log.warning("the gateway's new address cannot be kept for the next start: %s", system_reason(error))
