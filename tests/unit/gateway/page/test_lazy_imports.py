@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LATE = ("starlette", "uvicorn", "prometheus_client", "h11")
+LATE = ("starlette", "uvicorn", "prometheus_client", "h11", "zeroconf")
 
 
 @pytest.mark.parametrize("module", ["gateway.service", "edge.command"])

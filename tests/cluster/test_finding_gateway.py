@@ -1,0 +1,95 @@
+"""A gateway gets another address while it runs; its edge finds it, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from shared.network.addresses import Address
+from shared.process.local_cluster import LocalCluster
+from shared.security.key_folder import read_gateway
+from tests.commands import run
+from tests.harness import until_said
+from tests.namespaces import ip
+
+pytestmark = pytest.mark.slow  # the search and the proof are tested without networks, too
+
+OLD, NEW = Address("10.77.3.1", 7886), Address("10.77.3.9", 7886)
+LISTEN = ("--listen", "0.0.0.0")  # noqa: S104
+COMPUTES = "by whole, whole frames"
+
+IMPATIENT = "import edge.status.gateway_search\nedge.status.gateway_search.LOOK_AFTER_S = 3.0\n"
+
+IMPOSTOR = """
+import asyncio, sys
+from shared.network.mdns import announce
+
+async def main():
+    def answer(reader, writer):
+        print("tried", flush=True)
+        writer.close()
+
+    await asyncio.start_server(answer, "10.77.3.3", 7886)
+    await announce(sys.argv[1], 7886, ("10.77.3.3",))
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def cluster_in(code):
+    """The cluster's part of an invitation's code, which its gateway announces."""
+    return code.removeprefix("dt1.")[:26]
+
+
+async def run_ok(*words):
+    """`deepthings WORDS`, which must succeed; what it printed."""
+    done = await asyncio.to_thread(run, *map(str, words))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_an_edge_finds_its_gateway_at_another_address_and_goes_to_no_impostor(hosts, tmp_path):
+    first, porch, stranger = hosts
+    state, keys = tmp_path / "logs" / "state" / "deepthings", tmp_path / "porch"
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    impatient = (*porch, "env", f"PYTHONPATH={tmp_path}")
+    async with LocalCluster(OLD, tmp_path / "logs") as processes:
+        gateway = await processes.start("gateway", "gateway", *LISTEN, "--no-compute", host=first)
+        await until_said(gateway, "connected to broker")
+        said = await run_ok("invite", "porch", "--state", state)
+        (code,) = [word for word in said.split() if word.startswith("dt1.")]
+        joined = await processes.start("join", "join", code, "--keys", str(keys), host=porch)
+        await joined.wait()
+        edge = await processes.start("porch", "edge", *LISTEN, "--keys", str(keys), host=impatient)
+        await until_said(edge, COMPUTES)
+        assert read_gateway(keys) == OLD
+        (tmp_path / "impostor.py").write_text(IMPOSTOR)
+        impostor = await asyncio.create_subprocess_exec(
+            *stranger, sys.executable, str(tmp_path / "impostor.py"), cluster_in(code), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert await impostor.stdout.readline() == b"ready\n"
+            ip("-n", first[-1], "address", "delete", f"{OLD.host}/24", "dev", "eth0")
+            async with asyncio.timeout(45):  # until it is clear that the connection is dead
+                assert await impostor.stdout.readline() == b"tried\n"
+            assert read_gateway(keys) == OLD
+            ip("-n", first[-1], "address", "add", f"{NEW.host}/24", "dev", "eth0")
+            await until_said(edge, f"it is at {NEW} now, proved by its key", 40)
+            await until_said(edge, f"connected to broker {NEW}")
+            assert read_gateway(keys) == NEW
+            (node,) = [
+                node for node in json.loads(await run_ok("nodes", "--state", state, "--json"))["nodes"]
+                if node["name"] == "porch"
+            ]  # fmt: skip
+            assert node["online"]
+        finally:
+            impostor.terminate()
+            tried, _ = await impostor.communicate()
+        assert tried == b""  # once was enough
+        assert edge.process.returncode is None
+        assert edge.log.read_text().count("proved by its key") == 1
