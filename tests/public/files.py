@@ -46,6 +46,7 @@ from shared.engine.program_manifest import PROGRAM_FORMAT as PREPARED_FORMAT
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
+from shared.network.announcement import CLUSTER_FIELD, SERVICE_TYPE
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, JOIN_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.plan.plan import ProgramRef
 from shared.security.key_folder import default_key_folder, store_gateway
@@ -190,6 +191,7 @@ def names() -> dict[str, Any]:
             "public": PUBLIC_PORT, "public, encrypted": PUBLIC_TLS_PORT, "cluster": CLUSTER_PORT, "data": DATA_PORT,
             "join": JOIN_PORT,
         },
+        "announcement by mDNS": {"service": SERVICE_TYPE, "text": CLUSTER_FIELD},
         "entry points of camera sources": ENTRY_POINT_GROUP,
         "schemes of sources": sorted({*BUILT_IN_SOURCES, FILE_SCHEME}),
         "built-in models": sorted(built_in_models()),
