@@ -96,8 +96,7 @@ def check_edges(facts: Facts, status: Status | None, problems: Mapping[str, Sequ
         yield not_tried("edges", "the gateway has not told of them")
         return
     nodes = facts.cluster.nodes.nodes if facts.cluster and facts.cluster.nodes else {}
-    for problem in problems.get("", ()):
-        yield failed("edges", problem.what, find_cause(problem.what), problem.cure or CHECK_LOG)
+    yield from _edge_problems("edges", problems.get("", ()))
     if not status.edges and not problems.get(""):
         yield failed(
             "edges", "no edge is known", "no device runs deepthings edge",
@@ -105,14 +104,17 @@ def check_edges(facts: Facts, status: Status | None, problems: Mapping[str, Sequ
             "edge --listen 0.0.0.0",
         )  # fmt: skip
     for name, edge in status.edges.items():
-        found = [*_edge_problems(name, problems.get(name, ())), *_edge_remarks(facts, name, edge, nodes, status)]
+        found = [
+            *_edge_problems(f"edge {name}", problems.get(name, ())),
+            *_edge_remarks(facts, name, edge, nodes, status),
+        ]
         yield from found or [passed(f"edge {name}", _edge_words(edge))]
 
 
-def _edge_problems(name: str, problems: Sequence[Problem]) -> Iterator[Finding]:
+def _edge_problems(check: str, problems: Sequence[Problem]) -> Iterator[Finding]:
     for problem in problems:
         what, included = split_cure(problem.what)
-        yield failed(f"edge {name}", what, find_cause(problem.what), problem.cure or included or CHECK_LOG)
+        yield failed(check, what, find_cause(problem.what), problem.cure or included or CHECK_LOG)
 
 
 def _edge_remarks(
