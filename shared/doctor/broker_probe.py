@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from shared.doctor.doctor_facts import BrokerAnswer, BrokerReply, EchoAnswer
 from shared.errors import PeerRefusedError
 from shared.mqtt import topics
-from shared.mqtt.broker_client import ENDED_TLS, ENDED_UNANSWERED, BrokerClient
+from shared.mqtt.broker_client import ENDED_TLS, BrokerClient
 from shared.mqtt.identity import new_instance
 from shared.mqtt.refused_login import refusal_message
-from shared.reasons.broker_reasons import BROKER_REASONS, broker_reason, is_refusal
+from shared.reasons.broker_reasons import broker_reason, is_refusal
 from shared.reasons.system_reasons import NO_ANSWER
 from shared.status.cluster_facts import STATUS_TOPICS, ClusterFacts
 
@@ -49,6 +49,9 @@ CONNECT_PACKET = bytes.fromhex("100f00044d5154540502000a0000026474")
 """MQTT 5: a client called dt, without a login."""
 
 CONNACK_BYTE = 0x20
+
+MIN_BROKER_CODE = 128
+"""Codes from here on are MQTT's own, which a broker has sent."""
 
 CLUSTER_TOPICS = (topics.NODE_STATE, topics.MEMBERS, topics.PLAN)
 
@@ -123,16 +126,15 @@ async def _explain(broker: Address, login: Login, error: BaseException) -> Broke
         return BrokerAnswer(BrokerReply.REFUSED, refusal_message(broker, login, reason), login.username)
     if isinstance(error, PeerRefusedError) or isinstance(error.__context__, PeerRefusedError):
         return BrokerAnswer(BrokerReply.OTHER_CLUSTER, reason)
+    busy = isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", 0) >= MIN_BROKER_CODE
     silent = isinstance(error, TimeoutError) or reason == NO_ANSWER
     if login.tls is not None:
-        failed_tls = isinstance(error.__context__, ssl.SSLError) or reason == ENDED_TLS
-        if (failed_tls or silent) and await _answers_plain(broker):
+        unencrypted = isinstance(error.__context__, ssl.SSLError) or reason == ENDED_TLS or silent
+        if unencrypted and await _answers_plain(broker):
             return BrokerAnswer(BrokerReply.PLAIN, reason)
-        return BrokerAnswer(BrokerReply.NO_BROKER if failed_tls else BrokerReply.SILENT, reason)
-    if await _speaks_tls(broker):
+    elif not busy and await _speaks_tls(broker):
         return BrokerAnswer(BrokerReply.ENCRYPTED, reason)
-    other = reason in {BROKER_REASONS[2], ENDED_UNANSWERED} and not silent
-    return BrokerAnswer(BrokerReply.NO_BROKER if other else BrokerReply.SILENT, reason)
+    return BrokerAnswer(BrokerReply.SILENT if silent or busy else BrokerReply.NO_BROKER, reason)
 
 
 async def _answers_plain(broker: Address) -> bool:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from shared.plan.plan import PartRef, PlanOffer
     from shared.security.data_security import DataSecurity
 
-MIN_MEASURED_BYTES = 256 * 1024
-"""A smaller program is sent before the link is busy."""
+MIN_PART_BYTES = 16 * 1024
+"""With a smaller part, the time of the request would be measured."""
+
+MEASURED_BYTES = 2**20
+"""The largest part of the program is fetched again until so much has come."""
 
 MAX_MEASURED_S = 15.0
-"""A link that needs longer is slow, whatever follows."""
+"""A link that needs longer is slow, whatever follows; a single part has the time limit of every message."""
 
 MAX_PROBES_AT_ONCE = 16
 """Edges that are connected to at the same time."""
@@ -41,7 +44,7 @@ async def reach_gateway(address: Address, plan: PlanOffer | None, security: Data
         return ReachAnswer(str(address), _reason(error, address))
     try:
         part = _largest_part(plan) if plan is not None else None
-        if part is None or part.bytes < MIN_MEASURED_BYTES:
+        if part is None or part.bytes < MIN_PART_BYTES:
             return ReachAnswer(str(address))
         return ReachAnswer(str(address), bytes_per_s=await _measure(connection, part))
     except DeepThingsError as error:
@@ -84,17 +87,15 @@ async def _reach_edge(address: Address, expected: ExpectedPeer, security: DataSe
 
 async def _measure(connection: Connection, part: PartRef) -> float:
     """Return the rate at which the gateway sends a part, in bytes a second. Raises DeepThingsError."""
-    begun = time.monotonic()
-    try:
-        async with asyncio.timeout(MAX_MEASURED_S):
-            _, payload = await connection.request(
-                ProgramRequestHeader(sha256=part.sha256), ProgramHeader, AbsentHeader, max_payload=part.bytes
-            )
-    except TimeoutError as error:
-        if isinstance(error, DeepThingsError):
-            raise
-        return part.bytes / MAX_MEASURED_S
-    return payload.nbytes / max(1e-6, time.monotonic() - begun)
+    begun, received = time.monotonic(), 0
+    while received < MEASURED_BYTES and time.monotonic() - begun < MAX_MEASURED_S:
+        header, payload = await connection.request(
+            ProgramRequestHeader(sha256=part.sha256), ProgramHeader, AbsentHeader, max_payload=part.bytes
+        )
+        if isinstance(header, AbsentHeader):  # the plan has just been replaced
+            return 0.0
+        received += payload.nbytes
+    return received / max(1e-6, time.monotonic() - begun)
 
 
 def _largest_part(plan: PlanOffer) -> PartRef:

@@ -53,10 +53,12 @@ def _sum(examination: Examination) -> str:
     parts = [f"{counts[CheckResult.OK]} well"]
     parts += [f"{counts[CheckResult.WARNING]} with a warning"] if counts[CheckResult.WARNING] else []
     parts += [f"{counts[CheckResult.FAILED]} failed"] if counts[CheckResult.FAILED] else []
-    parts += [f"{counts[CheckResult.NOT_TRIED]} not tried"] if counts[CheckResult.NOT_TRIED] else []
     first = next((each.check for each in examination.findings if each.result is CheckResult.FAILED), None)
     advice = f"; begin with the first that failed: {first}" if first else ""
-    return f"tried {len(examination.findings)} checks: {', '.join(parts)}{advice}"
+    total = len(examination.findings)
+    tried = total - counts[CheckResult.NOT_TRIED]
+    number = f"all {total}" if tried == total else f"{tried} of {total}"
+    return f"tried {number} checks: {', '.join(parts)}{advice}"
 
 
 def _wrapped(text: str, first: str, others: str, width: int) -> list[str]:

@@ -113,7 +113,7 @@ def check_edges(facts: Facts, status: Status | None, problems: Mapping[str, Sequ
 
 def _edge_problems(check: str, problems: Sequence[Problem]) -> Iterator[Finding]:
     for problem in problems:
-        what, included = split_cure(problem.what)
+        what, included = split_cure(problem.what.removeprefix(f"{check} "))
         yield failed(check, what, find_cause(problem.what), problem.cure or included or CHECK_LOG)
 
 

@@ -135,7 +135,8 @@ def check_broker(facts: Facts) -> Iterator[Finding]:
             )  # fmt: skip
         case BrokerReply.SILENT:
             yield failed(
-                "broker", f"{gateway} does not answer: {answer.reason}", "it hangs, or its device is overloaded",
+                "broker", f"the broker at {gateway} lets nobody in: {answer.reason}",
+                "it hangs, or its device is overloaded",
                 "restart the gateway: sudo systemctl restart deepthings-gateway",
             )  # fmt: skip
 
