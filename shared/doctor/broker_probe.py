@@ -20,6 +20,7 @@ from shared.mqtt import topics
 from shared.mqtt.broker_client import ENDED_TLS, BrokerClient
 from shared.mqtt.identity import new_instance
 from shared.mqtt.refused_login import refusal_message
+from shared.payloads.cluster import State
 from shared.reasons.broker_reasons import broker_reason, is_refusal
 from shared.reasons.system_reasons import NO_ANSWER
 from shared.status.cluster_facts import STATUS_TOPICS, ClusterFacts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from shared.mqtt.broker_login import Login
     from shared.network.addresses import Address
     from shared.payloads.cluster import NodeState
+    from shared.payloads.frames import FrameCounts
     from shared.plan.plan import PlanOffer
     from shared.security.member_list import MemberList
 
@@ -36,6 +38,9 @@ BROKER_STEP_TIMEOUT_S = 5.0
 
 ECHO_TIMEOUT_S = 3.0
 """All retained messages come before our own."""
+
+OBSERVED_S = 3.0
+"""Cameras report their frames every second."""
 
 MAX_HEARD_NODES = 1000
 """Edges that are remembered; a client that invents names without end must not fill the memory."""
@@ -66,6 +71,8 @@ class BrokerFacts:
     members: MemberList | None = None
     plan: PlanOffer | None = None
     nodes: dict[str, NodeState] = field(default_factory=dict)
+    earlier: dict[str, FrameCounts] = field(default_factory=dict)
+    """The counts of cameras that are online, a moment before those in `cluster`."""
 
     def on_message(self, full_topic: str, payload: bytes, prefix: str) -> None:
         """Remember a message; one that this release does not understand is left out, as `status` does."""
@@ -74,6 +81,8 @@ class BrokerFacts:
                 self.members = topics.MEMBERS.message.model_validate_json(payload)
             elif full_topic == topics.PLAN.full_path(prefix=prefix):
                 self.plan = topics.PLAN.message.model_validate_json(payload)
+            elif full_topic.startswith(topics.NODE_CLAIM.full_path("", prefix=prefix)):
+                pass  # of others, who claim the name in our echo
             elif full_topic.startswith(topics.NODE_STATE.full_path("", prefix=prefix)):
                 (name,) = topics.NODE_STATE.names_in(full_topic, prefix)
                 if len(self.nodes) < MAX_HEARD_NODES:
@@ -107,16 +116,31 @@ async def _read(client: BrokerClient, login: Login, prefix: str, name: str) -> B
     except aiomqtt.MqttCodeError as error:
         refused = broker_reason(error)
     facts.echo = EchoAnswer(echo, came=False, refused=refused)
+    if await _hear(client, facts, prefix, ECHO_TIMEOUT_S, mark):
+        facts.echo = EchoAnswer(echo, came=True)
+    await _watch_cameras(client, facts, prefix)
+    return facts
+
+
+async def _watch_cameras(client: BrokerClient, facts: BrokerFacts, prefix: str) -> None:
+    """Hear for a moment what becomes of the frames of the cameras that are online."""
+    cameras = facts.cluster.cameras if facts.cluster is not None else {}
+    facts.earlier = {name: stats.counts for name, stats in cameras.items() if stats.state is State.ONLINE}
+    if facts.earlier:
+        await _hear(client, facts, prefix, OBSERVED_S)
+
+
+async def _hear(client: BrokerClient, facts: BrokerFacts, prefix: str, seconds: float, mark: str = "") -> bool:
+    """Remember the messages of so many seconds; end at once, and return True, with the one that has our mark."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ECHO_TIMEOUT_S):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await client.next_message()
-                if dict(getattr(message.properties, "UserProperty", [])).get(MARK_NAME) == mark:
-                    facts.echo = EchoAnswer(echo, came=True)
-                    break
-                if isinstance(message.payload, bytes) and str(message.topic) != echo:
+                if mark and dict(getattr(message.properties, "UserProperty", [])).get(MARK_NAME) == mark:
+                    return True
+                if isinstance(message.payload, bytes) and message.payload:
                     facts.on_message(str(message.topic), message.payload, prefix)
-    return facts
+    return False
 
 
 async def _explain(broker: Address, login: Login, error: BaseException) -> BrokerAnswer:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from shared.doctor.doctor_facts import Facts
     from shared.doctor.doctor_findings import Finding
     from shared.payloads.cluster import CameraStats
-    from shared.payloads.frames import Outcome
+    from shared.payloads.frames import FrameCounts, Outcome
     from shared.status.status_report import CameraStatus, Problem, Status
 
 MIN_COUNTED_FRAMES = 10
 """A camera with fewer frames has just begun."""
+
+MIN_RECENT_FRAMES = 3
+"""Within the seconds that the doctor listens, from a camera of which none was published for ten seconds."""
 
 MAX_DROPPED_SHARE = 0.1
 """Of the frames of a camera; a few are dropped whenever something changes."""
@@ -33,7 +36,7 @@ def check_cameras(facts: Facts, status: Status | None, problems: Mapping[str, Se
         yield not_tried("cameras", "there are none: write them into the configuration (docs/configuration.md)")
     for name, camera in status.cameras.items():
         stats = facts.cluster.cameras.get(name) if facts.cluster else None
-        found = [*_camera_problems(name, problems.get(name, ())), *_dropped(name, stats)]
+        found = [*_camera_problems(name, problems.get(name, ())), *_dropped(name, stats, facts.earlier.get(name))]
         if not found and camera.state == "offline":
             reason = camera.reason or "it is offline"
             found = [failed(f"camera {name}", reason, find_cause(f"camera {name}: {reason}"), TRY_CAMERA)]
@@ -55,9 +58,15 @@ def _camera_problems(name: str, problems: Sequence[Problem]) -> Iterator[Finding
         yield failed(f"camera {name}", what, find_cause(problem.what), cure.replace("NAME", name))
 
 
-def _dropped(name: str, stats: CameraStats | None) -> Iterator[Finding]:
-    """Yield the main reason of dropped frames, if there are many."""
+def _dropped(name: str, stats: CameraStats | None, earlier: FrameCounts | None) -> Iterator[Finding]:
+    """Yield the main reason of dropped frames, if none is published at the moment, or many were dropped before."""
     if stats is None or stats.ended or not stats.counts.dropped:
+        return
+    recent = {} if earlier is None else _since(stats.counts, earlier)
+    if sum(recent.values()) >= MIN_RECENT_FRAMES and stats.published_per_s == 0:
+        reason = _main_reason(recent)
+        what = f"no frame is published at the moment: all are dropped, most of them as '{reason.value}'"
+        yield failed(f"camera {name}", what, *DROP_CAUSES[reason])
         return
     dropped, captured = sum(stats.counts.dropped.values()), stats.counts.captured
     if dropped < MIN_COUNTED_FRAMES or dropped < MAX_DROPPED_SHARE * captured:
@@ -69,6 +78,11 @@ def _dropped(name: str, stats: CameraStats | None) -> Iterator[Finding]:
         yield failed(f"camera {name}", f"no frame is published: {what}", cause, cure)
     else:
         yield warned(f"camera {name}", what, cause, cure)
+
+
+def _since(counts: FrameCounts, earlier: FrameCounts) -> dict[Outcome, int]:
+    """Return the frames that were dropped between two reports, by reason."""
+    return {reason: count - earlier.dropped.get(reason, 0) for reason, count in counts.dropped.items()}
 
 
 def _main_reason(dropped: Mapping[Outcome, int]) -> Outcome:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from shared.network.addresses import Address
     from shared.payloads.cluster import NodeState
+    from shared.payloads.frames import FrameCounts
     from shared.plan.plan import PlanOffer
     from shared.security.member_list import Member, MemberList
     from shared.status.cluster_facts import ClusterFacts
@@ -104,7 +105,10 @@ class DeviceFacts:
 
 @dataclass(slots=True)
 class Facts:
-    """All that was found out. `at` is in seconds since 1970; `page`: the reason if it was not reached."""
+    """All that was found out. `at` is in seconds since 1970; `page`: the reason if it was not reached.
+
+    `earlier`: the counts of cameras that are online, some seconds before those in `cluster`.
+    """
 
     gateway: Address
     prefix: str
@@ -119,6 +123,7 @@ class Facts:
     members: MemberList | None = None
     plan: PlanOffer | None = None
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
+    earlier: Mapping[str, FrameCounts] = field(default_factory=dict)
     device: DeviceFacts | None = None
     gateway_data: ReachAnswer | None = None
     edges_data: Mapping[str, ReachAnswer] = field(default_factory=dict)

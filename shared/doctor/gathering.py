@@ -42,6 +42,7 @@ async def _follow_the_way(facts: Facts, identity: NodeIdentity | None) -> None:
     found = await ask_broker(facts.gateway, login, facts.prefix, "" if identity is None else identity.name)
     facts.broker, facts.echo, facts.cluster = found.answer, found.echo, found.cluster
     facts.members, facts.plan, facts.nodes = found.members, found.plan, found.nodes
+    facts.earlier = found.earlier
     if facts.cluster is not None and facts.cluster.state is not None:
         await _look_at_devices(facts, identity)
 

@@ -9,6 +9,7 @@ from shared.doctor.doctor_findings import failed, not_tried, passed, split_cure
 from shared.errors import PeerRefusedError
 from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.security.member_list import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +151,11 @@ def check_broker_login(facts: Facts) -> Iterator[Finding]:
         yield passed("login", f"as {answer.user}" if answer.user else "without a user")
     else:
         what, cure = split_cure(answer.reason)
-        if answer.user is not None:
+        member = facts.keys.member if facts.keys is not None else None
+        if member is not None and member.role is Role.CAMERA:
+            cause = "this device joined as a camera, which has no login at the broker: its edge speaks for it"
+            cure = "type deepthings doctor on the device of its edge"
+        elif answer.user is not None:
             cause = "this device was revoked, or its name was given to another one that joined later"
         elif facts.gateway.port in HOUSE_PORTS:
             cause = "this is the port for programs and people, or the broker of the house; both need a user"

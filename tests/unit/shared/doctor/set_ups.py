@@ -24,7 +24,7 @@ from shared.mqtt.client_ids import edge_login_name
 from shared.mqtt.refused_login import refusal_message
 from shared.network.addresses import Address
 from shared.payloads.cluster import Identity, NameClaim, NodeReport, NodeState, State
-from shared.payloads.frames import FrameCounts
+from shared.payloads.frames import FrameCounts, Outcome
 from shared.plan.plan import PlanOffer
 from shared.reasons.network_reasons import network_reason
 from shared.security.member_list import Member, MemberList, Role
@@ -111,6 +111,12 @@ def refused(login, broker=BROKER):
 def dropping(outcome, *, published):
     counts = FrameCounts(captured=100 + published, published=published, dropped={outcome: 100})
     return cluster(cameras=(DOOR.model_copy(update={"counts": counts}),))
+
+
+def stuck():
+    """Return a cluster whose camera had a thousand frames published, and then none."""
+    counts = FrameCounts(captured=1010, published=1000, dropped={Outcome.NO_ANSWER: 10})
+    return cluster(cameras=(DOOR.model_copy(update={"counts": counts, "published_per_s": 0.0}),))
 
 
 def two_of_one_name():

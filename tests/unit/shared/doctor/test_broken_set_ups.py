@@ -20,7 +20,8 @@ from shared.mqtt.broker_login import ANONYMOUS
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_TLS_PORT, DATA_PORT
 from shared.payloads.cluster import State
-from shared.payloads.frames import Outcome
+from shared.payloads.frames import FrameCounts, Outcome
+from shared.security.member_list import Role
 from tests.unit.shared.doctor.set_ups import (
     BROKER,
     DEVICE,
@@ -51,6 +52,7 @@ from tests.unit.shared.doctor.set_ups import (
     dropping,
     node,
     refused,
+    stuck,
     two_of_one_name,
     well,
 )
@@ -100,6 +102,12 @@ SET_UPS = {
         "login",
         "broker of the house",
         "--gateway 192.168.1.5:7883",
+    ),
+    "keys of a camera": SetUp(
+        well(keys=replace(KEYS, member=MEMBER.model_copy(update={"role": Role.CAMERA})), **refused(LOGIN)),
+        "login",
+        "joined as a camera",
+        "on the device of its edge",
     ),
     "revoked, at the login": SetUp(well(**refused(LOGIN)), "login", "revoked", "deepthings invite attic"),
     "access rules of another broker": SetUp(
@@ -317,6 +325,12 @@ SET_UPS = {
         "no plan",
         "journalctl -u deepthings-edge",
     ),
+    "everything dropped since a moment ago": SetUp(
+        well(cluster=stuck(), earlier={"front_door": FrameCounts(captured=1000, published=1000)}),
+        "camera front_door",
+        "network between it and the edge is broken",
+        "deepthings-gateway",
+    ),
     "more pictures than the devices compute": SetUp(
         well(cluster=dropping(Outcome.SUPERSEDED, published=50)), "camera front_door", "fewer frames", "fps:", WARNING
     ),
@@ -372,3 +386,10 @@ def test_what_is_wrong_with_the_gateway_is_asked_of_no_other_check():
     untried = {each.check for each in diagnose(facts).findings if each.result is CheckResult.NOT_TRIED}
     assert {"port", "broker", "login", "gateway", "data plane", "edges", "cameras", "page"} <= untried
     assert not {"program cache", "memory", "power"} & untried
+
+
+def test_what_needs_a_check_that_was_not_tried_names_the_one_that_failed():
+    facts = well(keys=OwnKeys(KEYS.folder, fault=HALF), **answer(BrokerReply.SILENT) | {"broker": None})
+    untried = {each.check: each.what for each in diagnose(facts).findings if each.result is CheckResult.NOT_TRIED}
+    assert {"broker", "login", "access rules", "gateway", "data plane"} <= set(untried)
+    assert set(untried.values()) == {"because the check 'keys' failed"}
