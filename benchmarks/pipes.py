@@ -48,7 +48,7 @@ class PictureWay(StrEnum):
 
     TCP = "TCP"
     TLS = "TLS 1.3"
-    CHACHA = "TLS 1.3, ChaCha20"
+    CHACHA = "ChaCha20"
     SHARED = "shared memory"
 
 

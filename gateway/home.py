@@ -189,6 +189,10 @@ class Home:
         """Count where the time of a published frame went."""
         self._durations.add(frame_time, time.monotonic())
 
+    def serves(self, camera: str, node: str) -> bool:
+        """Return whether a node may have frames of a camera: of a configured one, only the edge that has it."""
+        return self.cameras.edge_of(camera) in {None, node}
+
     async def on_plan_changed(self) -> None:
         """Publish the gateway's information again, which contains the plan."""
         await self._publish_info()

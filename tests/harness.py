@@ -108,7 +108,9 @@ class Witness:
                     self._said.clear()
                     await self._said.wait()
         except TimeoutError:
-            raise AssertionError(f"{what} did not happen; nodes: {self.nodes}, stats: {self.stats}") from None
+            raise AssertionError(
+                f"{what} did not happen; nodes: {self.nodes}, stats: {self.stats}, problems: {self.problems}"
+            ) from None
 
     @property
     def plan(self) -> Plan:

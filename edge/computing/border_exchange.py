@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 MAX_BORDER_FRAMES = 64
 """Frames with received parts; older ones are finished, or lost by their deadline."""
 
+MAX_BORDER_BYTES = 128 * 2**20
+"""Parts that wait for their tile: those of some frames of the largest networks. A neighbour that turned bad must not
+fill the memory."""
+
 BorderKey = tuple[int, int, int, int]
 """A part: attempt, stage, giver, reader."""
 
@@ -54,8 +58,13 @@ class BorderExchange:
         self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[FloatArray]]] = OrderedDict()
 
     def on_border(self, header: BorderHeader, payload: Array) -> None:
-        """Store a part that a neighbour sent. Raises ProtocolError when it is no whole number of values."""
+        """Store a part that a neighbour sent; the oldest frames make room for it.
+
+        Raises ProtocolError when it is no whole number of values.
+        """
         part = decode_values(payload, header.maps)
+        while self._frames and self._kept_bytes() + part.nbytes > MAX_BORDER_BYTES:
+            self._drop_oldest()
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), part)
 
     async def send_borders(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> None:
@@ -125,6 +134,16 @@ class BorderExchange:
         if not parts_by_key:
             self._frames.pop(frame, None)
 
+    def _drop_oldest(self) -> None:
+        """Forget the oldest frame."""
+        for future in self._frames.popitem(last=False)[1].values():
+            future.cancel()
+
+    def _kept_bytes(self) -> int:
+        """Return the bytes of the parts that are here and nobody has taken yet."""
+        futures = (future for parts in self._frames.values() for future in parts.values())
+        return sum(future.result().nbytes for future in futures if future.done() and not future.cancelled())
+
     def _put(self, frame: str, key: BorderKey, values: FloatArray) -> None:
         future = self._future(frame, key)
         if not future.done():
@@ -147,8 +166,7 @@ class BorderExchange:
         """Return the future of a part: it may arrive before or after a tile waits for it."""
         parts_by_key = self._frames.setdefault(frame, {})
         while len(self._frames) > MAX_BORDER_FRAMES:
-            for future in self._frames.popitem(last=False)[1].values():
-                future.cancel()
+            self._drop_oldest()
         if key not in parts_by_key:
             parts_by_key[key] = asyncio.get_running_loop().create_future()
         return parts_by_key[key]

@@ -107,6 +107,7 @@ class BrokerAccess:
         self._edges: dict[str, tuple[str, str]] = {}
         self._open = False
         self._suspended: tuple[str, ...] = ()
+        self._suspended_users: tuple[str, ...] = ()
         self._changed = asyncio.Event()
         self._applied = asyncio.Condition()
         self._wanted = self._done = 0
@@ -156,6 +157,12 @@ class BrokerAccess:
             self._suspended = edges
             self.change()
 
+    def suspend_users(self, users: tuple[str, ...]) -> None:
+        """Keep exactly these users out for the time being."""
+        if users != self._suspended_users:
+            self._suspended_users = users
+            self.change()
+
     def change(self) -> None:
         """Apply what has changed, soon."""
         self._wanted += 1
@@ -180,7 +187,8 @@ class BrokerAccess:
     def files(self) -> dict[str, bytes]:
         """Return the content of the files of the listeners, by name. Raises ConfigurationError."""
         prefix, check = self._topics.prefix, {CHECK_NAME: self._check_hash}
-        users = self._users.read() | check
+        known = self._users.read().items()
+        users = {name: hashed for name, hashed in known if name not in self._suspended_users} | check
         hashes = {name: hashed for name, (_, hashed) in self._edges.items() if name not in self._suspended} | check
         edges = {edge_login_name(name): hashed for name, hashed in hashes.items()}
         texts = {

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from gateway.broker.access_check import check_access
-from gateway.broker.node_rates import MAX_NODE_MESSAGES_PER_S
+from gateway.broker.busiest_connection import busiest_peer
+from gateway.broker.node_rates import MAX_COMMANDS_PER_S, MAX_NODE_MESSAGES_PER_S, SUSPENSION_S, CommandRate
 from shared.errors import BrokerError
 from shared.network.addresses import local_address
+from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,9 @@ log = logging.getLogger(__name__)
 SUSPENSION_CHECK_PERIOD_S = 5.0
 """An edge that was kept out may try again after its time and at most this long."""
 
+BACKLOG_S = 20.0
+"""So long after a flood its last messages may still come, when nobody sends any more."""
+
 SHOWN_FAULTS = 5
 """Faults that are named; if there are more, the rules are wrong as a whole."""
 
@@ -36,6 +42,11 @@ class LoginProblems:
         self._access = access
         self._rates = rates
         self._lose = lose
+        self._commands = CommandRate(prefix)
+        self._flooded = asyncio.Event()
+        self._backlog_until = 0.0
+        self.checked = asyncio.Event()
+        self._users_until: dict[str, float] = {}
         self._prefix = prefix
         self._faults: list[str] = []
         self.broker: OwnBroker | None = None
@@ -44,14 +55,37 @@ class LoginProblems:
     async def run(self, connected: asyncio.Event) -> None:
         """Wait for the broker, and check what the logins of edges and people can do there; run until cancelled."""
         await connected.wait()
-        await self._check()
+        await run_together(self._check(), self._keep_floods_out())
+
+    async def _keep_floods_out(self) -> None:
         while True:
-            await asyncio.sleep(SUSPENSION_CHECK_PERIOD_S)
-            self._access.suspend(self._rates.suspended(time.monotonic()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUSPENSION_CHECK_PERIOD_S):
+                    await self._flooded.wait()
+            now = time.monotonic()
+            if self._flooded.is_set() and now >= self._backlog_until:
+                await self._suspend_flooding_user()
+                self._backlog_until = time.monotonic() + BACKLOG_S
+            self._flooded.clear()
+            self._users_until = {user: until for user, until in self._users_until.items() if until > now}
+            self._access.suspend(self._rates.suspended(now))
+            self._access.suspend_users(tuple(sorted(self._users_until)))
+
+    async def _suspend_flooding_user(self) -> None:
+        """Keep the user out whose connection sends most; all, if that cannot be found out."""
+        places, known = self._access.places, self._access.users.read()
+        ports = [place.port for place in (places.public, places.public_encrypted) if place is not None]
+        peer = await busiest_peer(ports)
+        user = "" if self.broker is None else self.broker.refused.user_of(peer)
+        for name in [user] if user in known else known:
+            log.error("user %s sends more than %s commands a second: it is kept out", name, MAX_COMMANDS_PER_S)
+            self._users_until[name] = time.monotonic() + SUSPENSION_S
 
     def on_arrival(self, topic: str) -> None:
         """Keep an edge out that sends more than the gateway can read beside the messages of all others."""
         now = time.monotonic()
+        if self._commands.on_message(topic, now) and now >= self._backlog_until:
+            self._flooded.set()
         node = self._rates.on_message(topic, now)
         if node is not None:
             log.error("edge %s sends more than %s messages a second: it is kept out", node, MAX_NODE_MESSAGES_PER_S)
@@ -68,6 +102,8 @@ class LoginProblems:
             self._faults.append(str(error))
         for fault in self._faults[:SHOWN_FAULTS]:
             log.error("access rules of the gateway's own broker: %s", fault)
+        self.checked.set()
+        await asyncio.Event().wait()
 
     def problems(self, now: float) -> list[str]:
         """Return the problems at `now`, in monotonic seconds, as sentences."""
@@ -82,6 +118,12 @@ class LoginProblems:
             f"edge {node} sent more than {MAX_NODE_MESSAGES_PER_S} messages a second, and is kept out for a minute: "
             f"look into its log, or remove it with 'deepthings revoke {node}'"
             for node in self._rates.suspended(now)
+        ]
+        found += [
+            f"user {user} sent more than {MAX_COMMANDS_PER_S} commands a second, and is kept out for a minute: look at "
+            f"what that program does, or remove it with 'deepthings user remove {user}'"
+            for user, until in sorted(self._users_until.items())
+            if until > now
         ]
         if self.broker is not None and self.broker.was_full(now):
             found.append(

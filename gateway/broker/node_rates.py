@@ -1,9 +1,10 @@
-"""Rates of the messages of each edge: one that floods the gateway is kept out for a while. Pure."""
+"""Rates of the messages of each edge, and of commands: who floods the gateway is kept out for a while. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from shared.mqtt import topics
 from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, Writer
 
 MAX_NODE_MESSAGES_PER_S = 2000
@@ -12,8 +13,11 @@ MAX_NODE_MESSAGES_PER_S = 2000
 RATE_PERIOD_S = 2.0
 """The rate is a mean over this time: who connects again has more to say for a moment."""
 
+MAX_COMMANDS_PER_S = 500
+"""Of all people and automations together, who set cameras and send requests by hand, or at an event."""
+
 SUSPENSION_S = 60.0
-"""An edge that floods is kept out for this long; then it may try again."""
+"""An edge or a user that floods is kept out for this long; then it may try again."""
 
 
 class NodeRates:
@@ -44,3 +48,21 @@ class NodeRates:
         """Return the edges that are kept out at `now`, sorted."""
         self._until = {node: until for node, until in self._until.items() if until > now}
         return tuple(sorted(self._until))
+
+
+class CommandRate:
+    """Counts the commands of people and automations. Their topics do not say who sent them."""
+
+    def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
+        self._cluster = f"{prefix}/cluster/"
+        self._requests = topics.REQUEST.full_path("", prefix=prefix)
+        self._count, self._since = 0, 0.0
+
+    def on_message(self, topic: str, now: float) -> bool:
+        """Count a message at `now`, in monotonic seconds; return whether there have been too many commands."""
+        if topic.startswith(self._cluster) or not (topic.startswith(self._requests) or topic.endswith("/set")):
+            return False
+        if now - self._since >= RATE_PERIOD_S:
+            self._count, self._since = 0, now
+        self._count += 1
+        return self._count > MAX_COMMANDS_PER_S * RATE_PERIOD_S

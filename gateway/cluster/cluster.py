@@ -91,7 +91,7 @@ class Cluster:
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
         self._confirmations = Confirmations(bus)
-        self._holders = TileHolders()
+        self._holders = TileHolders(listener.serves)
         self._sharing = SharingService(
             members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute,
             self._holders.grant,
@@ -236,7 +236,7 @@ class Cluster:
             if announcement.opened is not None and running is None:
                 self._endings.publish_outcome(announcement.opened.frame, announcement.node, Outcome.REPLANNED)
             return
-        if announcement.opened is not None:
+        if announcement.opened is not None and self._holders.may_open(announcement.opened, announcement.node):
             self._open_frame(running, announcement.opened, announcement.node)
         self._stealing.on_announcement(announcement)
 
@@ -281,7 +281,7 @@ class Cluster:
     def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         running = self._plans.get(result.epoch)
         known = self._members.online(result.worker) and self._members.online(result.owner)
-        if running is None or known is None or not self._holders.may_send(result.worker, result.owner):
+        if running is None or known is None or not self._holders.may_send(result, running.collector):
             return
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(running, result, result.error or "this node is barred")
@@ -361,7 +361,7 @@ class Cluster:
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
         found = self._plans.find_frame(assembly.info.frame)
         if found is not None and outcome is Outcome.PUBLISHED:
-            self._plan_changes.add_frame(found[0], time.monotonic() - assembly.opened_at)
+            self._plan_changes.add_frame(found[0], assembly.duration_s(time.monotonic()))
             self._stealing.on_published(assembly)
         return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 
@@ -379,8 +379,8 @@ class Cluster:
         running = self._plans.get(header.epoch)
         if running is None or not running.plan.distribution.by_gateway:
             return
-        known = header.tile < running.plan.tile_count and self._members.online(header.owner)
-        if known and not running.collector.is_finished(header.info.frame):
+        known = header.tile < running.plan.tile_count and self._holders.may_open(header.info, header.owner)
+        if known and self._members.online(header.owner) and not running.collector.is_finished(header.info.frame):
             self._sharing.on_tile(header, payload)
 
 

@@ -53,6 +53,9 @@ class ClusterListener(Protocol):
     def on_frame_time(self, time: FrameTime) -> None:
         """Count where the time of a published frame went."""
 
+    def serves(self, camera: str, node: str) -> bool:
+        """Return whether a node may have frames of a camera."""
+
     async def on_plan_changed(self) -> None:
         """Publish the plan that new frames follow from now on."""
 

@@ -67,6 +67,12 @@ class Assembly:
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
+    def duration_s(self, now: float) -> float:
+        """Return how long the frame took so far, from its first task; of a whole frame, what its result says."""
+        if self.last is not None and isinstance(self.merged, WholeFrame):  # it was opened when its result arrived
+            return (self.last.waited_ms + self.last.compute_ms) / 1e3
+        return now - self.opened_at
+
     def tile_counts(self) -> dict[str, TileCounts]:
         """Return the numbers of computed tiles, by node."""
         return {node: TileCounts(own=own, stolen=stolen) for node, (own, stolen) in sorted(self.tiles.items())}
@@ -181,6 +187,11 @@ class Collector:
     def find_assembly(self, frame: str) -> Assembly | None:
         """Return the assembly of an open frame; None for others."""
         return self._open.get(frame)
+
+    def owner_of(self, frame: str) -> str | None:
+        """Return the owner of an open frame; None for others."""
+        assembly = self._open.get(frame)
+        return None if assembly is None else assembly.owner
 
     def get_assembly(self, frame: str) -> Assembly:
         """Return the assembly of an open frame. Raises KeyError."""

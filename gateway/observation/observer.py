@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.cameras.registry import CameraRegistry
     from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.root import Configuration
-    from gateway.observation.scene.explanation import SceneExplanation
+    from gateway.observation.scene.counting_reasons import SceneExplanation
     from gateway.observation.scene.states import SceneUpdate
     from gateway.observation.scene_listener import SceneListener
     from gateway.state.state_folder import StateFolder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.observation.scene.explanation import ExplainedObject, SceneExplanation, UncountedObject
+    from gateway.observation.scene.counting_reasons import ExplainedObject, SceneExplanation, UncountedObject
     from gateway.page.tile_layout import TileBox
     from shared.payloads.cluster import DetectedObject, FrameDetections
 

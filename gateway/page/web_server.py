@@ -26,7 +26,7 @@ MAX_CONNECTIONS_AT_ONCE = 128
 """Requests beyond are answered with 503: a browser has six at once."""
 
 IDLE_S = 120.0
-"""The server is unloaded when nobody has asked for anything for so long."""
+"""The server is stopped when nobody has asked for anything for so long."""
 
 IDLE_CHECK_S = 5.0
 

@@ -9,20 +9,27 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Payloads that wait; a thousand messages of the largest size would fill the memory of a small device."""
+
+
 class Arrivals(Generic[T]):
     """A bounded queue with one reader; after `close` it gives what it has, then raises the error of `close`."""
 
     def __init__(self, maxsize: int) -> None:
         self._limit = maxsize
         self._waiting: deque[T] = deque()
+        self._bytes = 0
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
 
     def put_nowait(self, message: T) -> None:
         """Add a message. Raises asyncio.QueueFull."""
-        if len(self._waiting) >= self._limit:
+        size = _size(message)
+        if len(self._waiting) >= self._limit or (self._waiting and self._bytes + size > MAX_WAITING_BYTES):
             raise asyncio.QueueFull
         self._waiting.append(message)
+        self._bytes += size
         self._wake()
 
     def close(self, error: Exception) -> None:
@@ -37,7 +44,9 @@ class Arrivals(Generic[T]):
                 raise self._error
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
-        return self._waiting.popleft()
+        message = self._waiting.popleft()
+        self._bytes -= _size(message)
+        return message
 
     def qsize(self) -> int:
         """Return the number of waiting messages."""
@@ -46,3 +55,9 @@ class Arrivals(Generic[T]):
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
+
+
+def _size(message: object) -> int:
+    """Return the bytes of a message's payload."""
+    payload = getattr(message, "payload", None)
+    return len(payload) if isinstance(payload, bytes) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from shared.network.hosts import is_loopback
@@ -28,16 +28,35 @@ MAX_PLAIN_PER_HOST = 32
 """Connections of one other machine without keys, which may be an edge and the agents of some cameras."""
 
 
+MAX_REFUSALS, REFUSALS_WITHIN_S = 30, 60.0
+"""Refused connections of another machine in so many seconds, after which more are closed unseen: a handshake takes a
+device milliseconds. Who has no keys and tries again and again, as our edges do, stays below."""
+
+MAX_REFUSED_HOSTS = 256
+"""Addresses of which refusals are counted; a stranger with more of them is limited by MAX_UNKNOWN."""
+
+
 class ConnectionLimits:
-    """Counts connections. `reason` is empty when one more is allowed."""
+    """Counts connections. The reasons are empty when one more is allowed. Times are monotonic seconds."""
 
     def __init__(self) -> None:
+        self._refused_at: OrderedDict[str, deque[float]] = OrderedDict()
         self._count = self._unknown = 0
         self._by_holder: Counter[Hashable] = Counter()
         self._host_of: dict[Member, str] = {}
 
-    def refuse_unknown(self, host: str) -> str:
+    def note_refused(self, host: str, now: float) -> None:
+        """Note that a peer at this address was refused."""
+        self._refused_at.setdefault(host, deque(maxlen=MAX_REFUSALS)).append(now)
+        self._refused_at.move_to_end(host)
+        if len(self._refused_at) > MAX_REFUSED_HOSTS:
+            self._refused_at.popitem(last=False)
+
+    def refuse_unknown(self, host: str, now: float) -> str:
         """Return the reason why a connection from this address is not taken; else count it as unknown."""
+        refused = self._refused_at.get(host, deque())
+        if len(refused) == MAX_REFUSALS and now - refused[0] < REFUSALS_WITHIN_S and not is_loopback(host):
+            return f"{MAX_REFUSALS} of this address were refused within a minute"
         if self._count >= MAX_CONNECTIONS:
             return f"{MAX_CONNECTIONS} are open already"
         if self._unknown >= MAX_UNKNOWN:

@@ -53,9 +53,12 @@ class Entrance:
         self._limits = ConnectionLimits()
         self._warnings = RateLimit(REFUSAL_LOG_PERIOD_S)
 
-    def let_in(self, address: Address) -> str:
-        """Return the reason why a new connection is not looked at; else count it, until `identified` ends."""
-        return self._limits.refuse_unknown(address.host)
+    def refuse_unseen(self, address: Address) -> str:
+        """Return the reason why a new connection is not looked at, and log it; else count it as unknown."""
+        reason = self._limits.refuse_unknown(address.host, time.monotonic())
+        if reason and self._warnings.allows((address.host, reason), time.monotonic()):
+            log.warning("connection from %s closed: %s", address, reason)
+        return reason
 
     async def identify(self, pipe: TcpPipe, address: Address) -> Connection:
         """Find out who connects. Raises PeerRefusedError when it may not; it is told why then."""
@@ -134,6 +137,7 @@ class Entrance:
         """Log a refused peer, and remember it for people to see."""
         now = time.monotonic()
         self._traffic.visitors.note_refused(address.host, now, reason)
+        self._limits.note_refused(address.host, now)
         level = logging.WARNING if self._warnings.allows((address.host, member), now) else logging.DEBUG
         log.log(level, "connection from %s refused: %s", address, reason)
 

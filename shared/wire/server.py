@@ -74,9 +74,7 @@ class DataServer:
                 pipe, address = await self._listener.accept()
                 if pipe.same_machine:  # by whichever of its addresses
                     address = Address(LOOPBACK, address.port)
-                reason = self._entrance.let_in(address)
-                if reason:
-                    log.warning("connection from %s closed: %s", address, reason)
+                if self._entrance.refuse_unseen(address):
                     pipe.close()
                     continue
                 session = asyncio.create_task(self._guard(pipe, address))

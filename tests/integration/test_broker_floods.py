@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import socket
+import struct
+import threading
 import time
 
 import aiomqtt
@@ -18,7 +22,7 @@ from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from tests.harness import connected
-from tests.integration.test_broker_access import Broker, running
+from tests.integration.test_broker_access import Broker, refusal, running
 
 BIG = bytes(900_000)
 
@@ -105,6 +109,43 @@ async def test_an_edge_that_floods_is_kept_out_and_the_others_lose_nothing(broke
     assert lost == ["attic"]
     assert received == sent
     assert "edge attic sent more than" in problems.problems(time.monotonic())[0]
+
+
+def send_commands(address, name, password, stop):
+    """As fast as the broker takes them, and with QoS 0, as no usual client does."""
+
+    def text(word):
+        return struct.pack(">H", len(word)) + word.encode()
+
+    with contextlib.suppress(OSError), socket.create_connection(address) as connection:
+        login = text("MQTT") + bytes([4, 0xC2, 0, 60]) + text("flood") + text(name) + text(password)
+        connection.sendall(bytes([0x10, len(login)]) + login)
+        assert connection.recv(4)[3] == 0
+        command = text(topics.REQUEST.full_path("info")) + b"{}"
+        while not stop.is_set():
+            connection.sendall((bytes([0x30, len(command)]) + command) * 500)
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="without it the system does not tell who sends most")
+async def test_a_user_who_floods_is_kept_out_and_another_one_is_not(broker):
+    password = broker.users.add("flood")
+    anna = await user(broker, "anna")
+    problems = LoginProblems(broker.access, NodeRates(), "deepthings", lambda _: None)
+    problems.broker, bus, stop = broker.process, gateway_bus(broker), threading.Event()
+    bus.on_plain(topics.REQUEST, lambda _: None)
+    bus.on_arrival(problems.on_arrival)
+    async with connected(bus), anna.connection(), asyncio.timeout(60):
+        watching = asyncio.create_task(problems.run(bus.connected))
+        await problems.checked.wait()
+        place = tuple(broker.places.public)
+        try:
+            await asyncio.to_thread(send_commands, place, "flood", password, stop)  # until it is disconnected
+        finally:
+            stop.set()
+            watching.cancel()
+        assert any("user flood sent more than" in problem for problem in problems.problems(time.monotonic()))
+        assert "Not authorized" in await refusal(broker.user("flood", password))
+        await anna.publish_checked(topics.REQUEST.full_path("info"), b"", 1, retain=False)
 
 
 async def test_a_full_broker_starts_again_empty(tmp_path, monkeypatch):

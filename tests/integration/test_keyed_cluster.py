@@ -75,8 +75,11 @@ class Home:
             "tls": Address(LOOPBACK, free_port()), "data": self.data,
         }  # fmt: skip
         options = [word for name, at in ports.items() for word in (f"--{name}-port".replace("---", "--"), str(at.port))]
+        file = self.folder / "home.yaml"
+        file.write_text(f"cameras: {{yard: {{source: {FOOTAGE}, loop: true, fps: 1}}}}\n")
         self.gateway = await self.processes.start(
-            "gateway", "gateway", "--listen", "0.0.0.0", *options, "--method", "ftp-wst", "--verify-every", "1", "-v",  # noqa: S104
+            "gateway", "gateway", "--config", str(file), "--listen", "0.0.0.0", *options, "--method", "ftp-wst",  # noqa: S104
+            "--verify-every", "1", "-v",
         )  # fmt: skip
         await until_listening(self.public, self.gateway)
         for name in edges:
@@ -143,6 +146,9 @@ async def test_a_closed_cluster_computes_for_its_members_and_strangers_get_nothi
             str(tmp_path / "nothing"),
         )  # fmt: skip
         await until_said(stranger, "an agent of camera front shows no permit: start it as the user that runs this edge")
+        yard = home.witness.stats
+        await home.witness.until("frames of its own camera", lambda: "yard" in yard and yard["yard"].counts.published)
+        assert yard["yard"].assigned, "its edge got its settings, and runs its agent"
         await home.film("front", "edge-1", 20, "--keys", str(tmp_path / "edge-1"))
         assert sum(home.witness.tiles("edge-2")) > 0
         assert max(verification.max_abs_diff for verification in home.witness.verifications) <= 1e-5

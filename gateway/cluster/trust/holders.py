@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.logs.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from shared.payloads.frames import FrameInfo
+    from shared.wire.headers import ResultHeader
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +27,22 @@ UNASKED_LOG_PERIOD_S = 60.0
 """A node that sends results which nobody asked for is logged this often."""
 
 
-class TileHolders:
-    """Remembers which node was given tiles of which owner."""
+class OpenFrames(Protocol):
+    """The part of a collector that is needed here."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def owner_of(self, frame: str) -> str | None: ...
+
+
+class TileHolders:
+    """Remembers which node was given tiles of which owner.
+
+    `serves` returns whether a camera may be fed to a node: one that is configured only to the edge that it has.
+    """
+
+    def __init__(
+        self, serves: Callable[[str, str], bool] = lambda *_: True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._serves = serves
         self._clock = clock
         self._granted: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._warnings = RateLimit(UNASKED_LOG_PERIOD_S)
@@ -39,11 +54,24 @@ class TileHolders:
         if len(self._granted) > MAX_KEPT_GRANTS:
             self._granted.popitem(last=False)
 
-    def may_send(self, node: str, owner: str) -> bool:
-        """Return whether a node may send results for an owner's frames: its own, or after a grant."""
-        now = self._clock()
-        if node == owner or now - self._granted.get((node, owner), float("-inf")) < GRANT_KEPT_S:
+    def may_open(self, frame: FrameInfo, owner: str) -> bool:
+        """Return whether a node may have this frame: it serves the camera, and the frame is named after it."""
+        if frame.frame.startswith(f"{frame.camera}-") and self._serves(frame.camera, owner):
             return True
-        if self._warnings.allows(node, now):
-            log.warning("edge %s sent a result for a frame of edge %s that it was not given", node, owner)
+        self._warn(owner, "edge %s has frame %s of a camera that it does not serve", owner, frame.frame)
         return False
+
+    def may_send(self, result: ResultHeader, frames: OpenFrames) -> bool:
+        """Return whether a node may send this result: for a frame of its own, or of an owner that gave it a tile."""
+        node, owner, opened_by = result.worker, result.owner, frames.owner_of(result.info.frame)
+        if opened_by is None and not self.may_open(result.info, owner):
+            return False
+        granted = self._clock() - self._granted.get((node, owner), float("-inf")) < GRANT_KEPT_S
+        if opened_by in {None, owner} and (node == owner or granted):
+            return True
+        self._warn(node, "edge %s sent a result for %s, of which it was given no tile", node, result.info.frame)
+        return False
+
+    def _warn(self, node: str, text: str, *words: str) -> None:
+        if self._warnings.allows(node, self._clock()):
+            log.warning(text, *words)

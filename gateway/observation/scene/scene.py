@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.observation.scene.clock import CameraClock
-from gateway.observation.scene.explanation import (
+from gateway.observation.scene.counting_reasons import (
     MAX_UNCOUNTED_OBJECTS,
     ExplainedObject,
     SceneExplanation,

@@ -27,7 +27,7 @@ const ms = (seconds) => (seconds === null ? "–" : `${number(seconds * 1e3)} ms
 function Considered({ plans }) {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Plans that were considered"><table><thead><tr><th scope="col">Plan</th><th scope="col">Devices</th>
     <th scope="col" class="right">Predicted</th><th scope="col" class="right">Measured</th><th scope="col" class="right">Frames/s</th><th scope="col">Limited by</th></tr></thead>
-    <tbody>${plans.map((each) => html`<tr class=${each.used ? "used" : ""}><td>${each.plan}${each.used ? html` <span class="tag">in use</span>` : null}${each.refused ? html`<br /><span class="soft">${each.refused}</span>` : null}</td>
+    <tbody>${plans.map((each) => html`<tr class=${each.used ? "used" : ""}><td>${each.plan}${each.used ? html` <span class="tag">offered</span>` : null}${each.refused ? html`<br /><span class="soft">${each.refused}</span>` : null}</td>
       <td>${each.devices.join(", ")}</td><td class="right">${ms(each.latency_s)}</td><td class="right">${ms(each.measured_s)}</td><td class="right">${rate(each.frames_per_s)}</td><td>${each.limit}</td></tr>`)}</tbody></table></div>
     <p class="soft">Predicted is a frame alone on idle devices; measured are the latest frames, which share the devices with others.</p>`;
 }

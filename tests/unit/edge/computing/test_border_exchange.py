@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.computing import border_exchange
 from edge.computing.border_exchange import MAX_BORDER_FRAMES, BorderExchange, InvalidBorderError
 from gateway.planning.methods import Method, stages_of
 from shared.errors import PeerTimeoutError, ProtocolError
@@ -363,3 +364,12 @@ async def test_a_part_that_is_no_number_is_refused_and_its_giver_named(value):
     with pytest.raises(InvalidBorderError, match="tile 0 sent values that are not finite") as refused:
         await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
     assert refused.value.giver == 0
+
+
+async def test_a_neighbour_that_sends_without_end_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(border_exchange, "MAX_BORDER_BYTES", 1000)
+    exchange = BorderExchange("a", BROKER, None)
+    for number in range(50):
+        exchange.on_border(BorderHeader(frame=f"front-{number}", epoch=1, giver=0, reader=1), np.zeros(100, np.uint8))
+        assert exchange._kept_bytes() <= 1000
+    assert list(exchange._frames) == [f"front-{number}" for number in range(40, 50)], "the newest are here"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.broker import node_rates
-from gateway.broker.node_rates import RATE_PERIOD_S, SUSPENSION_S, NodeRates
+from gateway.broker.node_rates import RATE_PERIOD_S, SUSPENSION_S, CommandRate, NodeRates
 
 TASKS = "deepthings/cluster/tasks/{}"
 
@@ -11,6 +11,7 @@ TASKS = "deepthings/cluster/tasks/{}"
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     monkeypatch.setattr(node_rates, "MAX_NODE_MESSAGES_PER_S", 5)
+    monkeypatch.setattr(node_rates, "MAX_COMMANDS_PER_S", 5)
 
 
 def flood(rates, topic, now, count=11):
@@ -48,3 +49,13 @@ def test_other_topics_do_not_count():
     for topic in ("deepthings/bridge/request/info", "deepthings/cluster/plan", "barn/cluster/tasks/attic"):
         assert flood(rates, topic, 100.0, 100) == []
     assert flood(NodeRates("barn"), "barn/cluster/tasks/attic", 100.0) == ["attic"]
+
+
+def test_commands_of_all_programs_count_together_and_nothing_else():
+    rate = CommandRate()
+    for topic in ("deepthings/cluster/tasks/attic", "deepthings/cameras/door/stats", "homeassistant/status"):
+        assert not any(rate.on_message(topic, 100.0) for _ in range(50))
+    commands = ("deepthings/bridge/request/info", "deepthings/cameras/door/detect/set", "frigate/door/detect/set")
+    assert not any(rate.on_message(commands[count % 3], 100.0) for count in range(10))
+    assert rate.on_message(commands[0], 100.0)
+    assert not rate.on_message(commands[0], 100.0 + RATE_PERIOD_S)

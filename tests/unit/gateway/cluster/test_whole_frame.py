@@ -103,3 +103,9 @@ def test_the_place_of_a_frame_that_has_ended_is_empty_for_the_next(collector):
     assembly = collector.open_frame(header.info, "pi-1", 1.0)
     assert assembly.merged.missing == {0}
     assert collector.overdue(11.0) == [(assembly, Outcome.DEADLINE)]
+
+
+def test_a_whole_frame_took_as_long_as_its_result_says_though_it_is_opened_by_it(collector):
+    header, payload = result(waited_ms=500.0, compute_ms=1500.0)
+    collector.add_result(header, payload, 100.0)
+    assert collector.get_assembly("f").duration_s(100.1) == pytest.approx(2.0)

@@ -52,6 +52,15 @@ def test_an_edge_that_nobody_heard_of_has_none(members):
     assert members.online("pi-2") is None
 
 
+def test_an_edge_without_keys_that_others_reach_is_a_problem_while_it_is_there(members):
+    members.on_state(online("pi-2").model_copy(update={"insecure": True}))
+    assert members.problems() == (
+        "edge pi-2 has no keys: everybody who can reach it can see its cameras, and send wrong results",
+    )
+    members.on_state(offline("pi-2"))
+    assert members.problems() == ()
+
+
 def test_an_edge_that_went_has_none(members):
     members.on_state(offline())
     assert members.address("pi-1") is None

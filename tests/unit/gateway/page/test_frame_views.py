@@ -1,4 +1,4 @@
-from gateway.observation.scene.explanation import ExplainedObject, SceneExplanation, UncountedObject
+from gateway.observation.scene.counting_reasons import ExplainedObject, SceneExplanation, UncountedObject
 from gateway.page.frame_views import frame_view, uncounted_view
 from shared.payloads.cluster import FrameDetections, Latency
 from shared.payloads.fields import RelativeBox

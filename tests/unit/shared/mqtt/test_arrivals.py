@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
+from shared.mqtt import arrivals as arrivals_module
 from shared.mqtt.arrivals import Arrivals
 from tests.settling import settled
 
@@ -67,3 +69,17 @@ async def test_a_reader_that_gave_up_loses_no_message():
     reader.cancel()
     await asyncio.gather(reader, return_exceptions=True)
     assert await arrivals.get() == "kept"
+
+
+async def test_few_large_messages_are_refused_as_many_small_ones_are(monkeypatch):
+    monkeypatch.setattr(arrivals_module, "MAX_WAITING_BYTES", 10)
+    arrivals, six = Arrivals(100), SimpleNamespace(payload=b"x" * 6)
+    arrivals.put_nowait(six)
+    with pytest.raises(asyncio.QueueFull):
+        arrivals.put_nowait(six)
+    arrivals.put_nowait(SimpleNamespace(payload=b"x" * 4))
+    for _ in range(2):
+        await arrivals.get()
+    arrivals.put_nowait(SimpleNamespace(payload=b"x" * 100))  # a single one always
+    with pytest.raises(asyncio.QueueFull):
+        arrivals.put_nowait(six)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.observation.scene.explanation import MAX_UNCOUNTED_OBJECTS
+from gateway.observation.scene.counting_reasons import MAX_UNCOUNTED_OBJECTS
 from tests.unit.gateway.observation.scene.filming import Camera, person
 
 
