@@ -25,6 +25,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"cannot reach", "a firewall is closed, or the one that is not reached listens on its own machine only"),
     (r"listens on \S+ only", "it was started without --listen 0.0.0.0"),
     (r"no members of the cluster were refused", "they have not joined, were revoked, or have keys of another cluster"),
+    (r"^\S+ was refused: ", "a device there has no keys of this cluster, was revoked, or ended its connection"),
     (r"programs without a right login", "they have no login at the gateway's broker, or a wrong password"),
     # cameras
     (r"wrong password", "the camera has another user or password than its source: has"),

@@ -165,6 +165,12 @@ SET_UPS = {
         "(ACL)",
         "check-config --connect",
     ),
+    "a stranger at the data plane": SetUp(
+        well(cluster=cluster("192.168.1.44 was refused: it showed no certificate: type 'deepthings invite'")),
+        "gateway's problems",
+        "no keys of this cluster",
+        "type 'deepthings invite'",
+    ),
     "strangers at the gateway": SetUp(
         well(
             cluster=cluster(
@@ -379,17 +385,3 @@ def test_a_gateway_that_is_silent_is_not_reported_twice():
         well(cluster=cluster(health=HEALTH.model_copy(update={"at": NOW - 900, "problems": ()})))
     ).findings
     assert [each.check for each in findings if each.cause] == ["clock"]
-
-
-def test_what_is_wrong_with_the_gateway_is_asked_of_no_other_check():
-    facts = well(name=NameAnswer(reason=UNKNOWN_NAME), port=None, **answer(BrokerReply.SILENT) | {"broker": None})
-    untried = {each.check for each in diagnose(facts).findings if each.result is CheckResult.NOT_TRIED}
-    assert {"port", "broker", "login", "gateway", "data plane", "edges", "cameras", "page"} <= untried
-    assert not {"program cache", "memory", "power"} & untried
-
-
-def test_what_needs_a_check_that_was_not_tried_names_the_one_that_failed():
-    facts = well(keys=OwnKeys(KEYS.folder, fault=HALF), **answer(BrokerReply.SILENT) | {"broker": None})
-    untried = {each.check: each.what for each in diagnose(facts).findings if each.result is CheckResult.NOT_TRIED}
-    assert {"broker", "login", "access rules", "gateway", "data plane"} <= set(untried)
-    assert set(untried.values()) == {"because the check 'keys' failed"}
