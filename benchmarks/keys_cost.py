@@ -19,9 +19,9 @@ from benchmarks.cluster.shaping import Link
 from benchmarks.running import measure_setting
 from benchmarks.setting import BenchSetting
 from benchmarks.workload import write_yolov2
-from edge.options import default_cache
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import DeepThingsError
+from shared.files.program_folder import default_cache
 from shared.files.unfinished import temporary_folder
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.node import EdgeNode
-from edge.options import FRAMES_BESIDES_WORK, EdgeConfig, default_cache
+from edge.options import FRAMES_BESIDES_WORK, EdgeConfig
 from edge.status.gateway_finder import GatewayFinder
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.cluster_options import LOCAL_GATEWAY, prefix_option
@@ -25,6 +25,7 @@ from shared.cli.common_options import (
 )
 from shared.cli.without_keys import insecure_option, may_listen
 from shared.errors import ConfigurationError
+from shared.files.program_folder import default_cache
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, unguessable

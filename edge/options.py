@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.files.program_folder import default_cache
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.member_login import member_login
 from shared.mqtt.topics import DEFAULT_PREFIX
@@ -14,16 +13,12 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.security.node_identity import NodeIdentity
 
 FRAMES_BESIDES_WORK = 2
 """Of one camera, besides those in work here: one on its way here, and one that another device has."""
-
-
-def default_cache() -> Path:
-    """Return the folder in which programs are kept between starts."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "deepthings" / "programs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,8 @@ def kind_of(line):
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
     others = {
-        "init", "watch", "status", "trace", "service", "update", "backup", "restore", "invite", "join", "nodes",
-        "revoke", "rotate", "close", "user",
+        "init", "watch", "status", "doctor", "trace", "service", "update", "backup", "restore", "invite", "join",
+        "nodes", "revoke", "rotate", "close", "user",
     }  # fmt: skip
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second

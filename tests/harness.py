@@ -10,9 +10,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
-from edge.options import default_cache
 from gateway.broker.broker_listeners import BrokerListener
 from gateway.broker.mosquitto import OwnBroker, own_broker
+from shared.files.program_folder import default_cache
 from shared.mqtt import topics
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus

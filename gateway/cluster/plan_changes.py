@@ -15,6 +15,7 @@ from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
 from gateway.planning.predicted_plans import predicted_plans
+from shared.errors import DeepThingsError
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
 from shared.process.malloc import release_freed_memory
@@ -75,6 +76,7 @@ class PlanChanges:
         self._sharing, self._stealing = services
         self._listener = listener
         self._changed = asyncio.Event()
+        self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
         whole, *others = self._offer(partitions)
         self._whole = whole
@@ -183,12 +185,17 @@ class PlanChanges:
         log.info("tiles are planned anew: %s, predicted %.2f s a frame", best, best.prediction.latency_s)
         partitioned = PartitionedModel(self._model, best.stages, best.method)
         nodes = best.devices if best.method.distribution.by_gateway else ()
-        programs = await asyncio.to_thread(partitioned.build_programs)
-        added = self._plans.replace(tiles, partitioned, programs, nodes)
+        try:
+            async with self._model_in_use:
+                programs = await asyncio.to_thread(partitioned.build_programs)
+                added = self._plans.replace(tiles, partitioned, programs, nodes)
+                self._forget_weights()
+        except DeepThingsError as error:  # the tiles of before go on
+            log.warning("these tiles cannot be used: %s", error)
+            return
         if added.plan.distribution.by_gateway:
             self._sharing.add_plan(added.plan, nodes)
         self._automatic.replace_tiles(added)
-        self._forget_weights()
         self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(added.epoch))
         await self._plans.republish()
 
@@ -203,6 +210,7 @@ class PlanChanges:
             self._changed.clear()
             for running in self._plans:
                 if not running.held_back:
-                    await asyncio.to_thread(running.open_detector, self._options.threads)
+                    async with self._model_in_use:
+                        await asyncio.to_thread(running.open_detector, self._options.threads)
             await self._plans.republish()
             await self._listener.on_plan_changed()

@@ -40,6 +40,7 @@ COMMANDS = {
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
     "status": ("shared.cli.status", "", "Report the status of a cluster: edges, cameras, problems and cures."),
+    "doctor": ("shared.cli.doctor", "", "Find out what is wrong between this device and a detection, and the cure."),
     "trace": ("shared.cli.trace", "", "Write a trace of the last frames, and where their time has gone."),
     "service": (
         "shared.cli.service_command",

@@ -199,7 +199,10 @@ class TcpListener:
     """Accepts connections by TCP."""
 
     def __init__(self, listen: Address) -> None:
-        """Listen at once; port 0 takes a free one. Raises OSError; OverflowError or ValueError for invalid ones."""
+        """Listen at once; port 0 takes a free one. Raises OSError; OverflowError or ValueError for invalid ones.
+
+        `host_and_port` is where it listens, or did before it was closed.
+        """
         self._socket = socket.socket(listen.family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -209,12 +212,8 @@ class TcpListener:
         except BaseException:
             self._socket.close()
             raise
-
-    @property
-    def host_and_port(self) -> tuple[str, int]:
-        """Return the host and the port that it listens on."""
         host, port = self._socket.getsockname()[:2]
-        return str(host), int(port)
+        self.host_and_port: tuple[str, int] = str(host), int(port)
 
     async def accept(self) -> tuple[TcpPipe, Address]:
         """Wait for a connection; return it, and the peer's address."""

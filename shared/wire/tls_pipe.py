@@ -48,10 +48,12 @@ class TlsPipe:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
+                if count > MAX_HANDSHAKE_BYTES:  # only now: a message may have come right behind the handshake
+                    raise ConnectionResetError from None
                 await self._send_encrypted()
                 read = await self._receive_encrypted(1)
                 count += read
-                if not read or count > MAX_HANDSHAKE_BYTES:
+                if not read:
                     raise ConnectionResetError from None
             except ssl.SSLError:
                 self._flush()  # the alert, which tells the peer why

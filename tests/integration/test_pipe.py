@@ -107,6 +107,36 @@ async def test_no_keys_are_agreed_on_with_a_peer_that_leaves(certificate):
             await TlsPipe(near, tls_context(certificate, server=False), server=False).handshake()
 
 
+class BusyPipe:
+    """A pipe whose reader, after the first message of a handshake, is away until much has come."""
+
+    def __init__(self, pipe):
+        self._pipe = pipe
+        self._reads = 0
+
+    async def read_some(self, buffer, wake_at=1):
+        self._reads += 1
+        return await self._pipe.read_some(buffer, wake_at if self._reads == 1 else len(buffer))
+
+    def __getattr__(self, name):
+        return getattr(self._pipe, name)
+
+
+async def test_a_large_message_right_behind_a_handshake_is_no_endless_handshake(certificate):
+    async with connected() as (near, far):
+        client = TlsPipe(near, tls_context(certificate, server=False), server=False)
+        server = TlsPipe(BusyPipe(far), tls_context(certificate, server=True), server=True)
+        shaking = asyncio.create_task(server.handshake())
+        await client.handshake()
+        (message,) = buffers_of([1_000_000])
+        writing = asyncio.create_task(client.write([message]))
+        await asyncio.wait_for(shaking, 10)
+        received = bytearray(len(message))
+        await asyncio.wait_for(server.fill(memoryview(received)), 10)
+        await writing
+        assert received == message
+
+
 @pytest.mark.usefixtures("certificate")
 def test_the_bench_of_pipes_measures_every_way():
     result = CliRunner().invoke(main, ["--frames", "2", "--rounds", "1"], catch_exceptions=False)

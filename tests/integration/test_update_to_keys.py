@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from edge.options import default_cache
 from gateway.authority.broker_logins import USERS_FILE
 from gateway.authority.cluster_keys import open_cluster_keys
 from gateway.broker.logins import LoginFile
+from shared.files.program_folder import default_cache
 from shared.mqtt.broker_login import Login
 from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import LOOPBACK, Address

@@ -28,6 +28,7 @@ from gateway.quantization.agreement import Agreement
 from gateway.quantization.int8 import Quantised
 from shared.cli import main
 from shared.cli.command_group import cli
+from shared.doctor.doctor_findings import Examination
 from shared.errors import (
     BrokerError,
     ConfigurationError,
@@ -183,6 +184,7 @@ def json_output(folder: Path) -> dict[str, Any]:
         },
         "deepthings demo": shape_of(asyncio.run(_demo())),
         "deepthings detect": _printed("detect", str(PHOTO), folder=folder),
+        "deepthings doctor": schema_of(Examination),
         "deepthings invite": schema_of(InviteAnswer),
         "deepthings nodes": schema_of(NodesAnswer),
         "deepthings plan": schema_of(PlanReport),

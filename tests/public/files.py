@@ -20,7 +20,6 @@ from benchmarks.setting import Measurement
 from camera_sources.camera_settings import TOKEN_VARIABLE
 from camera_sources.urls.schemes import BUILT_IN_SOURCES, ENTRY_POINT_GROUP, FILE_SCHEME
 from edge.computing.programs import ProgramCache
-from edge.options import default_cache
 from gateway.authority.authority import KEYS_FOLDER, Authority
 from gateway.authority.member_store import MemberStore
 from gateway.backup.manifest import BACKUP_FORMAT, BackupItem, BackupManifest, BackupPlace
@@ -43,6 +42,7 @@ from shared.detection.decoding.recognition import FAMILIES
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.program_manifest import MANIFEST_FILE
 from shared.engine.program_manifest import PROGRAM_FORMAT as PREPARED_FORMAT
+from shared.files.program_folder import default_cache
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address

@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edge.options import EdgeConfig, default_cache
+from edge.options import EdgeConfig
+from shared.files.program_folder import default_cache
 from shared.network.addresses import Address
 from shared.network.hosts import is_loopback
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.options import GatewayOptions
 from gateway.planning.methods import Method, chained_stages
 from gateway.planning.plan_prediction import PlanPrediction
 from gateway.planning.plan_search import PlanCandidate
+from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.network.addresses import Address
@@ -356,3 +358,50 @@ async def test_nothing_is_searched_before_two_speeds_are_known(monkeypatch):
     async with changing(bench):
         await bench.pass_time(5)
         assert bench.searched == []
+
+
+async def test_the_weights_are_not_let_go_while_another_graph_is_made_of_them(monkeypatch):
+    """Opening what runs behind tiles lets them go at its end; better tiles are made meanwhile, or after it."""
+    using, together = [], []
+
+    def use(what):
+        def used(*_):
+            using.append(what)
+            together.append(tuple(using))
+            time.sleep(0.05)
+            using.remove(what)
+
+        return used
+
+    def partitioned(_model, stages, method):
+        made = partition_of(b"s", method=method, stages=stages)
+        build = made.build_programs
+        made.build_programs = lambda: (use("programs")(), build())[1]
+        return made
+
+    monkeypatch.setattr("gateway.cluster.plan_changes.PartitionedModel", partitioned)
+    bench = Bench(monkeypatch)
+    bench.partitions[1].detector = use("detector")
+    bench.seconds, bench.best = FRAME_S, staged_candidate(0.05)
+    async with changing(bench):
+        bench.changes.check()
+        await until("both", lambda: ("programs",) in together and ("detector",) in together)
+        await until("their end", lambda: not using)
+    assert {len(names) for names in together} == {1}
+
+
+async def test_tiles_that_cannot_be_made_leave_those_before_in_use(monkeypatch, caplog):
+    def partitioned(_model, stages, method):
+        def fail():
+            raise ModelError("the process that loads the model has ended")
+
+        return SimpleNamespace(**{**vars(partition_of(b"s", method=method, stages=stages)), "build_programs": fail})
+
+    monkeypatch.setattr("gateway.cluster.plan_changes.PartitionedModel", partitioned)
+    bench = Bench(monkeypatch)
+    bench.seconds, bench.best = FRAME_S, staged_candidate(0.05)
+    async with changing(bench):
+        await until("the warning", lambda: "these tiles cannot be used: the process" in caplog.text)
+        await bench.pass_time(MIN_DWELL_S)
+        assert bench.tiles.plan.method == Method.WST
+        assert bench.tiles in bench.plans.offered

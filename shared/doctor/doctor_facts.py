@@ -1,0 +1,130 @@
+"""The facts that the doctor finds out; those that are None could not be asked for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.network.addresses import Address
+    from shared.payloads.cluster import NodeState
+    from shared.payloads.frames import FrameCounts
+    from shared.plan.plan import PlanOffer
+    from shared.security.member_list import Member, MemberList
+    from shared.status.cluster_facts import ClusterFacts
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """The keys of this device. `member` is None without keys; `fault`: why they cannot be used."""
+
+    folder: str
+    member: Member | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NameAnswer:
+    """The addresses that a name stands for, or the reason why it has none."""
+
+    addresses: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PortAnswer:
+    """The answer of a port: `reason` is empty if it is open. `alive`: the host answered, if only by refusing.
+
+    `others`: the usual ports of a gateway that are open there.
+    """
+
+    reason: str = ""
+    alive: bool = True
+    others: tuple[int, ...] = ()
+
+
+class BrokerReply(Enum):
+    """The reply of a port to a client of MQTT."""
+
+    CONNECTED = "connected"
+    REFUSED = "the login is refused"
+    OTHER_CLUSTER = "it is the broker of another cluster"
+    PLAIN = "a broker that does not encrypt"
+    ENCRYPTED = "it speaks TLS"
+    NO_BROKER = "another program listens there"
+    SILENT = "it does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAnswer:
+    """The reply of a broker, its reason in words, and the user who logged in (None: anonymous)."""
+
+    reply: BrokerReply
+    reason: str = ""
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EchoAnswer:
+    """The fate of a message to ourselves; `refused`: the reason if the broker did not take it."""
+
+    topic: str
+    came: bool
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachAnswer:
+    """The answer of a data plane; `reason` is empty if it was reached. `bytes_per_s`: 0 if it was not measured."""
+
+    address: str
+    reason: str = ""
+    bytes_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """This device. `cache_fault`: why programs cannot be written; sizes are bytes; None and 0: not known.
+
+    `usable_cores`: those that this process may use, of `cores`. `throttled`: the flags of a Raspberry Pi's firmware.
+    """
+
+    network: str = ""
+    cache: str = ""
+    cache_fault: str = ""
+    disk_free: int | None = None
+    memory_free: int | None = None
+    memory_total: int | None = None
+    cores: int = 0
+    usable_cores: float = 0.0
+    throttled: int | None = None
+
+
+@dataclass(slots=True)
+class Facts:
+    """All that was found out. `at` is in seconds since 1970; `page`: the reason if it was not reached.
+
+    `earlier`: the counts of cameras that are online, some seconds before those in `cluster`.
+    """
+
+    gateway: Address
+    prefix: str
+    at: float = 0.0
+    own_release: str = ""
+    keys: OwnKeys | None = None
+    name: NameAnswer | None = None
+    port: PortAnswer | None = None
+    broker: BrokerAnswer | None = None
+    echo: EchoAnswer | None = None
+    cluster: ClusterFacts | None = None
+    members: MemberList | None = None
+    plan: PlanOffer | None = None
+    nodes: Mapping[str, NodeState] = field(default_factory=dict)
+    earlier: Mapping[str, FrameCounts] = field(default_factory=dict)
+    device: DeviceFacts | None = None
+    gateway_data: ReachAnswer | None = None
+    edges_data: Mapping[str, ReachAnswer] = field(default_factory=dict)
+    page: str | None = None

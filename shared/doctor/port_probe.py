@@ -1,0 +1,82 @@
+"""Finds out whether a name, a port and a page answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+from shared.doctor.doctor_facts import NameAnswer, PortAnswer
+from shared.network.addresses import LOOPBACK, Address
+from shared.network.ports import (
+    CLUSTER_PORT,
+    CLUSTER_TLS_PORT,
+    DATA_PORT,
+    PAGE_PORT,
+    PUBLIC_PORT,
+    PUBLIC_TLS_PORT,
+)
+from shared.reasons.network_reasons import network_reason
+
+NAME_TIMEOUT_S = 10.0
+"""A resolver tries each of its servers for five seconds."""
+
+PORT_TIMEOUT_S = 5.0
+"""A host on the local network that has not answered by then does not exist or is off."""
+
+OTHER_PORT_TIMEOUT_S = 1.5
+"""For the other ports of a host, which are asked at the same time."""
+
+USUAL_PORTS = (CLUSTER_TLS_PORT, CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT)
+
+PAGE_REQUEST = b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+async def resolve_name(host: str) -> NameAnswer:
+    """Return the addresses of a name."""
+    try:
+        async with asyncio.timeout(NAME_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:  # a UnicodeError, too, for an impossible name
+        return NameAnswer(reason=network_reason(error))
+    return NameAnswer(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
+
+
+async def try_port(address: Address) -> PortAnswer:
+    """Connect to a port; if that fails, look for the usual ones of a gateway."""
+    try:
+        await _connect(address, PORT_TIMEOUT_S)
+    except (OSError, ValueError, OverflowError) as error:
+        others = [Address(address.host, port) for port in USUAL_PORTS if port != address.port]
+        opened = await asyncio.gather(*map(_is_open, others))
+        found = tuple(other.port for other, is_open in zip(others, opened, strict=True) if is_open)
+        alive = bool(found) or isinstance(error, ConnectionRefusedError)
+        return PortAnswer(network_reason(error), alive=alive, others=found)
+    return PortAnswer()
+
+
+async def try_page() -> str:
+    """Ask this machine for the gateway's page; return the reason if it does not answer."""
+    try:
+        async with asyncio.timeout(OTHER_PORT_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, PAGE_PORT)
+            with contextlib.closing(writer):
+                writer.write(PAGE_REQUEST)
+                start = await reader.readexactly(5)
+    except (OSError, asyncio.IncompleteReadError) as error:
+        return network_reason(error) if isinstance(error, OSError) else "it closed the connection without an answer"
+    return "" if start == b"HTTP/" else "another program listens there"
+
+
+async def _connect(address: Address, timeout_s: float) -> None:
+    async with asyncio.timeout(timeout_s):
+        _, writer = await asyncio.open_connection(*address)
+    writer.close()
+
+
+async def _is_open(address: Address) -> bool:
+    try:
+        await _connect(address, OTHER_PORT_TIMEOUT_S)
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
