@@ -87,6 +87,9 @@ async def test_an_edge_finds_its_gateway_at_another_address_and_goes_to_no_impos
                 if node["name"] == "porch"
             ]  # fmt: skip
             assert node["online"]
+            async with asyncio.timeout(30):
+                while edge.log.read_text().count(COMPUTES) < 2:  # noqa: ASYNC110  (a file says nothing when it grows)
+                    await asyncio.sleep(0.2)
         finally:
             impostor.terminate()
             tried, _ = await impostor.communicate()
