@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.authority.administration import Administration
 from gateway.authority.authority import needs_keys
 from gateway.authority.broker_logins import open_broker_access
-from gateway.authority.cluster_announcer import ClusterAnnouncer
+from gateway.authority.cluster_announcer import announcer_for
 from gateway.authority.cluster_keys import begin_without_keys, open_cluster_keys
 from gateway.authority.join_admission import ClusterAccess
 from gateway.authority.user_administration import UserAdministration
@@ -131,10 +131,10 @@ class Gateway:
             None if self._keys is None else self._keys.authority,
             None if self._access is None else self._access.users,
         )  # fmt: skip
-        announces = self._keys is not None and options.configuration.cluster.announce
-        self._announcer = ClusterAnnouncer(
-            self._keys.authority.identity, options.broker_places.edges
-        ) if self._keys is not None and announces else None  # fmt: skip
+        self._announcer = announcer_for(
+            None if self._keys is None else self._keys.authority.identity, options.broker_places.edges,
+            wanted=options.configuration.cluster.announce,
+        )  # fmt: skip
         self._administration: Administration | None = None
         self._logins: LoginProblems | None = None
         if self._keys is not None and self._access is not None:

@@ -33,6 +33,11 @@ def _mdns() -> ModuleType:
     return mdns
 
 
+def announcer_for(identity: NodeIdentity | None, edges_broker: Address, *, wanted: bool) -> ClusterAnnouncer | None:
+    """Return what announces a gateway; None without keys, on loopback or with --insecure: nobody could check it."""
+    return ClusterAnnouncer(identity, edges_broker) if identity is not None and wanted else None
+
+
 class ClusterAnnouncer:
     """Announces one cluster while it runs."""
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.authority import cluster_announcer
-from gateway.authority.cluster_announcer import ClusterAnnouncer
+from gateway.authority.cluster_announcer import ClusterAnnouncer, announcer_for
 from shared.errors import AnnouncementError
 from shared.network.addresses import Address
 
@@ -96,3 +96,10 @@ async def test_failures_are_said_once_and_tried_again(mdns, caplog):
     await mdns.until(lambda: mdns.now)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "cannot announce itself: the port is in use" in caplog.text
+
+
+def test_a_gateway_without_keys_is_not_announced_nor_one_that_is_configured_to_be_silent():
+    keys = SimpleNamespace(authority_hash=HASH)
+    assert announcer_for(None, EVERYWHERE, wanted=True) is None
+    assert announcer_for(keys, EVERYWHERE, wanted=False) is None
+    assert announcer_for(keys, EVERYWHERE, wanted=True) is not None
