@@ -77,6 +77,8 @@ async def test_a_cluster_with_keys_is_well_until_something_breaks(tmp_path, doct
     async with running_home(tmp_path, "shed") as home:
         spy = load_identity(tmp_path / "spy")
         doctor.joins(spy, home.broker)
+        cameras = home.witness.stats
+        await home.witness.until("its camera", lambda: "yard" in cameras and cameras["yard"].counts.published)
         code, out, _ = await doctor.run(home.broker)
         assert code == 0, out
         for check in (

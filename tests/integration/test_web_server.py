@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gateway.page import web_server
+from gateway.page.page_door import PageDoor
 from gateway.page.viewers import Viewers
 from gateway.page.web_server import WebServer
 from shared.network.addresses import LOOPBACK, Address
@@ -42,7 +43,7 @@ class FewPages:
 
 @contextlib.asynccontextmanager
 async def serving(page, port):
-    task = asyncio.create_task(WebServer(page, Address(LOOPBACK, port)).run())
+    task = asyncio.create_task(WebServer(page, PageDoor(Address(LOOPBACK, port))).run())
     try:
         await asyncio.sleep(0)
         yield task
