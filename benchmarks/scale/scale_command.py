@@ -50,7 +50,7 @@ GROUPS: tuple[BenchGroup, ...] = (
 @click.option(
     "--method", type=click.Choice([str(method) for method in Method]), help="The gateway's method.  [default: its own]"
 )
-@click.option("--quick", is_flag=True, help="Under six minutes on a quiet machine: rows are observed for a short time.")
+@click.option("--quick", is_flag=True, help="A quarter of an hour: rows are observed for a short time only.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-scale"), help="Folder.")
 @json_option
 def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_json: bool) -> None:
