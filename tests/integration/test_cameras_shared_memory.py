@@ -66,9 +66,9 @@ async def test_a_picture_outlives_the_agent_that_was_killed():
         os.kill(agents()["front"][0], signal.SIGKILL)
         await edge.until_offline("its agent is not connected", timeout_s=5)
         assert np.array_equal(picture, copy)
-        await edge.until_online()
+        edge.frames["front"].clear()
         await edge.until_more(1)
-        assert shared(edge.frames["front"][-1])
+        assert shared(edge.frames["front"][0]), "the first of the next agent: this test keeps all, and room is limited"
 
 
 async def test_an_agent_that_was_started_by_hand_shares_its_pictures_too():
