@@ -404,4 +404,4 @@ async def test_tiles_that_cannot_be_made_leave_those_before_in_use(monkeypatch, 
         await until("the warning", lambda: "these tiles cannot be used: the process" in caplog.text)
         await bench.pass_time(MIN_DWELL_S)
         assert bench.tiles.plan.method == Method.WST
-        assert bench.tiles in bench.plans.offered
+        await until("their offer", lambda: bench.tiles in bench.plans.offered)
