@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from shared.errors import BrokerError
+from shared.process.children import read_output
 from shared.reasons.system_reasons import system_reason
 
 FIRST_WITHOUT_OUR_DIALECT = 3
@@ -47,11 +48,4 @@ async def _help_of(mosquitto: str) -> str:
         )  # fmt: skip
     except OSError as error:
         raise BrokerError(f"{mosquitto} cannot be started: {system_reason(error)}") from error
-    try:
-        async with asyncio.timeout(_HELP_TIMEOUT_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return ""
-    return output.decode(errors="replace")
+    return await read_output(process, _HELP_TIMEOUT_S)

@@ -7,6 +7,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from shared.process.children import read_output
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -45,11 +47,4 @@ async def _sockets(ports: Collection[int]) -> str:
         command, "-tinH", "state", "established", f"( {wanted} )",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return ""
-    return output.decode(errors="replace")
+    return await read_output(process, _TIMEOUT_S)

@@ -96,3 +96,15 @@ async def stop_process(process: StoppableProcess, timeout_s: float) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+async def read_output(process: asyncio.subprocess.Process, timeout_s: float) -> str:
+    """Return what a process writes until its end; "" when that takes longer: it is killed then."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return output.decode(errors="replace")

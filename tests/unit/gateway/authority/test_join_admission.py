@@ -7,18 +7,12 @@ from shared.security.certificates import der_of, member_in
 from shared.security.issuing import is_issued_by, make_key, public_key_of
 from shared.security.join_messages import JoinRequest
 from shared.security.member_list import Role
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
+from tests.unit.clocks import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

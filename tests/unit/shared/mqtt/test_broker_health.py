@@ -5,18 +5,12 @@ import logging
 import pytest
 
 from shared.mqtt.broker_health import PROBLEM_REPEAT_PERIOD_S, BrokerHealth
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
+from tests.unit.clocks import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

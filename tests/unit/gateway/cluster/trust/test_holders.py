@@ -5,18 +5,12 @@ import pytest
 from gateway.cluster.trust.holders import GRANT_KEPT_S, MAX_KEPT_GRANTS, TileHolders
 from shared.payloads.frames import FrameInfo
 from shared.wire.headers import ResultHeader
-
-
-class Clock:
-    now = 10.0
-
-    def __call__(self):
-        return self.now
+from tests.unit.clocks import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(10.0)
 
 
 @pytest.fixture
