@@ -37,6 +37,9 @@ USUAL_SPEEDS = "1,1,1,1"
 
 MAX_EXPLAINED_DEVICES = 64
 
+OPTIONS_OF_EXPLANATIONS = frozenset(["devices", "gateway_speed", "link_mbit_per_s"])
+OPTIONS_OF_TILES = frozenset(["method", "image", "png", "quick"])
+
 PIPE_WIDTH = 120
 """Characters of a line when the output is not a terminal."""
 
@@ -87,8 +90,7 @@ def command(
     """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
     if image and not png:
         raise ConfigurationError(f"--image {image} needs --png, as it is the picture to draw on; add --png FILE")
-    if not explain:
-        _refuse_options_of_explanations()
+    _refuse_unread_options(explain=explain)
     opened = open_model(model, weights)
     if explain:
         _show_explanation(opened, devices, gateway_speed, link_mbit_per_s, cut, grid, as_json=as_json)
@@ -108,13 +110,16 @@ def command(
         print(f"\n{describe_decoding(partitioned.model)}")
 
 
-def _refuse_options_of_explanations() -> None:
-    """Refuse options that only --explain reads. Raises ConfigurationError."""
+def _refuse_unread_options(*, explain: bool) -> None:
+    """Refuse options that only --explain reads, or that it does not read. Raises ConfigurationError."""
     context = click.get_current_context()
-    for name in ("devices", "gateway_speed", "link_mbit_per_s"):
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            option = next(option for option in context.command.params if option.name == name)
+    for option in context.command.params:
+        if option.name is None or context.get_parameter_source(option.name) is ParameterSource.DEFAULT:
+            continue
+        if not explain and option.name in OPTIONS_OF_EXPLANATIONS:
             raise ConfigurationError(f"{option.opts[0]} describes a cluster to --explain; add --explain, or remove it")
+        if explain and option.name in OPTIONS_OF_TILES:
+            raise ConfigurationError(f"--explain does not read {option.opts[0]}, as it compares all plans; remove it")
 
 
 def _console() -> Console:

@@ -79,3 +79,10 @@ def test_an_explanation_says_in_a_sentence_what_is_used_and_why(deepthings):
     assert re.search(r"Frames are computed whole, [\d.e-]+ s each: the best tiles, .*, would take \d+ % of that", words)
     for heading in ("s a frame", "frames/s", "MB a frame", "limited by"):
         assert heading in words
+
+
+@pytest.mark.parametrize("option", [("--method", "whole"), ("--png", "plan.png"), ("--quick",)])
+def test_what_an_explanation_would_not_read_is_refused(option, deepthings):
+    done = deepthings("plan", "--explain", *option)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (f"Error: --explain does not read {option[0]}, as it compares all plans; remove it")
