@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 OWNER_COST = 0.8e9
 """The cost of a frame for its owner besides computing, in MACs: decoding and fitting the picture, sending its tiles.
-Measured, as the costs below: milliseconds of a core that computes 130e9 MACs a second."""
+Measured, as TILE_COST: milliseconds of a core that computes 130e9 MACs a second."""
 
 TILE_COST = 0.15e9
 """The cost of a tile for its device besides computing, in MACs: messages, receiving, sending."""
 
 EXCHANGE_COST = 0.4e9
-"""The cost of an exchange of strips for each tile, in MACs: messages to all its neighbours and from them."""
+"""The cost of an exchange of strips for each tile, in MACs: messages to all its neighbours and from them. Estimated
+from the processor time of edges beside their computing."""
 
 SMALLEST_SHARE = 0.01
 """Of the mean. A device without a share still gets a row, which must not take for ever in a prediction."""
