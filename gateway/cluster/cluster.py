@@ -94,7 +94,7 @@ class Cluster:
         self._holders = TileHolders(listener.serves)
         self._sharing = SharingService(
             members, data.traffic, options.frames_at_once, self._confirmations.assign_tile, self._barring.may_compute,
-            self._holders.grant,
+            self._holders.grant, lambda nodes: self._speeds.device_speeds(nodes, members.lanes),
         )  # fmt: skip
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(

@@ -116,7 +116,10 @@ class PlanChanges:
         if self._search_result is None:
             return ()
         offered = [self._whole, *([self._automatic.tiles] if self._automatic.tiles else [])]
-        measured = {plan_words(plan.partitioned.method, plan.partitioned.stages): plan.measured_s for plan in offered}
+        measured = {
+            plan_words(plan.partitioned.method, plan.partitioned.stages, plan.nodes): plan.measured_s
+            for plan in offered
+        }
         return predicted_plans(self._search_result, measured)
 
     def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cluster.share_queue import ShareQueue, TileShare
+from gateway.planning.tile_allocation import allocate_tiles
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.wire.courier import Courier
@@ -35,9 +36,11 @@ CollectedTile = tuple[TileHeader, "Payload"]
 
 @dataclass(frozen=True, slots=True)
 class _SharedPlan:
-    """A plan's tiles that are shared out. `nodes` as in SharingService.add_plan."""
+    """A plan's tiles that are shared out, `together` in several stages. `nodes` as in SharingService.add_plan."""
 
     epoch: int
+    tile_count: int
+    together: bool
     shares: ShareQueue[CollectedTile]
     nodes: tuple[str, ...]
 
@@ -53,11 +56,14 @@ class SharingService:
         assign: Callable[[str, TileHeader], bool],
         may_compute: Callable[[str], bool] = lambda _: True,
         on_granted: Callable[[str, str], None] = lambda *_: None,
+        speeds_of: Callable[[Sequence[str]], Sequence[float]] = lambda nodes: [1.0] * len(nodes),
     ) -> None:
         """`assign` tells an owner the workers of a tile, and returns whether it could be told.
 
-        `may_compute` returns whether a node may be given tiles; `on_granted` is called with one that is, and the owner.
+        `may_compute` returns whether a node may be given tiles; `on_granted` is called with one that is, and the owner;
+        `speeds_of` returns the speeds of nodes, relative to each other.
         """
+        self._speeds_of = speeds_of
         self._on_granted = on_granted
         self._assign = assign
         self._may_compute = may_compute
@@ -67,11 +73,12 @@ class SharingService:
         self._plans: dict[int, _SharedPlan] = {}
 
     def add_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
-        """Share out a plan's tiles. `nodes`: those that its tiles were made for, in order; empty if it fits any."""
+        """Share out a plan's tiles. `nodes`: those that its tiles were made for, tile by tile; empty if it fits any."""
+        together = len(plan.stages) > 1
         shares: ShareQueue[CollectedTile] = ShareQueue(
-            plan.tile_count, plan.deadline_s / 2, self._capacity, together=len(plan.stages) > 1
+            plan.tile_count, plan.deadline_s / 2, self._capacity, together=together
         )
-        self._plans[plan.epoch] = _SharedPlan(plan.epoch, shares, tuple(nodes))
+        self._plans[plan.epoch] = _SharedPlan(plan.epoch, plan.tile_count, together, shares, tuple(nodes))
 
     def forget_plan(self, epoch: int) -> None:
         """Forget a plan that is not followed any more."""
@@ -102,8 +109,7 @@ class SharingService:
 
     def _reassign(self, node: str) -> None:
         for plan in self._plans.values():
-            left = tuple(name for name in self._able_nodes(plan) if name != node)
-            self._send(plan.shares.reassign_node(node, left, time.monotonic()))
+            self._send(plan.shares.reassign_node(node, self._able_nodes(plan, without=node), time.monotonic()))
 
     def drop_frame(self, frame: str) -> None:
         """Remove a frame that is finished or given up."""
@@ -122,14 +128,20 @@ class SharingService:
         for plan in self._plans.values():
             self._send(plan.shares.reassign_expired(self._able_nodes(plan), time.monotonic()))
 
-    def _able_nodes(self, plan: _SharedPlan) -> tuple[str, ...]:
+    def _able_nodes(self, plan: _SharedPlan, without: str = "") -> tuple[str, ...]:
         """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others.
 
-        Drained nodes are left out, unless there are no others.
+        Tiles that were made for no nodes in particular are given to all of them by speed, if they are computed
+        together: then a node is named once for each of its tiles, and not at all if it would be late. Drained nodes are
+        left out, unless there are no others.
         """
-        able = tuple(name for name in self._members.ready_nodes(plan.epoch) if self._may_compute(name))
+        following = [name for name in self._members.ready_nodes(plan.epoch) if name != without]
+        able = tuple(name for name in following if self._may_compute(name))
         ready = tuple(name for name in able if not self._members.is_drained(name)) or able
-        return tuple(name for name in plan.nodes if name in ready) or ready
+        made_for = tuple(name for name in plan.nodes if name in ready)
+        if made_for or not (ready and plan.together):
+            return made_for or ready
+        return tuple(ready[index] for index in allocate_tiles(plan.tile_count, self._speeds_of(ready)))
 
     def _on_lost(self, address: Address) -> None:
         for node in self._members.present:

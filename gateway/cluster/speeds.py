@@ -8,7 +8,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MAX_SPEED_RESULTS = 48
 """The latest results, whose median is a node's speed."""
@@ -67,10 +67,17 @@ class NodeSpeeds:
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
         """Return each node's share of the work; the sum is 1."""
+        speeds = self._known_or_usual(nodes)
+        return tuple(speed / sum(speeds) for speed in speeds)
+
+    def device_speeds(self, nodes: Sequence[str], lanes_of: Callable[[str], int]) -> tuple[float, ...]:
+        """Return the speed of each node with all of its lanes, the mean of the others where it is not known."""
+        return tuple(speed * lanes_of(node) for node, speed in zip(nodes, self._known_or_usual(nodes), strict=True))
+
+    def _known_or_usual(self, nodes: Sequence[str]) -> list[float]:
         known = [speed for node in nodes if (speed := self.speed_of(node)) is not None]
         usual = fmean(known) if known else 1.0
-        speeds = [self.speed_of(node) or usual for node in nodes]
-        return tuple(speed / sum(speeds) for speed in speeds)
+        return [self.speed_of(node) or usual for node in nodes]
 
 
 def shares_differ(after: Sequence[float], before: Sequence[float]) -> bool:

@@ -19,8 +19,9 @@ from gateway.planning.plan_prediction import (
     predict_stolen,
     predict_whole,
 )  # fmt: skip
-from gateway.planning.profiles import fitted_shares
+from gateway.planning.profiles import OWNER_COST, fitted_shares
 from gateway.planning.stage_choice import StageTerms, stage_ways
+from gateway.planning.tile_allocation import allocate_tiles
 from shared.errors import CutError
 from shared.ftp.costs import map_bytes
 from shared.ftp.cuts import cut_costs, possible_cuts
@@ -45,6 +46,10 @@ STOLEN_TILES = (1, 2, 3)
 CUTS_OF_GRID = 3
 """Cuts that are predicted in full for each grid: those that a simpler prediction finds best."""
 
+MOST_TILES_OF_DEVICE = 2
+"""Tiles of a frame in stages for each device on average, at most: more of them fit unequal devices better, and have
+more halo and more exchanges."""
+
 MAX_PLANNED_DEVICES = 8
 """Devices that a frame is divided among at most: of more, the fastest."""
 
@@ -53,7 +58,8 @@ MAX_PLANNED_DEVICES = 8
 class PlanCandidate:
     """A plan that was considered, and what is predicted of it. `refused`: why it cannot be run, "" if it can.
 
-    `devices` are the names of those that compute, in the order of their tiles. `shares` as in `partition`.
+    `devices` are the names of those that compute, in the order of their tiles; with assigned tiles, one that computes
+    several is named for each. `shares` as in `partition`.
     """
 
     method: Method
@@ -75,7 +81,7 @@ class PlanCandidate:
 
     def __str__(self) -> str:
         """Return the plan in words."""
-        return plan_words(self.method, self.stages)
+        return plan_words(self.method, self.stages, self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +102,15 @@ class PlanSearch:
         return next((candidate for candidate in usable if candidate.method is not Method.WHOLE), None)
 
 
-def plan_words(method: Method, stages: Sequence[Stage]) -> str:
-    """Return a plan in words."""
+def plan_words(method: Method, stages: Sequence[Stage], devices: Sequence[str] = ()) -> str:
+    """Return a plan in words. `devices`: those that its tiles are assigned to, tile by tile."""
     if method is Method.WHOLE:
         return "whole frames"
-    last = stages[-1]
+    last, count = stages[-1], len(set(devices))
     in_stages = f" in {len(stages)} stages" if len(stages) > 1 else ""
-    return f"{method} {last.grid}{in_stages} up to {', '.join(last.cut)}"
+    several = method.distribution.by_gateway and 0 < count < last.grid.count
+    on_devices = f" on {count} devices" if several else ""
+    return f"{method} {last.grid}{on_devices}{in_stages} up to {', '.join(last.cut)}"
 
 
 def search_plans(
@@ -158,20 +166,53 @@ def _likely_cuts(network: Network, cluster: ClusterProfile, grid: Grid) -> list[
 def _staged(
     network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid | None
 ) -> Iterator[PlanCandidate]:
-    """Yield stages of tiles for the fastest devices, by number of devices, in rows by speed or in rows and columns."""
+    """Yield stages of tiles for the fastest devices, by number of devices, in rows by speed or in rows and columns.
+
+    In rows and columns, where tiles are equal, a faster device computes several of them.
+    """
+    total = macs_of(network, network.layers)
     for count in range(2, len(cluster.devices) + 1):
         part = cluster.fastest(count)
-        for tried in _grids([count]) if grid is None else [grid] * (grid.count == count):
-            best = min(_ways(network, part, tried, cut), key=lambda way: way.prediction.latency_s, default=None)
+        tried = [(wanted, part) for wanted in ([grid] if grid else _grids([count])) if wanted.count == count]
+        more = _grids([_fitting_tiles(part, total)]) if grid is None else [grid]
+        several = _with_several_tiles(part, more[-1].count, total)
+        if more[-1].count > count and len(set(several.devices)) == count:
+            tried.append((more[-1], several))
+        for wanted, devices in tried:
+            best = min(_ways(network, devices, wanted, cut), key=lambda way: way.prediction.latency_s, default=None)
             if best is not None:
                 yield best
+
+
+def _fitting_tiles(cluster: ClusterProfile, total: float) -> int:
+    """Return the number of equal tiles in rows and columns that fits the speeds of the devices best.
+
+    Of equally good ones it is the fewest; that of the devices when no other is better.
+    """
+    fewest = len(cluster.devices)
+
+    def slowest_s(count: int) -> float:
+        devices = _with_several_tiles(cluster, count, total).devices
+        return max(devices.count(device) / device.macs_per_s for device in devices) / count
+
+    more = range(fewest + 1, MOST_TILES_OF_DEVICE * fewest + 1)
+    return min([fewest, *(count for count in more if len(_grids([count])) > 1)], key=slowest_s)
+
+
+def _with_several_tiles(cluster: ClusterProfile, count: int, total: float) -> ClusterProfile:
+    """Return the devices tile by tile, each as often as it should compute one of so many equal tiles."""
+    besides = [OWNER_COST if device.name == cluster.owner else 0.0 for device in cluster.devices]
+    speeds = [device.macs_per_s for device in cluster.devices]
+    places = allocate_tiles(count, speeds, besides, total / count)
+    return replace(cluster, devices=tuple(cluster.devices[place] for place in places))
 
 
 def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[str]) -> Iterator[PlanCandidate]:
     """Yield the stages up to the cuts at which a frame is predicted to end soonest."""
     total = macs_of(network, network.layers)
-    shares = fitted_shares(cluster, total) if min(grid.rows, grid.columns) == 1 else ()
-    slowest = min(device.macs_per_s for device in cluster.devices)
+    by_speed = min(grid.rows, grid.columns) == 1 and len(set(cluster.devices)) == grid.count
+    shares = fitted_shares(cluster, total) if by_speed else ()
+    slowest = min(device.macs_per_s / cluster.devices.count(device) for device in cluster.devices)
     mean = sum(device.macs_per_s for device in cluster.devices) / len(cluster.devices)
     terms = StageTerms(
         mean if shares else slowest, min(device.bytes_per_s for device in cluster.devices) / cluster.map_scale

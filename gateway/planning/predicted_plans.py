@@ -29,7 +29,7 @@ def _describe(candidate: PlanCandidate, measured_s: Mapping[str, float | None]) 
     prediction, words = candidate.prediction, str(candidate)
     return PredictedPlan(
         plan=words,
-        devices=candidate.devices,
+        devices=tuple(dict.fromkeys(candidate.devices)),
         latency_s=round(prediction.latency_s, 4),
         frames_per_s=round(prediction.frames_per_s, 3),
         frame_bytes=prediction.frame_bytes,

@@ -44,6 +44,21 @@ def test_the_nodes_that_a_plan_was_made_for_come_in_its_order_unless_they_are_dr
     assert able_nodes("a", "b", "c", made_for=("c", "a"), drained=("a", "c")) == ("b",)
 
 
+@pytest.mark.parametrize(
+    ("speeds", "able"),
+    [((1, 1, 1), ("a", "a", "b", "c")), ((1, 2, 1), ("a", "b", "b", "c")), ((2, 2, 0.1), ("a", "a", "b", "b"))],
+)
+def test_tiles_that_are_computed_together_are_given_to_nodes_by_speed(speeds, able):
+    members = SimpleNamespace(ready_nodes=lambda _: ("a", "b", "c"), is_drained=lambda _: False)
+    speed_of = dict(zip("abc", speeds, strict=True))
+    service = SharingService(
+        members, WireTraffic(), 8, lambda *_: True, speeds_of=lambda nodes: [speed_of[node] for node in nodes]
+    )
+    service.add_plan(SimpleNamespace(epoch=7, tile_count=4, deadline_s=10.0, stages=[None] * 2))
+    assert service._able_nodes(service._plans[7]) == able
+    assert set(service._able_nodes(service._plans[7], without="a")) <= {"b", "c"}
+
+
 class Assigning:
     """A service of three nodes, to which an owner sends headers only; what the owner is told."""
 

@@ -191,3 +191,8 @@ def test_a_node_that_is_gone_is_forgotten_and_measures_itself_again():
     assert speeds.speed_of("a") is None
     speeds.add_trial("a", 4e6)
     assert speeds.speed_of("a") == 4e6
+
+
+def test_a_device_is_as_fast_as_all_its_lanes_and_as_the_others_while_its_speed_is_unknown():
+    speeds = seen(a=1, b=3).device_speeds(["a", "b", "c"], {"a": 4, "b": 1, "c": 1}.get)
+    assert [speed / speeds[2] for speed in speeds] == pytest.approx([4 / 2, 3 / 2, 1])

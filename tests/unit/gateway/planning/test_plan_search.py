@@ -120,3 +120,19 @@ def test_candidates_are_named_in_words(yolov2):
     names = [str(candidate) for candidate in search_plans(yolov2, cluster_of(FAST, FAST)).candidates]
     assert "whole frames" in names
     assert any(name.startswith("ftp-wst 2x1 up to layer_") for name in names)
+
+
+def test_a_faster_device_computes_several_tiles_of_a_frame(yolov2):
+    cluster = cluster_of(*[FAST] * 6, 2 * FAST)
+    staged = [found for found in search_plans(yolov2, cluster).candidates if found.method is Method.STAGED]
+    several = next(candidate for candidate in staged if candidate.grid == Grid(2, 4))
+    assert several.devices == ("d0", "d1", "d2", "d3", "d4", "d5", "d6", "d6")
+    assert "staged 2x4 on 7 devices" in str(several)
+    even = next(candidate for candidate in staged if candidate.grid == Grid(2, 3))
+    assert several.prediction.frames_per_s > 1.1 * even.prediction.frames_per_s
+
+
+def test_tiles_of_a_grid_that_is_given_are_shared_out_by_speed(yolov2):
+    found = search_plans(yolov2, cluster_of(2 * FAST, FAST), grid=Grid(3, 2), cut=("layer_15",)).candidates
+    staged = next(candidate for candidate in found if candidate.method is Method.STAGED)
+    assert staged.devices == ("d0", "d0", "d0", "d0", "d1", "d1")
