@@ -74,9 +74,7 @@ class PeerService:
                 try:
                     await connection.send(header, [pixels.data])
                 except DeepThingsError:
-                    self._owner.tasks.put_back_task(
-                        Task(header.info.frame, header.tile), f"{take.thief} did not receive it"
-                    )
+                    self._owner.tasks.put_back_task(Task(header.info.frame, header.tile), take.thief)
                     raise
             take, _ = await connection.expect(TakeHeader)
 

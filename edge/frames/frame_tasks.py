@@ -237,7 +237,8 @@ class FrameTasks:
         """Take the next own tile for the worker, which gathers its strips if it is computed from some.
 
         Return None when no task can be computed now. Of two plans, that of the older frame comes first: otherwise the
-        frames of one could wait for as long as there are frames of the other.
+        frames of one could wait for as long as there are frames of the other. Without any, a task that is late on
+        another node is computed here, too.
         """
         now = time.monotonic()
         for plan in sorted(self._owned_plans.values(), key=self._oldest_opened_at):
@@ -249,7 +250,8 @@ class FrameTasks:
                 assignment = self._assignment(plan, scheduled)
                 if assignment is not None:  # else its frame has ended meanwhile
                     return assignment
-        return None
+        late = ((plan, plan.queue.take_late_task(now)) for plan in self._owned_plans.values() if plan.queue.empty)
+        return next((self._assignment(plan, scheduled) for plan, scheduled in late if scheduled is not None), None)
 
     def _oldest_opened_at(self, plan: OwnedPlan) -> float:
         """Return when the first waiting frame of a plan was opened; infinite without one."""
@@ -379,11 +381,11 @@ class FrameTasks:
         for plan in self._owned_plans.values():
             plan.queue.alone = not self._others or plan.experience.on_its_own
 
-    def put_back_task(self, task: Task, reason: str) -> None:
+    def put_back_task(self, task: Task, thief: str) -> None:
         """Queue a task again that could not be sent to its thief."""
         plan = self._plan_of_frame(task.frame)
-        if plan is not None and plan.queue.put_back(task):
-            self.announcer.announce_requeued(plan, [task], reason)
+        if plan is not None and plan.queue.hand_over_failed(task, thief):
+            self.announcer.announce_requeued(plan, [task], f"{thief} did not receive it")
 
     def check_plans(self, now: float) -> None:
         """Queue tasks again whose leases have ended, and announce overdue ones: called periodically."""

@@ -58,10 +58,12 @@ class TaskAnnouncer:
         """Announce the tasks of a plan, a new frame, and frames that are given up."""
         available = NO_TASKS if plan is None else plan.queue.available_tasks(time.monotonic())
         promised = 0 if plan is None else self._promises(plan)
+        slow_may = plan is None or self._needs_others(plan)  # a slow node is better than none
         message = TaskAnnouncement(
             node=self._node, epoch=0 if plan is None else plan.work.epoch, waiting=available.waiting + promised,
             overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
-            unfit=dict(available.unfit), within_s=None if plan is None else self._limit_s(plan),
+            unfit=dict(available.unfit) if slow_may else available.unfit_or_slow(),
+            within_s=None if plan is None else self._limit_s(plan),
         )  # fmt: skip
         if plan is not None:
             plan.announced_overdue, plan.announced_at = available.overdue, time.monotonic()

@@ -1,5 +1,7 @@
 """Leases, pure: the node that computes a task, the end of its time, and when its result is due.
 
+A task that is late may have a second holder besides; the first result counts.
+
 Time is monotonic seconds, given by the caller.
 """
 
@@ -40,6 +42,7 @@ class Leases:
         self._pace = pace
         self._lanes_of = lanes_of
         self._leases: dict[Task, _Lease] = {}
+        self._copies: dict[Task, str] = {}
 
     def __contains__(self, task: Task) -> bool:
         return task in self._leases
@@ -49,7 +52,8 @@ class Leases:
         self._leases[task] = _Lease(holder, now, until, macs)
 
     def end_lease(self, task: Task) -> bool:
-        """End a task's lease; return whether there was one."""
+        """End a task's lease, and a second holder's; return whether there was a lease."""
+        self._copies.pop(task, None)
         return self._leases.pop(task, None) is not None
 
     def holder(self, task: Task) -> str | None:
@@ -60,6 +64,25 @@ class Leases:
     def holders(self, frame: str) -> dict[int, str]:
         """Return the holders of a frame's tiles."""
         return {task.tile: lease.holder for task, lease in self._leases.items() if task.frame == frame}
+
+    def add_copy(self, task: Task, node: str) -> None:
+        """Note that a node computes a leased task a second time."""
+        self._copies[task] = node
+
+    def end_copy(self, task: Task, node: str) -> bool:
+        """Note that a node does not compute a task a second time any more; return whether it did."""
+        if self._copies.get(task) != node:
+            return False
+        del self._copies[task]
+        return True
+
+    def end_copies_of(self, node: str) -> None:
+        """Note that a node is lost, which computed tasks a second time."""
+        self._copies = {task: holder for task, holder in self._copies.items() if holder != node}
+
+    def held_once(self) -> dict[Task, str]:
+        """Return the tasks without a second holder, with their holders."""
+        return {task: lease.holder for task, lease in self._leases.items() if task not in self._copies}
 
     def set_cost(self, task: Task, macs: int) -> None:
         """Set the cost of a leased task that runs in another form now."""
@@ -91,13 +114,17 @@ class Leases:
     def drop_frame(self, frame: str) -> None:
         """Remove the leases of a frame."""
         self._leases = {task: lease for task, lease in self._leases.items() if task.frame != frame}
+        self._copies = {task: node for task, node in self._copies.items() if task.frame != frame}
 
-    def due_in_s(self, task: Task, now: float) -> float:
-        """Return the seconds until the result of a task is due; infinite when it is very late, or not leased."""
+    def due_in_s(self, task: Task, now: float, late_factor: float = LATE_FACTOR) -> float:
+        """Return the seconds until the result of a task is due; infinite when it is very late, or not leased.
+
+        It is very late when it takes `late_factor` times as long as predicted.
+        """
         lease = self._leases.get(task)
         if lease is None:
             return math.inf
-        late_s = (LATE_FACTOR - 1) * lease.macs * (self._pace.of_node(lease.holder) or 0.0)
+        late_s = (late_factor - 1) * lease.macs * (self._pace.of_node(lease.holder) or 0.0)
         ends, _ = self._predict(lease.holder)  # behind the holder's earlier tasks
         return math.inf if now > ends[task] + late_s else max(0.0, ends[task] - now)
 

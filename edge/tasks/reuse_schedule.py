@@ -52,6 +52,9 @@ class ReuseSchedule:
         """Compute a frame with reuse."""
         self._frames[frame] = _FrameStrips()
 
+    def __contains__(self, frame: str) -> bool:
+        return frame in self._frames
+
     def drop_frame(self, frame: str) -> None:
         """Forget a frame."""
         self._frames.pop(frame, None)

@@ -44,13 +44,19 @@ class AvailableTasks:
     """Numbers of tasks that nodes may take.
 
     `waiting`: by anyone. `overdue`: by idle nodes, with their whole halo. `near`: by node, those for which it has
-    computed the strips itself. `unfit`: by node, those among the waiting ones that it failed to compute.
+    computed the strips itself. `unfit`: by node, those among the waiting ones that it failed to compute. `slow`: the
+    nodes that would end one of the waiting tasks after all others have ended the rest.
     """
 
     waiting: int = 0
     overdue: int = 0
     near: Mapping[str, int] = field(default_factory=dict)
     unfit: Mapping[str, int] = field(default_factory=dict)
+    slow: frozenset[str] = frozenset()
+
+    def unfit_or_slow(self) -> dict[str, int]:
+        """Return, by node, the waiting tasks that it should not take."""
+        return {**self.unfit, **dict.fromkeys(sorted(self.slow), self.waiting)}
 
 
 NO_TASKS = AvailableTasks()

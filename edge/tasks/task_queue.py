@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.tasks.leases import Leases
 from edge.tasks.pace import NodePace
+from edge.tasks.predicted_ends import PredictedEnds
 from edge.tasks.reuse_schedule import ReuseMode, ReuseSchedule
 from edge.tasks.task import ANYONE, NO_TASKS, AvailableTasks, ScheduledTask, Taker, Task
 
@@ -59,6 +60,7 @@ class TaskQueue:
         self._lease_s, self._longest_s = lease_s, longest_s
         self._waiting: deque[Task] = deque()
         self._leases = Leases(self.pace, lanes_of)
+        self._ends = PredictedEnds(order, self._leases, self.pace)
         self._reuse = ReuseSchedule(order, self._leases, self.pace)
         self._helpers: dict[str, float] = {}
         self._unfit: dict[Task, set[str]] = {}
@@ -76,7 +78,8 @@ class TaskQueue:
     def available_tasks(self, now: float) -> AvailableTasks:
         """Return the numbers of tasks that may be taken now."""
         if not self._waiting:
-            return NO_TASKS
+            late = self._ends.late_tasks(ANYONE.node, now, self._unfit)
+            return AvailableTasks(overdue=len(late)) if late else NO_TASKS
         waiting, blocked, near, unfit = 0, [], Counter[str](), Counter[str]()
         for task in self._waiting:
             if self._schedule(task, ANYONE) is not None:
@@ -89,7 +92,9 @@ class TaskQueue:
         # Blocked tasks are offered with their whole halo only as the last resort: nothing else waits, and their strips
         # are too far away.
         overdue = 0 if waiting or self._reuse.worth_waiting(blocked, now) else len(blocked)
-        return AvailableTasks(waiting, overdue, dict(sorted(near.items())), dict(sorted(unfit.items())))
+        return AvailableTasks(
+            waiting, overdue, dict(sorted(near.items())), dict(sorted(unfit.items())), self._slow_nodes(now)
+        )
 
     def add_frame(self, frame: str, *, reuse: bool = False) -> None:
         """Queue a frame's tasks in the order of its tiles, behind those of earlier frames."""
@@ -149,13 +154,17 @@ class TaskQueue:
         """Take the next task for the edge's own idle worker; its lease has no end until `on_result_sent`."""
         return self._grant(self._next(self._waiting, Taker(self.node, reuses=reuses), now), self.node, now, math.inf)
 
+    def take_late_task(self, now: float) -> ScheduledTask | None:
+        """Take a task for the edge's own idle worker that another node computes and that ends sooner here."""
+        return self._copy_late_task(Taker(self.node), now)
+
     def upcoming_task(self) -> Task | None:
         """Return the task that the edge's own worker would take next, if it would compute that from strips."""
         scheduled = self._best(self._waiting, Taker(self.node, reuses=True))
         return scheduled.task if scheduled is not None and scheduled.reusing else None
 
     def lend_task(self, taker: Taker, now: float) -> ScheduledTask | None:
-        """Lease the last task that the thief may take to it.
+        """Lease the last task that the thief may take to it; an idle thief also gets a late one a second time.
 
         A thief that is not idle gets none while others will be free sooner for all waiting tasks: the last tasks of a
         frame, which decide its duration, go to the node that begins them first.
@@ -167,6 +176,8 @@ class TaskQueue:
         self._helpers[taker.node] = now
         if len(self._helpers) > MAX_HELPERS:
             del self._helpers[next(iter(self._helpers))]
+        if scheduled is None and taker.idle and not self._waiting:
+            return self._copy_late_task(taker, now)
         return self._grant(scheduled, taker.node, now, now + self.current_lease_s)
 
     def run_whole(self, task: Task) -> ScheduledTask | None:
@@ -183,6 +194,10 @@ class TaskQueue:
         if self._leases.holder(task) == self.node:
             self._leases.extend(task, now + self.current_lease_s)
 
+    def hand_over_failed(self, task: Task, node: str) -> bool:
+        """Queue a task again that a node did not receive; return False when another one computes it, or it is done."""
+        return not self._leases.end_copy(task, node) and self.put_back(task)
+
     def put_back(self, task: Task) -> bool:
         """Queue a leased task again, at the front, because it was not computed; return False when it is done."""
         leased = self._leases.end_lease(task)
@@ -198,6 +213,8 @@ class TaskQueue:
         if task not in self._leases and task not in self._waiting:
             return False
         self._unfit.setdefault(task, set()).add(node)
+        if self._leases.end_copy(task, node):
+            return True
         self._reuse.run_whole(task)
         if self._leases.holder(task) == node:  # else its lease had ended, and another node computes it
             self.put_back(task)
@@ -208,6 +225,7 @@ class TaskQueue:
     ) -> None:
         """Note that the gateway has a tile that `worker` computed, and its strips for these readers."""
         self.pace.add_result(worker, compute_s, macs)
+        self._ends.on_result(worker, now)
         self._leases.end_lease(task)
         self._unfit.pop(task, None)
         self._leases.on_result(worker, now)  # after end_lease: the worker's next lease is the first one now
@@ -223,6 +241,8 @@ class TaskQueue:
         """Put the tasks of a lost node back to the front of the queue, and return them."""
         self.pace.forget_node(node)
         self._helpers.pop(node, None)
+        self._ends.forget_node(node)
+        self._leases.end_copies_of(node)
         return self._take_back(self._leases.held_by(node))
 
     def drop_frame(self, frame: str) -> None:
@@ -231,6 +251,15 @@ class TaskQueue:
         self._unfit = {task: nodes for task, nodes in self._unfit.items() if task.frame != frame}
         self._leases.drop_frame(frame)
         self._reuse.drop_frame(frame)
+
+    def _copy_late_task(self, taker: Taker, now: float) -> ScheduledTask | None:
+        """Return the latest of the tasks that others compute and this taker would end sooner, for it as well."""
+        late = self._ends.late_tasks(taker.node, now, self._unfit)
+        if not late:
+            return None
+        latest = max(late, key=lambda task: late[task])
+        self._leases.add_copy(latest, taker.node)
+        return ScheduledTask(latest, wanted=self._wanted(latest, taker.node))
 
     def _take_back(self, tasks: list[Task]) -> list[Task]:
         for task in tasks:
@@ -303,9 +332,22 @@ class TaskQueue:
             for task, is_open in zip(self._waiting, open_to_all, strict=True)
         ):
             return True
-        recent = now - self.current_lease_s
-        others = {self.node, *(helper for helper, taken in self._helpers.items() if taken > recent)} - {taker.node}
+        others = self._recent_nodes(now) - {taker.node}
         margin_s = SOONER_FACTOR * pace * max(costs.macs for costs in self._order.whole.values())
         free = max(now, self._leases.free_at(taker.node)) - margin_s
         # As many other nodes as there are open tasks, each free sooner, leave none for this one.
         return sum(1 for other in others if max(now, self._leases.free_at(other)) < free) < sum(open_to_all)
+
+    def _slow_nodes(self, now: float) -> frozenset[str]:
+        """Return the nodes that would end a task after all others have ended the rest; none in frames with reuse.
+
+        There it depends on the strips.
+        """
+        if any(task.frame in self._reuse for task in self._waiting):
+            return frozenset()
+        return frozenset(self._ends.slow_nodes(self._waiting, self._recent_nodes(now), now, self.node))
+
+    def _recent_nodes(self, now: float) -> set[str]:
+        """Return the nodes that compute tasks: this one, and those that came for some a short time ago."""
+        recent = now - self.current_lease_s
+        return {self.node, *(helper for helper, taken in self._helpers.items() if taken > recent)}

@@ -302,7 +302,9 @@ class TaskAnnouncement(Message):
         default_factory=dict, max_length=1000, description="frames that have waited too long for their outcome"
     )
     unfit: dict[Name, Count] = Field(
-        default_factory=dict, max_length=1000, description="by node: the waiting tasks that it cannot take"
+        default_factory=dict,
+        max_length=1000,
+        description="by node: the waiting tasks that it cannot take, or is too slow for",
     )
 
 

@@ -17,6 +17,7 @@ from shared.payloads.versions import PROTOCOL
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TileHeader
 from tests.harness import address_of, cut_off, running_cluster
+from tests.slow_devices import SlowDevice
 
 
 class Robber:
@@ -62,7 +63,11 @@ class Robber:
 
 @pytest.mark.slow
 async def test_stolen_tiles_that_never_come_back_run_again_when_their_lease_ends(tmp_path):
-    async with running_cluster(tmp_path, 2, "--lease", "0.5", "--verify-every", "1") as cluster:
+    undivided = "--grid", "1x1"  # of several tiles, others would compute those long before
+    device = SlowDevice(tmp_path / "slow", 0.15, tile_share=1.0)
+    async with running_cluster(tmp_path, 0, "--lease", "0.5", "--verify-every", "1", *undivided) as cluster:
+        await cluster.start_edge("edge-1", code=device.code)
+        await cluster.edges_ready("edge-1")
         robber = Robber(cluster)
         robbing = asyncio.create_task(robber.rob(6))
         await cluster.start_camera("front", "edge-1", "--frames", "30", "--every-frame")
@@ -78,6 +83,23 @@ async def test_stolen_tiles_that_never_come_back_run_again_when_their_lease_ends
     assert len(robber.held) == 6
     for frame, tile in robber.held:
         assert f"{frame} tile {tile} will run again" in log
+    assert max(verification.max_abs_diff for verification in cluster.witness.verifications) <= 1e-5
+
+
+@pytest.mark.slow
+async def test_tiles_that_never_come_back_are_computed_by_others_long_before_their_lease_ends(tmp_path):
+    async with running_cluster(tmp_path, 2, "--lease", "50", "--deadline", "100", "--verify-every", "1") as cluster:
+        robber = Robber(cluster)
+        robbing = asyncio.create_task(robber.rob(6))
+        await cluster.start_camera("front", "edge-1", "--frames", "30", "--every-frame")
+        await asyncio.wait_for(robbing, 60)
+        await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"), 30)
+        await robber.leave()
+        counts = cluster.witness.stats["front"].counts
+        robbed = {frame for frame, _ in robber.held}
+        published = {frame.frame for frame in cluster.witness.detections}
+    assert (counts.published, counts.dropped) == (30, {})
+    assert robbed <= published
     assert max(verification.max_abs_diff for verification in cluster.witness.verifications) <= 1e-5
 
 
@@ -193,3 +215,27 @@ async def test_a_gateway_that_is_killed_and_started_again_finds_its_cluster_work
             "frames and stealing again",
             lambda: any("edge-2" in frame.nodes for frame in witness.detections[before:]),
         )
+
+
+async def test_a_tile_that_is_late_on_one_edge_is_computed_by_another_too(tmp_path):
+    device = SlowDevice(tmp_path / "slow", 0.5)
+    async with running_cluster(tmp_path, 1, "--method", "ftp-wst", "--lease", "60", "--deadline", "120") as cluster:
+        await cluster.start_edge("edge-2", code=device.code)
+        await cluster.edges_ready("edge-2")
+        witness = cluster.witness
+        await cluster.start_camera("front", "edge-1", "--frames", "200", "--every-frame")
+        await witness.until("tiles of a thief", lambda: witness.tiles("edge-2")[1] >= 6)
+        await device.pause()
+        before = len(witness.detections)
+        await witness.until("all frames, also that of its tile", lambda: first_missing(witness) >= before + 5)
+        device.go_on()
+        stolen = witness.tiles("edge-2")[1]
+        await witness.until("its next tiles", lambda: witness.tiles("edge-2")[1] > stolen)
+        drops = witness.stats["front"].counts.dropped
+    assert drops == {}
+
+
+def first_missing(witness):
+    """The number of the first frame that is not published yet."""
+    numbers = {frame.number for frame in witness.detections}
+    return next(number for number in range(len(numbers) + 1) if number not in numbers)

@@ -134,7 +134,7 @@ def test_a_helper_that_has_not_been_here_for_as_long_as_a_lease_does_not_count(n
 
 def test_a_helper_that_found_nothing_is_there_all_the_same():
     queue = queue_with_pace(2)
-    queue.take_task(0.0)
+    queue.task_done(queue.take_task(0.0).task, "me", TILE_S, 0.0, WHOLE.macs)
     queue.take_task(0.0)
     assert queue.lend_task(thief("helper"), 0.0) is None
     queue.add_frame("g")
