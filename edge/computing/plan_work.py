@@ -107,7 +107,7 @@ class PlanWork:
     def tile_kinds(stage: StagePlan) -> TileKinds:
         """Return the kinds of tiles that a stage's engine must run."""
         tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
-        return TileKinds.from_forms((plan.to_tile(0).form for plan in tiles), stage.working_bytes)
+        return TileKinds.from_tiles((plan.to_tile(0) for plan in tiles), stage.working_bytes)
 
     @cached_property
     def stages(self) -> tuple[tuple[Tile, ...], ...]:
