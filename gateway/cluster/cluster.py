@@ -110,6 +110,7 @@ class Cluster:
             options,
             bus,
             data.traffic,
+            data.find_program,
             members.address,
             listener.on_detections,
             self._endings.has_ended,

@@ -95,6 +95,10 @@ class DataPlane:
         """Serve these programs, too; return their hashes and sizes, in order."""
         return self._programs.offer(programs)
 
+    def find_program(self, sha256: str) -> bytes | None:
+        """Return an offered program by its hash; takes a moment, and may run in another thread."""
+        return self._programs.find(sha256)
+
     def keep_programs(self, needed: Iterable[str]) -> None:
         """Serve only the programs with these hashes from now on."""
         self._programs.keep(needed)
