@@ -193,6 +193,14 @@ class PlanWork:
         """Return the tiles that a tile takes strips from, sorted."""
         return tuple(sorted({strip.tile for strip in self.tile(index, reusing=True).taken}))
 
+    def strip_bytes(self, index: int) -> int:
+        """Return the bytes of all strips that a tile takes."""
+        joints = self.plan.stages[0].joints
+        return sum(
+            joints[strip.joint].channels * strip.region.area * np.dtype(joints[strip.joint].dtype).itemsize
+            for strip in self.tile(index, reusing=True).taken
+        )
+
     def decode_strips(self, index: int, giver: int, payload: Array) -> list[Array] | None:
         """Return the received strips of `giver` for tile `index`, in order; None when they do not fit the plan."""
         joints = self.plan.stages[0].joints

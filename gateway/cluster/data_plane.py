@@ -48,7 +48,8 @@ class DataPlane:
     def __init__(self, listen: Address, traffic: WireTraffic) -> None:
         """Listen immediately. Raises ListenError."""
         self.traffic = traffic
-        self._server = DataServer(self._serve, listen, traffic, GATEWAY_DOOR)
+        self._server = DataServer(self._serve, listen, traffic, GATEWAY_DOOR, self._bound_payload)
+        self._bound_of: Callable[[Header], int | None] = lambda _: 0
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
@@ -65,8 +66,13 @@ class DataPlane:
         on_tile: Callable[[TileHeader, Payload], None],
         on_link: Callable[[Connection, str], Awaitable[None]],
         strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
+        bound_of: Callable[[Header], int | None],
     ) -> None:
-        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips."""
+        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips.
+
+        `bound_of` returns the most bytes of payload that fit a header; None when nobody waits for them.
+        """
+        self._bound_of = bound_of
         self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
 
     def serve_settings(
@@ -102,6 +108,9 @@ class DataPlane:
     def keep_programs(self, needed: Iterable[str]) -> None:
         """Serve only the programs with these hashes from now on."""
         self._programs.keep(needed)
+
+    def _bound_payload(self, header: Header) -> int | None:
+        return self._bound_of(header)
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:

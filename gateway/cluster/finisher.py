@@ -229,7 +229,7 @@ class Finisher:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
         jpeg = for_people and not is_loopback(address.host)
         return await fetch_picture(
-            address, assembly.info.frame, self._traffic, ExpectedPeer(Role.EDGE, assembly.owner), jpeg=jpeg
+            address, assembly.info, self._traffic, ExpectedPeer(Role.EDGE, assembly.owner), jpeg=jpeg
         )
 
 

@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, FloatArray, Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.frames import FrameInfo
     from shared.security.data_security import ExpectedPeer
     from shared.wire.connection import Payload
 
 log = logging.getLogger(__name__)
+
+JPEG_HEADER_BYTES = 4096
+"""A tiny picture may be larger as JPEG than as it is."""
 
 PICTURE_PERIOD_S = 1.0
 """A camera's annotated picture is written at most this often."""
@@ -135,7 +139,7 @@ class VerificationFolder:
 
 
 async def fetch_picture(
-    owner: Address, frame: str, traffic: WireTraffic, expected: ExpectedPeer | None = None, *, jpeg: bool = False
+    owner: Address, info: FrameInfo, traffic: WireTraffic, expected: ExpectedPeer | None = None, *, jpeg: bool = False
 ) -> Pixels:
     """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner: exact, or sent as JPEG.
 
@@ -143,12 +147,15 @@ async def fetch_picture(
     """
     connection = await Connection.open(owner, traffic, expected)
     try:
-        request = PictureRequestHeader(frame=frame, jpeg=jpeg)
-        header, payload = await connection.request(request, PictureHeader, AbsentHeader)
+        request = PictureRequestHeader(frame=info.frame, jpeg=jpeg)
+        exact_bytes = 3 * info.height * info.width
+        header, payload = await connection.request(
+            request, PictureHeader, AbsentHeader, max_payload=exact_bytes + JPEG_HEADER_BYTES
+        )
     finally:
         connection.close()
     if isinstance(header, AbsentHeader):
-        raise PeerLostError(f"{owner} has no picture of {frame}: {header.reason}")
+        raise PeerLostError(f"{owner} has no picture of {info.frame}: {header.reason}")
     assert isinstance(header, PictureHeader)
     height, width = header.info.height, header.info.width
     if header.jpeg:
