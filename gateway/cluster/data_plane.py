@@ -14,6 +14,8 @@ from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
     LinkHeader,
+    MembersHeader,
+    MembersRequestHeader,
     ProgramHeader,
     ProgramRequestHeader,
     ResultHeader,
@@ -128,6 +130,8 @@ class DataPlane:
                 await self._send_program(connection, header)
             elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
+            elif isinstance(header, MembersRequestHeader):
+                await self._send_members(connection)
             elif isinstance(header, TraceRequestHeader):
                 await self._answer_trace(connection, header)
             else:
@@ -140,6 +144,15 @@ class DataPlane:
             await connection.send(ProgramHeader(sha256=request.sha256), [memoryview(program)])
         else:
             await connection.send(AbsentHeader(reason="the plan has no such program"))
+
+    async def _send_members(self, connection: Connection) -> None:
+        """Send a camera, which does not read the cluster's topics, the list of members."""
+        security = self.traffic.security
+        members = None if security is None or connection.member is None else security.members
+        if members is None:
+            await connection.send(AbsentHeader(reason="only a device with keys is told the members"))
+        else:
+            await connection.send(MembersHeader(), [memoryview(members.model_dump_json().encode())])
 
     async def _send_strips(self, connection: Connection, request: StripsRequestHeader) -> None:
         found = self._strips_of(request)
