@@ -30,8 +30,9 @@ from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
 from shared.process.signals import exit_now
 from shared.security.camera_permit import read_permit
-from shared.security.key_folder import default_key_folder, find_identity
+from shared.security.key_folder import ADDRESS_FILE, default_key_folder, find_identity, read_data_plane
 from shared.security.member_list import Role
+from shared.security.node_identity import JOIN_AGAIN
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
@@ -142,7 +143,12 @@ def _agent_config(name: str, edge: Address, folder: Path, *, insecure: bool) -> 
             " and the command that it prints here, with --keys and a folder of its own"
         )
     may_connect(edge.host, f"camera {name}", keys=identity is not None, insecure=insecure)
-    return AgentConfig(name, edge, token, identity)
+    gateway = None if identity is None else read_data_plane(folder)
+    if identity is not None and gateway is None:
+        raise ConfigurationError(
+            f"{folder / ADDRESS_FILE} is missing, which has the address of the gateway: {JOIN_AGAIN}"
+        )
+    return AgentConfig(name, edge, token, identity, gateway)
 
 
 def _reader_from_options(

@@ -81,7 +81,7 @@ class GatewayLink:
             backoff.reset()
             self._on_opened()
             while True:
-                header, _ = await connection.expect(TileDoneHeader, FrameDoneHeader, TileHeader)
+                header, _ = await connection.expect(TileDoneHeader, FrameDoneHeader, TileHeader, max_payload=0)
                 if isinstance(header, TileDoneHeader):
                     self._on_tile_done(header.done)
                 elif isinstance(header, TileHeader):

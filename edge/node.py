@@ -131,7 +131,7 @@ class EdgeNode:
         service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
         if config.identity is not None:
             self._require_permits(make_permit(config.identity.folder))
-        self._server = DataServer(service.serve, config.listen, self._traffic, EDGE_DOOR)
+        self._server = DataServer(service.serve, config.listen, self._traffic, EDGE_DOOR, self._shared.bound_of)
         self.port = self._server.address.port
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)

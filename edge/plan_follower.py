@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from shared.errors import DeepThingsError, WrongResultError
+from shared.errors import DeepThingsError, ProgramRefusedError, WrongResultError
 from shared.network.backoff import Backoff
 from shared.reasons.system_reasons import system_reason
 
@@ -23,7 +23,7 @@ FIRST_REPLACED_PAUSE_S, MAX_REPLACED_PAUSE_S = 0.5, 30.0
 would take all the time of a small device."""
 
 FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S = 10.0, 1800.0
-"""Pauses of a device that computes wrongly: each attempt prepares its programs twice, probably in vain."""
+"""Pauses of a device that computes wrongly, or refuses a program: each attempt prepares it again, probably in vain."""
 
 
 class PlanFollower:
@@ -91,7 +91,7 @@ class PlanFollower:
             await self._adopt(plan)
             self.problem = ""
         except DeepThingsError as error:
-            self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
+            self.problem, self._faulty = str(error), isinstance(error, WrongResultError | ProgramRefusedError)
         except OSError as error:
             self.problem, self._faulty = f"this device cannot prepare it: {system_reason(error)}", False
         except Exception as error:  # a plan may contain anything; the current one stays in use

@@ -11,7 +11,10 @@ from edge.computing.border_exchange import InvalidBorderError
 from edge.tasks.task import Task
 from edge.worker import BARRED_REASON, TileResult
 from shared.errors import DeepThingsError, ModelError, ProtocolError
+from shared.plan.payload_sizes import largest_border, largest_pixels
 from shared.tracing.spans import Part, tracer
+from shared.wire.camera_headers import FrameHeader
+from shared.wire.headers import BorderHeader, TileHeader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from edge.worker import Worker
     from shared.model.arrays import Array, Pixels
     from shared.wire.connection import Payload
-    from shared.wire.headers import TileHeader
+    from shared.wire.header import Header
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,19 @@ class SharedWork:
         self._exchange = exchange
         self._room = asyncio.Semaphore(MAX_SHARED_TILES)
         self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
+
+    def bound_of(self, header: Header) -> int | None:
+        """Return the most bytes of payload that fit a header, for what peers send; None when nobody waits for it."""
+        if isinstance(header, TileHeader | BorderHeader):
+            work = self._plans.get(header.epoch)
+            if work is None:
+                return None
+            if isinstance(header, TileHeader):
+                return largest_pixels(work.plan, header.tile)
+            return largest_border(work.plan, header.stage, header.giver)
+        if isinstance(header, FrameHeader):
+            return 3 * header.info.height * header.info.width
+        return 0
 
     async def accept_tile(self, header: TileHeader, payload: Payload) -> None:
         """Start a tile; wait while there are too many. Raises ProtocolError for a tile that does not fit the plan."""

@@ -14,6 +14,7 @@ from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
+from shared.plan.payload_sizes import largest_pixels
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
@@ -204,7 +205,9 @@ class Thief:
         async with self._fetch_lock:  # the worker may fetch a whole tile while another one is fetched
             connection = await self._connection(owner, victim)
             begun = time.monotonic()
-            header, payload = await connection.request(take, TileHeader, AbsentHeader)
+            header, payload = await connection.request(
+                take, TileHeader, AbsentHeader, max_payload=largest_pixels(work.plan)
+            )
             ended = time.monotonic()
         if isinstance(header, AbsentHeader):
             return header

@@ -56,6 +56,8 @@ class GatewayOptions:
     terms: PlanTerms = field(default_factory=PlanTerms)
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0
+    verify_share: float = 1.0
+    """Percentage of the time that goes into computing frames again, at most; not with `verify_every`."""
     pictures: Path | None = None
     configuration: Configuration = field(default_factory=Configuration)
     page: Address | None = None

@@ -157,7 +157,8 @@ class Gateway:
         """Build what a cluster with keys needs: joining and revoking, logins, and their problems."""
         options, problems = self._options, self._home.problems
         administration = self._administration = Administration(
-            keys, ClusterAccess(options.cluster_tls_port, prefix), Address(options.host, options.join_port),
+            keys, ClusterAccess(options.cluster_tls_port, prefix, self._data.address.port),
+            Address(options.host, options.join_port),
             present=lambda: members.present, publish=partial(self._bus.publish, topics.MEMBERS),
         )  # fmt: skip
         problems.add_source("keys", lambda _: (*keys.files.problems, *administration.problems()))

@@ -25,6 +25,10 @@ class WrongResultError(ModelError):
     """This machine no longer computes the same values for a tile as when it prepared the program."""
 
 
+class ProgramRefusedError(ModelError):
+    """A program that this device must not open: it could do something else than compute, or exceeds a limit."""
+
+
 class CutError(ModelError):
     """The network cannot be cut or tiled at this layer."""
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from camera_sources.agent.known_members import KnownMembers
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
@@ -17,7 +18,7 @@ from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.idle_code import unmap_idle_code
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
-from shared.security.data_security import ANY_EDGE, DataSecurity
+from shared.security.data_security import ANY_EDGE
 from shared.systemd import notification
 from shared.wire.camera_headers import (
     MAX_UNDER_WAY,
@@ -69,13 +70,15 @@ _STOP_TIMEOUT_S = 2.0
 class AgentConfig:
     """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect.
 
-    `identity` are the keys of a camera that has joined the cluster; `permit` is what an edge of this machine wants.
+    `identity` are the keys of a camera that has joined the cluster, which then asks its `gateway` for the list of
+    members, at its data plane; `permit` is what an edge of this machine wants.
     """
 
     camera: str
     edge: Address
     token: str = field(default="", repr=False)
     identity: NodeIdentity | None = None
+    gateway: Address | None = None
     permit: str = field(default="", repr=False)
 
 
@@ -85,7 +88,9 @@ class CameraAgent:
     def __init__(self, config: AgentConfig, reader: SourceReader) -> None:
         self.counts = FrameCounts()
         self._config = config
-        self._security = None if config.identity is None else DataSecurity(config.identity, by_certificate=True)
+        self._members = None if config.identity is None or config.gateway is None else KnownMembers(
+            config.camera, config.identity, config.gateway
+        )  # fmt: skip
         self._reader = reader
         self._session = f"{time.time_ns() // 1_000_000:x}"
         self._backoff, self._outage = Backoff(), Outage()
@@ -185,7 +190,11 @@ class CameraAgent:
 
     async def _serve_connection(self) -> None:
         """Send and receive on one connection until either direction fails."""
-        connection = await Connection.open(self._config.edge, WireTraffic(self._security), ANY_EDGE)
+        members = self._members
+        if members is not None:
+            await members.refresh()
+        traffic = WireTraffic(None if members is None else members.security)
+        connection = await Connection.open(self._config.edge, traffic, ANY_EDGE)
         try:
             self._edge_wants_offers = False
             with contextlib.suppress(OSError):  # without shared memory pictures are sent
@@ -202,6 +211,7 @@ class CameraAgent:
                 self._receive_messages(connection),  # first: of several failures, the edge's refusal is reported
                 self._send_frames(connection),
                 self._send_reports(connection),
+                *([] if members is None else [members.run()]),
             )
         finally:
             connection.close()

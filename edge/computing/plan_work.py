@@ -107,7 +107,7 @@ class PlanWork:
     def tile_kinds(stage: StagePlan) -> TileKinds:
         """Return the kinds of tiles that a stage's engine must run."""
         tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
-        return TileKinds.from_forms((plan.to_tile(0).form for plan in tiles), stage.working_bytes)
+        return TileKinds.from_tiles((plan.to_tile(0) for plan in tiles), stage.working_bytes)
 
     @cached_property
     def stages(self) -> tuple[tuple[Tile, ...], ...]:
@@ -192,6 +192,14 @@ class PlanWork:
     def givers(self, index: int) -> tuple[int, ...]:
         """Return the tiles that a tile takes strips from, sorted."""
         return tuple(sorted({strip.tile for strip in self.tile(index, reusing=True).taken}))
+
+    def strip_bytes(self, index: int) -> int:
+        """Return the bytes of all strips that a tile takes."""
+        joints = self.plan.stages[0].joints
+        return sum(
+            joints[strip.joint].channels * strip.region.area * np.dtype(joints[strip.joint].dtype).itemsize
+            for strip in self.tile(index, reusing=True).taken
+        )
 
     def decode_strips(self, index: int, giver: int, payload: Array) -> list[Array] | None:
         """Return the received strips of `giver` for tile `index`, in order; None when they do not fit the plan."""

@@ -76,7 +76,7 @@ class StripStore:
         request = StripsRequestHeader(frame=frame, epoch=work.epoch, reader=index, givers=tuple(givers))
         try:
             connection = await self._gateway(work.gateway)
-            header, payload = await connection.request(request, StripsHeader)
+            header, payload = await connection.request(request, StripsHeader, max_payload=work.strip_bytes(index))
         except DeepThingsError as error:
             log.info("strips not received: %s", error)
             return {}

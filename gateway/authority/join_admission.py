@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.authority.device_invitations import DeviceInvitations, Invitation
 from shared.errors import PeerRefusedError
+from shared.network.ports import DATA_PORT
 from shared.security.issuing import public_key_hash
 from shared.security.join_messages import JoinAnswer, JoinRequest
 from shared.security.member_list import Member, Role, describe
@@ -24,10 +25,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClusterAccess:
-    """The port of the cluster's broker, and the prefix of its topics: a new member is told both."""
+    """The ports of the cluster's broker and of the gateway's data plane, and the prefix of its topics.
+
+    A new member is told them.
+    """
 
     port: int
     topic_prefix: str
+    data_port: int = DATA_PORT
 
 
 class Admission:
@@ -85,6 +90,7 @@ class Admission:
         return JoinAnswer(
             role=member.role, name=member.name, certificate=certificate.decode(), port=self._facts.port,
             token=self._authority.token_of(member), topic_prefix=self._facts.topic_prefix,
+            data_port=self._facts.data_port,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.collector import Assembly, Receipt
 from gateway.cluster.confirmations import Confirmations
+from gateway.cluster.expected_payloads import ExpectedPayloads
 from gateway.cluster.finisher import Finisher
 from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.frame_rates import add_frame_rates
@@ -107,22 +108,14 @@ class Cluster:
         )  # fmt: skip
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
-            options,
-            bus,
-            data.traffic,
-            members.address,
-            listener.on_detections,
-            self._endings.has_ended,
-            self._confirmations.wait_sent,
-            self._barring.is_suspected,
-            self._barring.on_wrong_tiles,
-            listener.on_frame_time,
-            listener.on_frame_computed,
-        )
+            options, bus, data.traffic, data.find_program, members.address, listener.on_detections,
+            self._endings.has_ended, self._confirmations.wait_sent, self._barring.is_suspected,
+            self._barring.on_wrong_tiles, listener.on_frame_time, listener.on_frame_computed,
+        )  # fmt: skip
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
         data.serve_cluster(
             on_result=self._on_result, on_tile=self._on_shared_tile, on_link=self._confirmations.serve,
-            strips_of=self._strips_of,
+            strips_of=self._strips_of, bound_of=ExpectedPayloads(self._plans, members, self._holders).bound_of,
         )  # fmt: skip
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)

@@ -14,6 +14,8 @@ from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
     AbsentHeader,
     LinkHeader,
+    MembersHeader,
+    MembersRequestHeader,
     ProgramHeader,
     ProgramRequestHeader,
     ResultHeader,
@@ -48,7 +50,8 @@ class DataPlane:
     def __init__(self, listen: Address, traffic: WireTraffic) -> None:
         """Listen immediately. Raises ListenError."""
         self.traffic = traffic
-        self._server = DataServer(self._serve, listen, traffic, GATEWAY_DOOR)
+        self._server = DataServer(self._serve, listen, traffic, GATEWAY_DOOR, self._bound_payload)
+        self._bound_of: Callable[[Header], int | None] = lambda _: 0
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
         self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
@@ -65,8 +68,13 @@ class DataPlane:
         on_tile: Callable[[TileHeader, Payload], None],
         on_link: Callable[[Connection, str], Awaitable[None]],
         strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
+        bound_of: Callable[[Header], int | None],
     ) -> None:
-        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips."""
+        """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips.
+
+        `bound_of` returns the most bytes of payload that fit a header; None when nobody waits for them.
+        """
+        self._bound_of = bound_of
         self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
 
     def serve_settings(
@@ -95,9 +103,16 @@ class DataPlane:
         """Serve these programs, too; return their hashes and sizes, in order."""
         return self._programs.offer(programs)
 
+    def find_program(self, sha256: str) -> bytes | None:
+        """Return an offered program by its hash; takes a moment, and may run in another thread."""
+        return self._programs.find(sha256)
+
     def keep_programs(self, needed: Iterable[str]) -> None:
         """Serve only the programs with these hashes from now on."""
         self._programs.keep(needed)
+
+    def _bound_payload(self, header: Header) -> int | None:
+        return self._bound_of(header)
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
@@ -115,6 +130,8 @@ class DataPlane:
                 await self._send_program(connection, header)
             elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
+            elif isinstance(header, MembersRequestHeader):
+                await self._send_members(connection)
             elif isinstance(header, TraceRequestHeader):
                 await self._answer_trace(connection, header)
             else:
@@ -127,6 +144,15 @@ class DataPlane:
             await connection.send(ProgramHeader(sha256=request.sha256), [memoryview(program)])
         else:
             await connection.send(AbsentHeader(reason="the plan has no such program"))
+
+    async def _send_members(self, connection: Connection) -> None:
+        """Send a camera, which does not read the cluster's topics, the list of members."""
+        security = self.traffic.security
+        members = None if security is None or connection.member is None else security.members
+        if members is None:
+            await connection.send(AbsentHeader(reason="only a device with keys is told the members"))
+        else:
+            await connection.send(MembersHeader(), [memoryview(members.model_dump_json().encode())])
 
     async def _send_strips(self, connection: Connection, request: StripsRequestHeader) -> None:
         found = self._strips_of(request)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.cluster.cluster_listener import ComputedFrame
 from gateway.cluster.frame_latency import divide_latency
 from gateway.cluster.trust.attribution import find_faults
+from gateway.cluster.trust.sampling import ResultSampler
 from gateway.cluster.trust.verification import VerificationFolder, fetch_picture
 from gateway.cluster.whole_frame import WholeFrame
 from shared.detection.detector import DetectionResult
@@ -51,6 +52,7 @@ class Finisher:
         options: GatewayOptions,
         bus: Planes,
         traffic: WireTraffic,
+        find_program: Callable[[str], bytes | None],
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         has_outcome: Callable[[str], bool],
@@ -64,9 +66,10 @@ class Finisher:
 
         `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
         gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
-        outcome, `outcome_sent` waits until an owner's outcomes are sent. If frames are verified, a frame that is
-        `suspected` is verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles, `on_frame_time`
-        with the times of each published frame, `on_frame_computed` with the workers of its tiles.
+        outcome, `outcome_sent` waits until an owner's outcomes are sent. Frames are verified, or some computed again,
+        for which `find_program` returns programs by hash; a frame that is `suspected` is verified out of turn.
+        `on_wrong_tiles` is called for a frame with wrong tiles, `on_frame_time` with the times of each published frame,
+        `on_frame_computed` with the workers of its tiles.
         """
         self._on_frame_time = on_frame_time
         self._on_frame_computed = on_frame_computed
@@ -79,6 +82,8 @@ class Finisher:
         self._has_outcome = has_outcome
         self._outcome_sent = outcome_sent
         self._pictures = VerificationFolder(options.pictures)
+        share = 0.0 if options.verify_every else options.verify_share / 100
+        self._sampler = ResultSampler(share, find_program, self._publish_verification)
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
 
@@ -96,18 +101,21 @@ class Finisher:
         `decide` is called with a frame's outcome as soon as it is known; it returns False when the frame has one.
         `free` is called when the frame's maps are not needed any more.
         """
-        while True:
-            running, assembly = await self._complete.get()
-            try:
-                await self._finish(running, assembly, decide)
-            except DeepThingsError as error:
-                log.warning("%s: %s", assembly.info.frame, error)
-            except Exception:  # the failure of one frame must not stop the others
-                log.exception("%s could not be finished", assembly.info.frame)
-            if not self._has_outcome(assembly.info.frame):
-                decide(assembly, Outcome.FAILED)
-            free(assembly)
-            self._complete.task_done()
+        try:
+            while True:
+                running, assembly = await self._complete.get()
+                try:
+                    await self._finish(running, assembly, decide)
+                except DeepThingsError as error:
+                    log.warning("%s: %s", assembly.info.frame, error)
+                except Exception:  # the failure of one frame must not stop the others
+                    log.exception("%s could not be finished", assembly.info.frame)
+                if not self._has_outcome(assembly.info.frame):
+                    decide(assembly, Outcome.FAILED)
+                free(assembly)
+                self._complete.task_done()
+        finally:
+            self._sampler.cancel()
 
     async def _detect(self, running: RunningPlan, assembly: Assembly) -> DetectionResult:
         """Return the objects of a complete frame: its worker has found them already, or the tail is run."""
@@ -183,11 +191,12 @@ class Finisher:
         )
 
     async def _examine(self, running: RunningPlan, assembly: Assembly, detections: FrameDetections) -> None:
-        """Verify the frame and write its annotated picture, if these are due."""
-        info = assembly.info
-        verify = running.verifier.next_is_due(suspected=self._suspected(assembly))
+        """Verify the frame, let it be computed again, and write its annotated picture, if these are due."""
+        info, suspected = assembly.info, self._suspected(assembly)
+        verify = running.verifier.next_is_due(suspected=suspected)
         write_picture = self._pictures.is_due(info.camera)
-        if not (verify or write_picture):
+        sample = self._sampler.take(running, assembly, suspected=suspected)
+        if not (verify or write_picture or sample):
             return
         picture = await self._fetch_picture(assembly, for_people=False)
         if verify:
@@ -195,6 +204,8 @@ class Finisher:
                 self._thread, running.verifier.verify, picture, assembly.merged
             )
             await self._publish_verification(running, assembly, result)
+        if sample is not None:
+            self._sampler.check_soon(sample, picture)
         if write_picture:
             await asyncio.to_thread(self._pictures.write_annotated, info.camera, picture, detections.objects)
 
@@ -218,7 +229,7 @@ class Finisher:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
         jpeg = for_people and not is_loopback(address.host)
         return await fetch_picture(
-            address, assembly.info.frame, self._traffic, ExpectedPeer(Role.EDGE, assembly.owner), jpeg=jpeg
+            address, assembly.info, self._traffic, ExpectedPeer(Role.EDGE, assembly.owner), jpeg=jpeg
         )
 
 

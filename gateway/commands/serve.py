@@ -110,6 +110,10 @@ from shared.wire.map_values import MAP_TYPES
 @click.option(
     "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
+@click.option(
+    "--verify-share", type=click.FloatRange(0, 100), default=1.0, metavar="PERCENT",
+    help="Compute a frame of the cluster again now and then, in at most this part of the gateway's time; 0: never.",
+)  # fmt: skip
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @click.option(
     "--compute/--no-compute", default=True,

@@ -133,7 +133,7 @@ class PartitionedModel:
     def kinds(self) -> tuple[TileKinds, ...]:
         """Return the kinds of tile that the engine of each stage must run."""
         network = self.model.network
-        return tuple(TileKinds.from_forms(stage.forms, working_bytes(network, stage)) for stage in self.stages)
+        return tuple(TileKinds.from_tiles(stage.all_tiles, working_bytes(network, stage)) for stage in self.stages)
 
     def tail(self, threads: int) -> NetworkSession | None:
         """Return a session of the layers behind the cut; None when there are none."""

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from shared.engine.arena import share_arena
 from shared.engine.lane_choice import choose_lanes
+from shared.engine.preparing_limits import PreparingLimits, program_bytes
 from shared.engine.program_manifest import (
+    EXIT_EXCEEDED,
     EXIT_NOT_EXACT,
     EXIT_REFUSED,
     MANIFEST_FILE,
@@ -27,7 +29,7 @@ from shared.engine.program_manifest import (
     form_to_json,
 )
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
-from shared.errors import DamageError, ModelError, WrongResultError
+from shared.errors import DamageError, ProgramRefusedError, WrongResultError
 from shared.files.unfinished import remove_atomically, remove_tree, unfinished_path
 from shared.process.children import lower_thread_priority, parent_death_prefix
 from shared.reasons.system_reasons import system_reason
@@ -37,14 +39,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.engine.lanes import TileLanes
-    from shared.ftp.stage import Form, FormKind
+    from shared.ftp.stage import Form, FormKind, Tile
 
 log = logging.getLogger(__name__)
 
 Engine = TypeVar("Engine")
 
 PREPARING_TIMEOUT_S = 900.0
-"""For all kinds of tile of one program; a Raspberry Pi needs seconds for each."""
+"""For all kinds of tile of one program, by the clock on the wall; a Raspberry Pi needs seconds for each. The limits of
+PreparingLimits fit the program, and are reached before unless other programs take the processor."""
 
 MAX_OPENING_ATTEMPTS = 2
 """First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
@@ -56,16 +59,29 @@ _PLAIN = "the plain engine is used"
 class TileKinds:
     """The kinds of tile of a stage, each by one form.
 
-    `working_bytes` are the input and output of the largest layer of the largest tile.
+    `working_bytes` are the input and output of the largest layer of the largest tile. `macs` are the
+    multiply-accumulate operations of the largest tile of each kind together; None when they are not known.
     """
 
     forms: tuple[Form, ...]
     working_bytes: int
+    macs: int | None = None
 
     @classmethod
     def from_forms(cls, forms: Iterable[Form], working_bytes: int) -> TileKinds:
         """Reduce the forms of all tiles to one of each kind."""
         return cls(tuple({form.kind: form for form in forms}.values()), working_bytes)
+
+    @classmethod
+    def from_tiles(cls, tiles: Iterable[Tile], working_bytes: int) -> TileKinds:
+        """Reduce all tiles to one form of each kind."""
+        forms: dict[FormKind, Form] = {}
+        macs: dict[FormKind, int] = {}
+        for tile in tiles:
+            form = tile.form
+            forms[form.kind] = form
+            macs[form.kind] = max(tile.macs, macs.get(form.kind, 0))
+        return cls(tuple(forms.values()), working_bytes, sum(macs.values()))
 
     def to_json(self) -> str:
         return json.dumps([form_to_json(form) for form in self.forms])
@@ -94,8 +110,9 @@ async def open_engine(
 
     Whether these compute several tiles side by side is measured once, unless `lanes` are given. Cached files are
     checked, and prepared again when they are damaged, or with `afresh`. Preparing may take minutes; cancelling stops
-    it. Raises ModelError when onnxruntime cannot load the program, WrongResultError when this machine computes other
-    results than when it prepared the program, even after preparing it again.
+    it. Raises ModelError when onnxruntime cannot load the program, ProgramRefusedError when it must not be opened or
+    exceeds its limits, WrongResultError when this machine computes other results than when it prepared the program,
+    even after preparing it again.
     """
     share_arena(kinds.working_bytes)
     folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
@@ -168,16 +185,16 @@ def _processor() -> str:
 async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     """Prepare the program into `folder` in another process; return whether the folder exists then.
 
-    For a program that cannot be prepared, a manifest with the reason is written. Raises ModelError for one that must
-    not be opened.
+    For a program that cannot be prepared, a manifest with the reason is written. Raises ProgramRefusedError for one
+    that must not be opened.
     """
     part = unfinished_path(folder)
     remove_tree(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     try:
         code, message = await _run_preparing(program, kinds, part)
-        if code == EXIT_REFUSED:
-            raise ModelError(f"the program of the plan is refused: {message}")
+        if code in {EXIT_REFUSED, EXIT_EXCEEDED}:
+            raise ProgramRefusedError(f"the program of the plan is refused: {message}")
         if code:
             log.warning("%s, as the program could not be prepared: %s", _PLAIN, message)
             remove_tree(part)
@@ -196,8 +213,16 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
 
 
 async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[int, str]:
-    """Return the exit code and the last line of the other process's stderr. Kill it when cancelled."""
-    command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part)]
+    """Return the exit code and the last line of the other process's stderr. Kill it when cancelled.
+
+    A process that reached a limit, or that the program made crash, counts as EXIT_EXCEEDED.
+    """
+    size = await asyncio.to_thread(program_bytes, program)
+    limits = PreparingLimits.for_program(size, kinds.working_bytes, len(kinds.forms), kinds.macs)
+    command = [
+        *parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part),
+        *limits.to_words(),
+    ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -205,12 +230,18 @@ async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[i
         async with asyncio.timeout(PREPARING_TIMEOUT_S):
             _, errors = await process.communicate(kinds.to_json().encode())
     except TimeoutError:
-        return 1, f"it took longer than {PREPARING_TIMEOUT_S:.0f} s"
+        return (
+            EXIT_EXCEEDED,
+            f"preparing it took longer than {PREPARING_TIMEOUT_S:.0f} s; end other programs on this device",
+        )
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     code = process.returncode or 0
+    crash = limits.crash_reason(-code)
+    if crash:
+        return EXIT_EXCEEDED, crash
     lines = errors.decode(errors="replace").strip().splitlines()
     unexplained = "the system killed it, perhaps because memory ran out" if code < 0 else "unknown reason"
     return code, (lines or [unexplained])[-1]

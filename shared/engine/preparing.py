@@ -3,9 +3,10 @@
 onnxruntime's optimisation reorders weights into the blocked layout of its fast kernels, and each session would keep a
 copy. Here every kind is optimised once; the resulting weights are the same for all kinds, are written once, and
 sessions map the file. The files fit this processor and this version of onnxruntime only, and are checked against
-ordinary sessions. This runs in a process of its own, so that the worker does not keep its memory:
+ordinary sessions. This runs in a process of its own, so that the worker does not keep its memory, and under limits, so
+that a program that loops or asks for too much memory harms nobody:
 
-    python -P -m shared.engine.preparing PROGRAM FOLDER < forms.json
+    python -P -m shared.engine.preparing PROGRAM FOLDER MEMORY_BYTES PROCESSOR_S < forms.json
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from shared.engine.preparing_limits import PreparingLimits, is_out_of_memory
 from shared.engine.program_check import check_program
 from shared.engine.program_manifest import (
     ALIGNMENT_BYTES,
     EMPTY_FILE,
+    EXIT_EXCEEDED,
     EXIT_NOT_EXACT,
     EXIT_REFUSED,
     MANIFEST_FILE,
@@ -38,7 +41,7 @@ from shared.engine.program_manifest import (
     file_checksum,
     form_from_json,
 )
-from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
+from shared.engine.sessions import PaddingEngine, PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample_outputs
 from shared.engine.whole_program import is_whole
@@ -221,26 +224,55 @@ def _refuse_slower(prepared: TileEngine, ordinary: TileEngine, form: Form, pixel
 def main(arguments: Sequence[str]) -> int:
     """Return 0 when the folder is ready, EXIT_NOT_EXACT when it cannot be prepared; print the reason to stderr.
 
-    EXIT_REFUSED: it must not be opened in any way.
+    EXIT_REFUSED and EXIT_EXCEEDED: it must not be opened in any way; in the latter case as it takes too much memory.
     """
-    program, folder = map(Path, arguments)
+    import onnxruntime  # noqa: F401, PLC0415  (what it allocates is not the program's)
+
+    program, folder = map(Path, arguments[:2])
+    limits = PreparingLimits.from_words(arguments[2:])
     forms = [form_from_json(row) for row in json.load(sys.stdin)]
+    limits.impose()
+    try:
+        code, message = _prepare_or_explain(program, forms, folder)
+    except Exception as error:  # onnxruntime's exceptions have no common base class
+        if not is_out_of_memory(error):
+            raise
+        code, message = EXIT_EXCEEDED, limits.memory_exceeded
+    print(message, file=sys.stderr)  # noqa: T201  (for the process that started this one)
+    return code
+
+
+def _prepare_or_explain(program: Path, forms: Sequence[Form], folder: Path) -> tuple[int, str]:
+    """Return the exit code, and the reason in words. Raises errors about memory."""
     begun = time.monotonic()
     try:
         check_program(program)
     except ModelError as error:
-        print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
-        return EXIT_REFUSED
+        return EXIT_REFUSED, str(error)
     try:
         prepare_program(program, forms, folder)
-    except DeepThingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
-        return EXIT_NOT_EXACT
-    except OSError as error:
-        print(f"{folder.parent} cannot be written: {system_reason(error)}", file=sys.stderr)  # noqa: T201
-        return 1
-    print(f"{len(forms)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
-    return 0
+    except (DeepThingsError, OSError) as error:
+        if is_out_of_memory(error):
+            raise
+        _try_plain(program, forms)
+        if isinstance(error, DeepThingsError):
+            return EXIT_NOT_EXACT, str(error)
+        return 1, f"{folder.parent} cannot be written: {system_reason(error)}"
+    return 0, f"{len(forms)} kinds of tile in {time.monotonic() - begun:.1f} s"
+
+
+def _try_plain(program: Path, forms: Sequence[Form]) -> None:
+    """Compute the largest tile with the plain engine, which is used instead: under the limits first.
+
+    Raises errors about memory; with others it computes nothing, which is said for each tile.
+    """
+    largest = max(forms, key=lambda form: form.cells)
+    try:
+        engine = PaddingEngine(program)
+        engine.run(largest, engine.trial_parts(largest))
+    except Exception as error:  # of onnxruntime
+        if is_out_of_memory(error):
+            raise
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto
 
-from shared.engine.program_parts import WEIGHTS_SUFFIX
+from shared.engine.program_manifest import WEIGHTS_SUFFIX
 from shared.errors import ModelError
 from shared.model.ordering import subgraphs
 

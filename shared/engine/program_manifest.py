@@ -18,6 +18,9 @@ MANIFEST_FILE = "manifest.json"
 WEIGHTS_FILE = "weights.bin"
 """The file of small arrays; large ones have files of their own, named by their SHA-256."""
 
+WEIGHTS_SUFFIX = ".weights"
+"""Ending of a file of large weights of a program, beside the graphs that name it."""
+
 PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
@@ -35,7 +38,8 @@ PROGRAM_FORMAT = 4
 
 EXIT_NOT_EXACT = 3
 EXIT_REFUSED = 4
-"""Exit code for a program that cannot be prepared; other failures may be temporary, and are tried again."""
+EXIT_EXCEEDED = 5
+"""Exit codes for a program that cannot be prepared; other failures may be temporary, and are tried again."""
 
 ALIGNMENT_BYTES = 64
 """The alignment that vector instructions prefer."""

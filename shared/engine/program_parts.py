@@ -10,14 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.engine.program_manifest import WEIGHTS_SUFFIX
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_APART_BYTES = 2**16
 """Smaller arrays stay in the graph: a request for each would cost more than sending them twice."""
-
-WEIGHTS_SUFFIX = ".weights"
-"""Ending of a file of weights, beside the graphs that name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.engine.program_manifest import (
     ProgramManifest,
     file_checksum,
 )
-from shared.engine.trial import same_outputs, sample_outputs, trial_input
+from shared.engine.trial import same_outputs, sample_outputs, trial_input, trial_parts
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.model.normalising import PixelTable
 from shared.model.spec import Preprocessing
@@ -116,6 +116,10 @@ class PaddingEngine:
         self._session = open_session(program, threads, entries={"session.use_env_allocators": "1"})
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._table = picture_table(self._session)
+
+    def trial_parts(self, form: Form) -> list[Array]:
+        """Return the parts of the trial tile."""
+        return trial_parts(self._session, form)
 
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()

@@ -36,6 +36,13 @@ def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  #
     return arrays[: len(form.sizes)], arrays[len(form.sizes) :]
 
 
+def trial_parts(session: Any, form: Form) -> list[Array]:  # noqa: ANN401
+    """Return the parts of the trial tile for a session whose first inputs they are."""
+    if WHOLE_METADATA in session.get_modelmeta().custom_metadata_map:
+        return [_noise_pixels(size) for size in form.sizes]
+    return [_noise(value, size) for value, size in zip(session.get_inputs(), form.sizes, strict=False)]
+
+
 def sample_outputs(outputs: Sequence[Array]) -> tuple[float, ...]:
     """Return some values of each output, and the largest absolute one, which shows any value that is not finite."""
     return tuple(

@@ -119,7 +119,11 @@ class Stage:
         return not self.tiles[0].outputs
 
     @property
+    def all_tiles(self) -> tuple[Tile, ...]:
+        """Return all tiles, and then those that are computed from strips."""
+        return (*self.tiles, *(tile for tile in self.reusing if tile is not None))
+
+    @property
     def forms(self) -> tuple[Form, ...]:
         """Return one form of every kind of tile."""
-        tiles = (*self.tiles, *(tile for tile in self.reusing if tile is not None))
-        return tuple({tile.form.kind: tile.form for tile in tiles}.values())
+        return tuple({tile.form.kind: tile.form for tile in self.all_tiles}.values())

@@ -229,7 +229,7 @@ BRIDGE_EVENT = Topic(
 BRIDGE_VERIFICATION = Topic(
     "bridge/verification",
     messages.Verification,
-    "A frame compared with the undivided network; published when verification is on.",
+    "A frame that the gateway computed again; now and then, and for each Nth frame with `--verify-every`.",
     plane=Plane.BOTH,
 )
 REQUEST = PlainTopic(

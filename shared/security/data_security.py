@@ -51,10 +51,10 @@ class DataSecurity:
     def __init__(
         self, identity: NodeIdentity, members: MemberList | None = None, *, by_certificate: bool = False
     ) -> None:
-        """`members` is None until the list has come.
+        """`members` is None until the list has come; until then only the gateway is believed, which sends it.
 
-        `by_certificate`: it never comes, and certificates of the authority are believed: for a camera, which connects
-        to the edge whose address it was given. Raises OSError when the keys cannot be read.
+        `by_certificate`: it never comes, and certificates of the authority are believed: for a command that asks one
+        device something. Raises OSError when the keys cannot be read.
         """
         self._by_certificate = by_certificate
         self.own = identity.member
@@ -62,6 +62,11 @@ class DataSecurity:
         self.client_context = client_context(identity)
         self._members = members
         self._connections: weakref.WeakSet[MemberConnection] = weakref.WeakSet()
+
+    @property
+    def members(self) -> MemberList | None:
+        """Return the list of members; None before it has come."""
+        return self._members
 
     @property
     def open(self) -> bool:

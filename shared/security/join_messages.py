@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
+from shared.network.ports import DATA_PORT
 from shared.payloads.base import Message
 from shared.payloads.fields import Name, Port
 from shared.security.code_parts import PART_PATTERN
@@ -51,7 +52,10 @@ class JoinRequest(Message):
 
 
 class JoinAnswer(Message):
-    """The role and name of the device from now on. `port` and `topic_prefix` are those of the gateway's broker."""
+    """The role and name of the device from now on. `port` and `topic_prefix` are those of the gateway's broker.
+
+    `data_port` is that of its data plane.
+    """
 
     role: Role
     name: Name
@@ -59,6 +63,7 @@ class JoinAnswer(Message):
     token: Annotated[str, Field(pattern=TOKEN_PATTERN)]
     port: Port
     topic_prefix: Annotated[str, Field(max_length=1000)]
+    data_port: Port = DATA_PORT
 
 
 class JoinRefusal(Message):

@@ -26,7 +26,7 @@ from shared.security.join_messages import (
     JoinRefusal,
     JoinRequest,
 )
-from shared.security.key_folder import store_gateway
+from shared.security.key_folder import KNOWN_MEMBERS_FILE, store_gateway
 from shared.security.member_list import Role
 from shared.security.node_identity import (
     NodeIdentity,
@@ -65,7 +65,8 @@ async def join_cluster(
     identity = NodeIdentity(folder, authority, answer.certificate.encode(), key, answer.token)
     _check_answer(identity, answer)
     store_identity(identity)
-    store_gateway(folder, Address(code.address.host, answer.port))
+    (folder / KNOWN_MEMBERS_FILE).unlink(missing_ok=True)  # of another cluster, or of one with other keys
+    store_gateway(folder, Address(code.address.host, answer.port), answer.data_port)
     load_identity(folder)
     (folder / PENDING_KEY_FILE).unlink(missing_ok=True)
     return identity, answer

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from shared.errors import ConfigurationError
 from shared.files.whole_file import write_whole
 from shared.network.addresses import Address
+from shared.network.ports import DATA_PORT
 from shared.reasons.system_reasons import system_reason
 from shared.security.node_identity import NodeIdentity, has_identity, load_identity, make_key_folder
 
 ADDRESS_FILE = "gateway"
 """HOST:PORT of the gateway's broker for edges, for people to read and to change, too."""
+
+KNOWN_MEMBERS_FILE = "known-members.json"
+"""The last list of members that a camera has got from its gateway."""
+
+DATA_PORT_FILE = "gateway-data-port"
+"""The port of the gateway's data plane, at the same host."""
 
 
 def default_key_folder(state: Path | None = None) -> Path:
@@ -44,10 +52,26 @@ def read_gateway(folder: Path) -> Address | None:
         raise ConfigurationError(f"{path}: {error}; or name the gateway with --gateway") from error
 
 
-def store_gateway(folder: Path, gateway: Address) -> None:
-    """Write the address of the gateway. Raises OSError."""
+def read_data_plane(folder: Path) -> Address | None:
+    """Return the address of the gateway's data plane: its host may have been changed, the port is told when joining.
+
+    None if this device has not joined. Raises ConfigurationError.
+    """
+    gateway = read_gateway(folder)
+    if gateway is None:
+        return None
+    port = DATA_PORT
+    with contextlib.suppress(OSError, ValueError):
+        port = int((folder / DATA_PORT_FILE).read_text("ascii"))
+    return Address(gateway.host, port)
+
+
+def store_gateway(folder: Path, gateway: Address, data_port: int | None = None) -> None:
+    """Write the address of the gateway, and the port of its data plane if that is told. Raises OSError."""
     make_key_folder(folder)
     write_whole(folder / ADDRESS_FILE, f"{gateway}\n".encode())
+    if data_port is not None:
+        write_whole(folder / DATA_PORT_FILE, f"{data_port}\n".encode())
 
 
 def own_node_folder(state: Path) -> Path:

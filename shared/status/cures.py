@@ -16,6 +16,11 @@ CURES: tuple[tuple[str, str], ...] = (
         r"^no edge may compute",
         "all have computed wrong values, or nothing: check the problem of each edge, and its log",
     ),
+    (
+        r"computed tile .* wrongly",
+        "check its power supply, its temperature and its log; if all is in order, somebody may have changed what it "
+        "runs: install it anew, or remove it with deepthings revoke",
+    ),
     (r"gets no work until|did not compute a tile", "check its power supply, its temperature and its log"),
     (r"^edge \S+ is offline", "switch its device on and check its network; is deepthings edge still running there?"),
     (r"^edge \S+ has release", "install the same release on both"),

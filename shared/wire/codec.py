@@ -55,6 +55,8 @@ class MessageKind(IntEnum):
     REFUSED = 31
     TRACE_REQUEST = 40
     TRACE = 41
+    MEMBERS_REQUEST = 42
+    MEMBERS = 43
 
 
 MAX_PAYLOAD_BYTES = {
@@ -66,6 +68,7 @@ MAX_PAYLOAD_BYTES = {
     MessageKind.BORDER: 64 * _MIB,  # at most half of a map
     MessageKind.SETTINGS: _MIB,  # polygons are the longest part, of at most 200 corners each
     MessageKind.TRACE: 64 * _MIB,  # the compressed spans of 60 nodes are 30 MiB at most
+    MessageKind.MEMBERS: _MIB // 4,  # 550 members with the longest names are 120 KB
     MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Other kinds have no payload."""

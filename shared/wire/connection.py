@@ -22,7 +22,7 @@ from shared.wire.unreached import UnreachedAddresses
 from shared.wire.visitors import Visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shared.network.addresses import Address
     from shared.security.data_security import DataSecurity, ExpectedPeer
@@ -49,7 +49,7 @@ STALE_AFTER_S = 240.0
 """A client opens a new connection instead of one that it has not used for this long: the peer may just close it."""
 
 DISCARDED_BYTES = 64 * 1024
-"""The size of the pieces in which the rest is read that a peer sends to a closing connection."""
+"""The size of the pieces in which is read what nobody waits for, or what a peer sends to a closing connection."""
 
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
@@ -84,6 +84,8 @@ class Connection:
         """The sentence about anything else, with the kind of message in place of the braces."""
         self.may_idle = False
         """The peer keeps it open to receive, so that a server does not close it when nothing comes."""
+        self.bound_of: Callable[[Header], int | None] | None = None
+        """Return the most bytes of payload that fit a header; None when nobody waits for the message."""
         self._used_at = time.monotonic()
         self._pipe = pipe
         self._traffic = traffic
@@ -212,18 +214,21 @@ class Connection:
         """Wait for the next message; return its header and payload, uint8 (bytes,).
 
         Without `begin_within_s` there is no limit for its begin. With `kinds` it must be one of them, with a
-        payload of at most `max_payload` bytes: nothing is allocated for another.
+        payload of at most `max_payload` bytes: nothing is allocated for another. A message that nobody waits for, see
+        `bound_of`, is read in small pieces and dropped; the next one is received then.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
         expected = frozenset(kind.kind for kind in kinds)
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
-            if not self._ahead:
-                await self._begin_message(begin_within_s)
-            message = self._take_message(expected, max_payload)
-            if message is None:
-                async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
-                    message = await self._receive_message(limit, expected, max_payload)
+            message = None
+            while message is None:
+                if not self._ahead:
+                    await self._begin_message(begin_within_s)
+                message = self._take_message(expected, max_payload)
+                if message is None:
+                    async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
+                        message = await self._receive_message(limit, expected, max_payload)
         header, payload = message
         if isinstance(header, RefusedHeader):
             self.close()
@@ -264,9 +269,9 @@ class Connection:
         await self.send(request)
         return cast("tuple[H, Payload]", await self.receive(ANSWER_TIMEOUT_S, kinds, max_payload))
 
-    async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
+    async def expect(self, *kinds: type[H], max_payload: int | None = None) -> tuple[H, Payload]:
         """Wait for a message of one of `kinds`. Raises ProtocolError for another, with the connection closed."""
-        return cast("tuple[H, Payload]", await self.receive(kinds=kinds))
+        return cast("tuple[H, Payload]", await self.receive(None, kinds, max_payload))
 
     async def _begin_message(self, within_s: float | None) -> None:
         """Wait for the first bytes of a message."""
@@ -305,13 +310,18 @@ class Connection:
         self._ahead.skip(PREFIX_BYTES)
         encoded, payload = bytearray(prefix.header_bytes), np.empty(prefix.payload_bytes, np.uint8)
         self._ahead.take_into(memoryview(encoded))
+        header = HEADERS[prefix.kind].decode(encoded)
+        self._is_awaited(prefix, header)
         self._ahead.take_into(payload.data)
-        return self._count(prefix, HEADERS[prefix.kind].decode(encoded)), payload
+        return self._count(prefix, header), payload
 
     async def _receive_message(
         self, limit: asyncio.Timeout, expected: frozenset[MessageKind], max_payload: int | None
-    ) -> tuple[Header, Payload]:
-        """Receive a message; its payload may take longer than `limit`, by the time that its bytes need."""
+    ) -> tuple[Header, Payload] | None:
+        """Receive a message; its payload may take longer than `limit`, by the time that its bytes need.
+
+        Return None for one that nobody waits for.
+        """
         start = bytearray(PREFIX_BYTES)
         await self._fill(memoryview(start))
         prefix = decode_prefix(start)
@@ -320,9 +330,32 @@ class Connection:
         encoded = bytearray(prefix.header_bytes)
         await self._fill(memoryview(encoded))
         header = HEADERS[prefix.kind].decode(encoded)
+        if not self._is_awaited(prefix, header):
+            await self._drop(prefix.payload_bytes)
+            self._count(prefix, header)
+            return None
         payload = np.empty(prefix.payload_bytes, np.uint8)
         await self._fill(payload.data)
         return self._count(prefix, header), payload
+
+    def _is_awaited(self, prefix: MessagePrefix, header: Header) -> bool:
+        """Return whether somebody waits for the payload of a message. Raises ProtocolError when it is too large."""
+        if self.bound_of is None or not prefix.payload_bytes:
+            return True
+        bound = self.bound_of(header)
+        if bound is not None and prefix.payload_bytes > bound:
+            raise ProtocolError(
+                f"{self.peer} sent {prefix.kind.name} with {prefix.payload_bytes} bytes; at most {bound} fit the plan"
+            )
+        return bound is not None
+
+    async def _drop(self, count: int) -> None:
+        """Read so many bytes, and forget them."""
+        room = memoryview(bytearray(min(count, DISCARDED_BYTES)))
+        while count:
+            piece = room[: min(count, len(room))]
+            await self._fill(piece)
+            count -= len(piece)
 
     def _count(self, prefix: MessagePrefix, header: Header) -> Header:
         """Count the bytes of a message that is complete; return its header."""

@@ -204,6 +204,18 @@ class SettingsHeader(Header):
     kind = MessageKind.SETTINGS
 
 
+class MembersRequestHeader(Header):
+    """Camera to gateway: request for the list of members. Answered by MEMBERS or ABSENT."""
+
+    kind = MessageKind.MEMBERS_REQUEST
+
+
+class MembersHeader(Header):
+    """Gateway to camera: the payload is an encoded shared.security.member_list.MemberList."""
+
+    kind = MessageKind.MEMBERS
+
+
 class TraceRequestHeader(Header):
     """Request for the spans of the last `seconds`; 0: only for the clock. Answered by TRACE.
 
@@ -284,6 +296,6 @@ HEADERS: dict[MessageKind, type[Header]] = {
         TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
         ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
         SettingsRequestHeader, SettingsHeader, LinkHeader, TileDoneHeader, FrameDoneHeader, TraceRequestHeader,
-        TraceHeader, AbsentHeader, RefusedHeader,
+        TraceHeader, MembersRequestHeader, MembersHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

@@ -65,5 +65,6 @@ GATEWAY_DOOR = Door(
                 MessageKind.PROGRAM_REQUEST, MessageKind.SETTINGS_REQUEST, MessageKind.TRACE_REQUEST,
             }
         ),
+        Role.CAMERA: frozenset({MessageKind.MEMBERS_REQUEST}),
     },
 )  # fmt: skip

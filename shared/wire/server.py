@@ -45,12 +45,14 @@ class DataServer:
         listen: Address,
         traffic: WireTraffic,
         door: Door | None = None,
+        bound_of: Callable[[Header], int | None] | None = None,
     ) -> None:
         """Listen at once; port 0 takes a free one. `door`: what each kind of peer may send; None: everything.
 
-        Raises ListenError.
+        `bound_of`: the most bytes that a payload may have, see Connection. Raises ListenError.
         """
         self._serve = serve
+        self._bound_of = bound_of
         self._entrance = Entrance(traffic, door)
         self._sessions: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
@@ -102,6 +104,7 @@ class DataServer:
                 unknown.callback(self._entrance.forget_unknown, address)
                 async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
                     connection = await self._entrance.identify(pipe, address)
+                    connection.bound_of = self._bound_of
                     header, payload = await connection.receive()
             with self._entrance.identified(connection, address.host):
                 self._connections.add(connection)

@@ -126,3 +126,25 @@ async def test_an_edge_that_never_computes_rightly_still_owns_the_frames_of_its_
         assert witness.stats["yard"].counts.published == 10
         assert all(set(frame.nodes) == {"edge-1"} for frame in witness.detections)
         assert "its memory or processor may be faulty" in witness.nodes["liar"].problem
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "grid", "options"), [
+    ("auto", "3x3", ()),
+    ("ftp-wst-s", "3x3", ("--maps", "float16")),
+    pytest.param("bodp", "3x1", (), marks=pytest.mark.long),
+])  # fmt: skip
+async def test_a_forger_is_found_by_a_frame_that_the_gateway_computes_again(tmp_path, method, grid, options):
+    """Nobody asked for verification. Here the gateway may use all its time, by default a hundredth of it."""
+    share = ("--method", method, "--grid", grid, "--verify-share", "100", *options)
+    async with running_cluster(tmp_path, 1, *share) as cluster:
+        witness = cluster.witness
+        await start_liar(cluster, "liar", "0.5", first=FIRST[method])
+        await cluster.edges_ready("liar", "edge-1")
+        await cluster.start_camera("front", "edge-1", "--loop", "--fps", "4")
+        await cluster.start_camera("yard", "liar", "--loop", "--fps", "4")
+        await witness.until("the bar", lambda: witness.nodes["liar"].barred, 60)
+        await witness.until("the problem", lambda: "edge liar computed tile" in " ".join(witness.problems))
+        assert "wrongly" in witness.nodes["liar"].barred
+        assert not witness.nodes["edge-1"].barred
+        assert {node for one in witness.verifications for node in one.wrong} == {"liar"}

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -26,10 +27,10 @@ INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, hei
 
 
 @contextlib.asynccontextmanager
-async def serving(serve):
+async def serving(serve, bound_of=None):
     """A server that runs `serve`, and its traffic."""
     traffic = WireTraffic()
-    server = DataServer(serve, Address(LOOPBACK, 0), traffic)
+    server = DataServer(serve, Address(LOOPBACK, 0), traffic, bound_of=bound_of)
     running = asyncio.create_task(server.run())
     try:
         yield server.address, traffic
@@ -295,3 +296,42 @@ async def test_what_is_sent_at_once_and_not_taken_follows_before_what_is_sent_ne
         connection.close()
         with pytest.raises(PeerLostError):
             connection.send_now([ReadyHeader()])
+
+
+async def test_a_payload_that_does_not_fit_its_header_is_refused_before_its_bytes_come():
+    """The bytes never come: the refusal does not wait for them."""
+    async with serving(echo, lambda header: 3 * header.info.height * header.info.width) as (address, _):
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(FrameHeader(info=INFO), [np.zeros(480 * 640 * 3, np.uint8).data])
+        await peer.receive()
+        header = FrameHeader(info=INFO).encode()
+        answer = await raw(address, encode_prefix(MessageKind.FRAME, len(header), 480 * 640 * 3 + 1), header)
+        assert b"FRAME with 921601 bytes; at most 921600 fit the plan" in answer
+        peer.close()
+        assert await healthy(address)
+
+
+async def test_a_small_payload_that_does_not_fit_its_header_is_refused_too():
+    async with serving(echo, lambda _: 3) as (address, _):
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(FrameHeader(info=INFO), [memoryview(b"four")])
+        with pytest.raises(ProtocolError, match="FRAME with 4 bytes; at most 3 fit the plan"):
+            await peer.receive()
+
+
+async def test_what_nobody_waits_for_is_dropped_without_room_for_it_and_the_next_message_is_served():
+    async with serving(echo, lambda header: None if header.info.camera == "yard" else 10**6) as (address, traffic):
+        peer = await Connection.open(address, WireTraffic())
+        unasked = np.zeros(100 * 2**20, np.uint8)
+        tracemalloc.start()
+        try:
+            await peer.send(FrameHeader(info=INFO.model_copy(update={"camera": "yard"})), [unasked.data])
+            await peer.send(FrameHeader(info=INFO), [unasked[:10].data])
+            header, payload = await peer.receive()
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (header.info.camera, payload.size) == ("front", 10)
+        peer.close()
+        assert traffic["frame"] > unasked.nbytes
+        assert most < 2**20

@@ -63,7 +63,7 @@ async def answering(payload, *, jpeg):
 async def test_for_a_verification_it_is_exact():
     traffic = WireTraffic()
     async with owner() as address:
-        fetched = await fetch_picture(address, INFO.frame, traffic)
+        fetched = await fetch_picture(address, INFO, traffic)
     assert np.array_equal(fetched, STREET)
     assert traffic["picture"] > STREET.nbytes
 
@@ -71,7 +71,7 @@ async def test_for_a_verification_it_is_exact():
 async def test_for_people_it_is_a_jpeg_that_looks_the_same_in_a_fraction_of_the_bytes():
     traffic = WireTraffic()
     async with owner() as address:
-        fetched = await fetch_picture(address, INFO.frame, traffic, jpeg=True)
+        fetched = await fetch_picture(address, INFO, traffic, jpeg=True)
     assert fetched.shape == STREET.shape
     assert cv2.PSNR(fetched, STREET) > 35
     assert traffic["picture"] < STREET.nbytes / 6
@@ -80,12 +80,12 @@ async def test_for_people_it_is_a_jpeg_that_looks_the_same_in_a_fraction_of_the_
 async def test_a_frame_that_is_finished_has_no_picture():
     async with owner() as address:
         with pytest.raises(PeerLostError, match="has no picture of street-2: this frame is finished"):
-            await fetch_picture(address, "street-2", WireTraffic(), jpeg=True)
+            await fetch_picture(address, INFO.model_copy(update={"frame": "street-2"}), WireTraffic(), jpeg=True)
 
 
 async def test_an_owner_that_knows_no_jpeg_sends_it_exact():
     async with answering(STREET.tobytes(), jpeg=False) as address:
-        assert np.array_equal(await fetch_picture(address, INFO.frame, WireTraffic(), jpeg=True), STREET)
+        assert np.array_equal(await fetch_picture(address, INFO, WireTraffic(), jpeg=True), STREET)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ async def test_an_owner_that_knows_no_jpeg_sends_it_exact():
 async def test_another_picture_than_it_says_is_refused(payload, jpeg, refused):
     async with answering(payload, jpeg=jpeg) as address:
         with pytest.raises(ProtocolError, match=refused):
-            await fetch_picture(address, INFO.frame, WireTraffic(), jpeg=True)
+            await fetch_picture(address, INFO, WireTraffic(), jpeg=True)

@@ -72,6 +72,8 @@ class Barring:
                 f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}; "
                 f"the standard deviation of the maps is {result.difference.map_std:.3g}"
             )
+            if node != assembly.owner:  # who of the two is wrong cannot be told
+                reason += f"; its picture is that of edge {assembly.owner}"
             if self._standings.on_wrong_tile(node, reason, time.monotonic()):
                 self._bar(node)
 

@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.merge import MergedMaps
-    from shared.model.arrays import FeatureMap, Pixels
+    from shared.ftp.stage import Tile
+    from shared.model.arrays import FeatureMap, FloatArray, Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.frames import FrameInfo
     from shared.security.data_security import ExpectedPeer
     from shared.wire.connection import Payload
 
 log = logging.getLogger(__name__)
+
+JPEG_HEADER_BYTES = 4096
+"""A tiny picture may be larger as JPEG than as it is."""
 
 PICTURE_PERIOD_S = 1.0
 """A camera's annotated picture is written at most this often."""
@@ -45,6 +50,29 @@ class VerificationResult:
     wrong: Mapping[int, float]
 
 
+def judge_maps(
+    made: Sequence[FeatureMap], expected: list[FeatureMap], tiles: Sequence[Tile], *, rounds: bool
+) -> VerificationResult:
+    """Compare merged maps with those that the tiles should have made, float32 (1, C, H, W) each.
+
+    `rounds`: values are rounded on their way, or by the network, and may differ more.
+    """
+    difference = compare_maps(list(made), expected)
+    if difference.exact:
+        return VerificationResult(difference, {})
+    limit = deviation_limit(difference.map_std, difference.map_max, quantised=rounds)
+    return VerificationResult(difference, differing_tiles(made, expected, tiles, limit))
+
+
+def judge_objects(
+    found: FloatArray, expected: FloatArray, size: tuple[int, int], floor: float, *, rounds: bool
+) -> VerificationResult:
+    """Compare the objects in a whole frame with those that should have been found, see `object_difference`."""
+    largest = object_difference(found, expected, size, floor, quantised=rounds)
+    spread = float(expected[:, 4].std()) if len(expected) else 0.0
+    return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest >= WRONG_OBJECTS else {})
+
+
 class Verifier:
     """Compares merged maps with the unpartitioned network: every `every`th frame, and those of suspected nodes."""
 
@@ -55,10 +83,12 @@ class Verifier:
         self._size = partitioned.model.network.input_size
         self._preprocessing = partitioned.spec.preprocessing
         quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
-        self._rounds = quantised or not exact
+        self.rounds = quantised or not exact
+        """Values differ by more than the order of summation explains, also where everything is in order."""
         self._whole = WholeHead(partitioned, threads) if every else None
         self._detector = partitioned.detector(threads) if every and partitioned.stage.whole else None
-        self._floor = partitioned.spec.score_threshold
+        self.floor = partitioned.spec.score_threshold
+        """The score below which objects are not reported."""
 
     def next_is_due(self, *, suspected: bool = False) -> bool:
         """Count a frame; return whether it is to be verified. One of a `suspected` node is verified out of turn."""
@@ -75,11 +105,7 @@ class Verifier:
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
         if isinstance(merged, WholeFrame):
             return self._verify_objects(merged, whole, letterbox)
-        difference = compare_maps(merged.maps, whole)
-        if difference.exact:
-            return VerificationResult(difference, {})
-        limit = deviation_limit(difference.map_std, difference.map_max, quantised=self._rounds)
-        return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, limit))
+        return judge_maps(merged.maps, whole, merged.tiles, rounds=self.rounds)
 
     def _verify_objects(
         self, frame: WholeFrame, outputs: Sequence[FeatureMap], letterbox: Letterbox
@@ -88,9 +114,7 @@ class Verifier:
         assert frame.objects is not None, "only complete frames are verified"
         expected = self._detector.find(outputs, letterbox).table
         size = letterbox.image_height, letterbox.image_width
-        largest = object_difference(frame.objects.table, expected, size, self._floor, quantised=self._rounds)
-        spread = float(expected[:, 4].std()) if len(expected) else 0.0
-        return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest >= WRONG_OBJECTS else {})
+        return judge_objects(frame.objects.table, expected, size, self.floor, rounds=self.rounds)
 
 
 class VerificationFolder:
@@ -115,7 +139,7 @@ class VerificationFolder:
 
 
 async def fetch_picture(
-    owner: Address, frame: str, traffic: WireTraffic, expected: ExpectedPeer | None = None, *, jpeg: bool = False
+    owner: Address, info: FrameInfo, traffic: WireTraffic, expected: ExpectedPeer | None = None, *, jpeg: bool = False
 ) -> Pixels:
     """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner: exact, or sent as JPEG.
 
@@ -123,12 +147,15 @@ async def fetch_picture(
     """
     connection = await Connection.open(owner, traffic, expected)
     try:
-        request = PictureRequestHeader(frame=frame, jpeg=jpeg)
-        header, payload = await connection.request(request, PictureHeader, AbsentHeader)
+        request = PictureRequestHeader(frame=info.frame, jpeg=jpeg)
+        exact_bytes = 3 * info.height * info.width
+        header, payload = await connection.request(
+            request, PictureHeader, AbsentHeader, max_payload=exact_bytes + JPEG_HEADER_BYTES
+        )
     finally:
         connection.close()
     if isinstance(header, AbsentHeader):
-        raise PeerLostError(f"{owner} has no picture of {frame}: {header.reason}")
+        raise PeerLostError(f"{owner} has no picture of {info.frame}: {header.reason}")
     assert isinstance(header, PictureHeader)
     height, width = header.info.height, header.info.width
     if header.jpeg:

@@ -5,6 +5,7 @@ from camera_sources.camera_settings import TOKEN_VARIABLE
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.security.camera_permit import make_permit
+from shared.security.key_folder import DATA_PORT_FILE, read_data_plane, store_gateway
 from shared.security.member_list import Role
 from tests.members import KeyedCluster
 
@@ -43,8 +44,12 @@ def test_an_edge_at_another_address_of_this_machine_is_beside_it(tmp_path, monke
 
 def test_a_camera_that_has_joined_shows_its_keys_to_an_edge_elsewhere(tmp_path):
     identity = KeyedCluster(tmp_path).identity(Role.CAMERA, "door")
+    with pytest.raises(ConfigurationError, match="is missing, which has the address of the gateway: join the cluster"):
+        config(identity.folder, ELSEWHERE)
+    store_gateway(identity.folder, Address("192.0.2.2", 7886), 7999)
     made = config(identity.folder, ELSEWHERE)
     assert made.identity is not None
+    assert made.gateway == Address("192.0.2.2", 7999)
     assert (made.identity.name, made.permit) == ("door", "")
 
 
@@ -66,3 +71,12 @@ def test_neither_token_nor_permit_are_in_the_representation(tmp_path):
     made = config(tmp_path)
     assert permit not in repr(made)
     assert made.token not in repr(made)
+
+
+def test_the_address_of_the_gateway_can_be_changed_by_hand_and_the_port_stays(tmp_path):
+    assert read_data_plane(tmp_path) is None
+    store_gateway(tmp_path, Address("192.0.2.2", 7886), 7999)
+    store_gateway(tmp_path, Address("192.0.2.3", 7886))
+    assert read_data_plane(tmp_path) == Address("192.0.2.3", 7999)
+    (tmp_path / DATA_PORT_FILE).unlink()
+    assert read_data_plane(tmp_path) == Address("192.0.2.3", 7884)

@@ -48,8 +48,8 @@ class Link:
     async def send(self, header):
         self.received.append(header)
 
-    async def expect(self, *kinds):
-        assert kinds == (TileDoneHeader, FrameDoneHeader, TileHeader)
+    async def expect(self, *kinds, max_payload):
+        assert (kinds, max_payload) == ((TileDoneHeader, FrameDoneHeader, TileHeader), 0)
         said = await self.says.get()
         if isinstance(said, Exception):
             raise said

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 
 import pytest
 
 from edge import plan_follower
 from edge.plan_follower import PlanFollower
-from shared.errors import ModelError
+from shared.errors import ModelError, ProgramRefusedError, WrongResultError
 from shared.ftp.grid import Grid
 from tests.settling import settled
 from tests.unit.edge.works import reusing_work
@@ -101,6 +102,17 @@ async def test_any_failure_of_a_plan_is_reported_and_tried_again(device, error, 
     assert len(warnings) == 1
     assert warnings[0].startswith("the plan cannot be followed: ")
     assert str(error).strip("'") in warnings[0]
+
+
+@pytest.mark.parametrize("error", [ProgramRefusedError("it loops"), WrongResultError("its memory may be faulty")])
+async def test_a_program_that_is_refused_is_not_prepared_again_and_again(device, error, caplog):
+    """Each attempt may take as long as the limits allow."""
+    device.fails.append(error)
+    device.follower.on_plan(plan(1))
+    await device.begun.get()
+    await settled()
+    pause_s = float(re.search(r"trying again in ([0-9.]+) s", caplog.text)[1])
+    assert pause_s >= plan_follower.FIRST_FAULTY_RETRY_S / 2
 
 
 async def test_what_is_wrong_with_a_plan_is_known_until_another_is_followed(device):

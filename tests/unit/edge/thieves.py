@@ -14,6 +14,7 @@ from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, StealRequest
+from shared.plan.payload_sizes import largest_pixels
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.wire.connection import WireTraffic
@@ -76,8 +77,9 @@ class Victim:
         self.closed = False
         return self
 
-    async def request(self, take, *kinds):
+    async def request(self, take, *kinds, max_payload):
         assert kinds == (TileHeader, AbsentHeader)
+        assert max_payload == largest_pixels(WORK.plan)
         assert not self._busy, "a second question before the first was answered"
         self._busy = True
         self.asked.append(take)

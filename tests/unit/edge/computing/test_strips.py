@@ -44,10 +44,11 @@ class Gateway:
         self.closed = False
         return self
 
-    async def request(self, question, *kinds):
+    async def request(self, question, *kinds, max_payload):
         assert kinds == (StripsHeader,)
         request = StripsRequestHeader.decode(question.encode())
         self.asked.append((request.frame, request.givers, request.reader))
+        assert max_payload == WORK.strip_bytes(request.reader)
         assert request.epoch == WORK.epoch
         if self.broken:
             self.closed = True
@@ -156,7 +157,7 @@ async def test_sizes_that_do_not_fit_what_came_with_them_do_no_harm(gateway, sto
     said = {**sizes, **{giver: sizes.get(giver, 0) + size for giver, size in change.items()}}
     payload = np.concatenate([gateway.kept["f", giver, 1] for giver in (0, 2, 4)])
 
-    async def answer(*_):
+    async def answer(*_, **__):
         return StripsHeader(sizes=said), payload
 
     monkeypatch.setattr(gateway, "request", answer)
@@ -173,7 +174,7 @@ async def test_strips_that_were_not_requested_are_not_kept(gateway, store, monke
     compute(store, Gateway(), maps, 0, 2)
     kept = [gateway.kept["f", giver, 1] for giver in (0, 4)]
 
-    async def answer(*_):
+    async def answer(*_, **__):
         return StripsHeader(sizes={0: kept[0].size, 4: kept[1].size}), np.concatenate([np.zeros_like(kept[0]), kept[1]])
 
     monkeypatch.setattr(gateway, "request", answer)
@@ -185,9 +186,9 @@ async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway
     compute(store, gateway, maps, *FREE, here=False)
     answering, request = asyncio.Event(), gateway.request
 
-    async def answer(*question):
+    async def answer(*question, **bound):
         await answering.wait()
-        return await request(*question)
+        return await request(*question, **bound)
 
     monkeypatch.setattr(gateway, "request", answer)
     ahead = asyncio.create_task(store.prefetch_strips(WORK, "f", 1))
@@ -282,3 +283,9 @@ async def test_strips_that_are_no_numbers_are_not_to_be_had(gateway, store, valu
         array[...] = value
     compute(store, gateway, maps, *FREE, here=False)
     assert await store.gather_strips(WORK, "f", 1) is None
+
+
+@pytest.mark.parametrize("reader", [1, 3, 5, 7])
+def test_the_bytes_of_all_strips_of_a_tile_are_known_before_they_come(reader):
+    maps = [np.zeros((1, joint.channels, 64, 64), joint.dtype) for joint in WORK.plan.stages[0].joints]
+    assert WORK.strip_bytes(reader) == sum(strip.nbytes for strip in taken_by(reader, maps))

@@ -38,8 +38,9 @@ RESULT = ResultHeader(info=INFO, epoch=3, owner="pi-1", worker="pi-2", tile=4, s
 class Server:
     """In the place of a DataServer: hands on what a test lets a peer say."""
 
-    def __init__(self, serve, listen, traffic, door):
+    def __init__(self, serve, listen, traffic, door, bound_of):
         assert door is GATEWAY_DOOR
+        self.bound_of = bound_of
         self.serve, self.address, self.traffic = serve, listen, traffic
 
 
@@ -78,6 +79,7 @@ class Plane:
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
             on_link=self.on_link,
             strips_of=self.strips_of,
+            bound_of=lambda header: 7 if isinstance(header, ResultHeader) else None,
         )
         self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)), self.edge_of.get)
 

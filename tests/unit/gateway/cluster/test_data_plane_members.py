@@ -67,7 +67,7 @@ class Plane:
         self.data.serve_settings(lambda camera, _: settings if camera == "door" else None, self.edge_of.get)
         self.data.serve_cluster(
             on_result=lambda header, _: self.results.append(header), on_tile=lambda *_: None, on_link=self.on_link,
-            strips_of=lambda _: {},
+            strips_of=lambda _: {}, bound_of=lambda _: None,
         )  # fmt: skip
 
     async def on_link(self, *_):

@@ -91,6 +91,8 @@ VALID = {
     MessageKind.PICTURE: st.builds(headers.PictureHeader, info=infos),
     MessageKind.SETTINGS_REQUEST: st.builds(headers.SettingsRequestHeader, camera=names, revision=epochs),
     MessageKind.SETTINGS: st.builds(headers.SettingsHeader),
+    MessageKind.MEMBERS_REQUEST: st.builds(headers.MembersRequestHeader),
+    MessageKind.MEMBERS: st.builds(headers.MembersHeader),
     MessageKind.LINK: st.builds(headers.LinkHeader, node=names),
     MessageKind.TILE_DONE: st.builds(headers.TileDoneHeader, done=tiles_done),
     MessageKind.FRAME_DONE: st.builds(
@@ -142,6 +144,8 @@ def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
         MessageKind.STRIPS,
         MessageKind.CONTROL,
         MessageKind.SETTINGS,
+        MessageKind.MEMBERS_REQUEST,
+        MessageKind.MEMBERS,
     } and data.startswith(b'{"a"'):
         assert HEADERS[kind].decode(data) == HEADERS[kind]()  # they need no field
         return

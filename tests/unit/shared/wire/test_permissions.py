@@ -7,7 +7,7 @@ from shared.wire.permissions import EDGE_DOOR, GATEWAY_DOOR
 ANSWERS = {
     MessageKind.READY, MessageKind.OUTCOME, MessageKind.CONTROL, MessageKind.STRIPS, MessageKind.PROGRAM,
     MessageKind.PICTURE, MessageKind.SETTINGS, MessageKind.TILE_DONE, MessageKind.FRAME_DONE, MessageKind.ABSENT,
-    MessageKind.REFUSED, MessageKind.TRACE,
+    MessageKind.REFUSED, MessageKind.TRACE, MessageKind.MEMBERS,
 }  # fmt: skip
 """What servers send: nobody may send it to one."""
 
@@ -30,8 +30,8 @@ def test_programs_settings_and_results_are_of_edges_alone(kind):
     assert [role for role in Role if kind in GATEWAY_DOOR.kinds_for(role)] == [Role.EDGE]
 
 
-def test_a_camera_sends_frames_to_an_edge_and_nothing_else_to_anybody():
-    assert GATEWAY_DOOR.kinds_for(Role.CAMERA) == frozenset()
+def test_a_camera_sends_frames_to_an_edge_and_asks_the_gateway_for_the_members_only():
+    assert GATEWAY_DOOR.kinds_for(Role.CAMERA) == {MessageKind.MEMBERS_REQUEST}
     assert EDGE_DOOR.kinds_for(Role.CAMERA) == EDGE_DOOR.local
     assert {kind.name for kind in EDGE_DOOR.local} == {"CAMERA", "FRAME", "REPORT", "OFFER"}
 

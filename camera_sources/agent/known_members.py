@@ -1,0 +1,119 @@
+"""The list of members as a camera on a device of its own knows it: fetched from the gateway, and kept for later starts.
+
+Without it a camera would show its pictures to any edge that was ever a member, also to one that was revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from shared.errors import DeepThingsError, PeerLostError
+from shared.files.whole_file import write_whole
+from shared.logs.outage import Outage
+from shared.security.data_security import THE_GATEWAY, DataSecurity
+from shared.security.key_folder import ADDRESS_FILE, KNOWN_MEMBERS_FILE
+from shared.security.member_list import MemberList
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, MembersHeader, MembersRequestHeader
+
+if TYPE_CHECKING:
+    from shared.network.addresses import Address
+    from shared.security.node_identity import NodeIdentity
+
+log = logging.getLogger(__name__)
+
+MEMBERS_PERIOD_S = 60.0
+"""The list is fetched this often: so long a revoked edge may still see pictures of a camera that it has."""
+
+FRESH_LIST_S = 5.0
+"""A list that is not older is not fetched again before a connection to the edge: these may follow each other fast."""
+
+
+class KnownMembers:
+    """Keeps the list of members up to date; `security` follows it, and closes connections of those that are gone."""
+
+    def __init__(self, camera: str, identity: NodeIdentity, gateway: Address) -> None:
+        """`gateway` is the address of its data plane. Raises OSError when the keys cannot be read."""
+        self._camera = camera
+        self._gateway = gateway
+        self._file = identity.folder / KNOWN_MEMBERS_FILE
+        self._kept = self._read_file()
+        self.security = DataSecurity(identity, self._kept)
+        self._traffic = WireTraffic(self.security)
+        self._fetched_at: float | None = None
+        self._fetching = asyncio.Lock()
+        self._outage = Outage()
+
+    async def refresh(self) -> None:
+        """Fetch the list, unless it is fresh; while the gateway is away, the last one goes on to hold.
+
+        Raises PeerLostError when there never was one.
+        """
+        async with self._fetching:
+            if self._fetched_at is not None and time.monotonic() - self._fetched_at < FRESH_LIST_S:
+                return
+            try:
+                members = await self._fetch()
+            except DeepThingsError as error:
+                self._on_failure(str(error))
+                return
+        self._fetched_at = time.monotonic()
+        if self._outage.note_success():
+            log.info("camera %s: the list of members has come from the gateway again", self._camera)
+        self.security.on_members(members)
+        if members != self._kept:
+            self._kept = members
+            with contextlib.suppress(OSError):  # it is only needed at a start without the gateway
+                await asyncio.to_thread(write_whole, self._file, members.model_dump_json().encode())
+
+    async def run(self) -> None:
+        """Fetch the list again and again until cancelled."""
+        while True:
+            await asyncio.sleep(MEMBERS_PERIOD_S)
+            await self.refresh()
+
+    async def _fetch(self) -> MemberList:
+        """Return the list as the gateway has it, proved by its role and, once a list is here, by its key."""
+        connection = await Connection.open(self._gateway, self._traffic, THE_GATEWAY)
+        try:
+            header, payload = await connection.request(
+                MembersRequestHeader(), MembersHeader, AbsentHeader, max_payload=MAX_PAYLOAD_BYTES[MessageKind.MEMBERS]
+            )
+        finally:
+            connection.close()
+        if isinstance(header, AbsentHeader):
+            raise PeerLostError(f"the gateway at {self._gateway} has no list: {header.reason}")
+        try:
+            return MemberList.model_validate_json(bytes(payload))
+        except ValueError as error:
+            raise PeerLostError(f"the gateway at {self._gateway} sent no list of members") from error
+
+    def _on_failure(self, reason: str) -> None:
+        """Log that the list is not fetched. Raises PeerLostError when there is none."""
+        where = f"its address is in {self._file.parent / ADDRESS_FILE}"
+        if self.security.members is None:
+            raise PeerLostError(
+                f"gets no picture before the gateway has sent the list of members: {reason}; start the gateway; {where}"
+            )
+        level = self._outage.level(reason)
+        log.log(
+            level, "camera %s: the list of members cannot be fetched: %s; %s is used meanwhile; is the gateway on? %s",
+            self._camera, reason, self._age(), where,
+        )  # fmt: skip
+
+    def _age(self) -> str:
+        if self._fetched_at is None:
+            return "the one of before this start"
+        return f"the one of {(time.monotonic() - self._fetched_at) / 60:.0f} minutes ago"
+
+    def _read_file(self) -> MemberList | None:
+        """Return the list of an earlier start; None when there is none, or it is damaged."""
+        try:
+            return MemberList.model_validate_json(self._file.read_bytes())
+        except (OSError, ValueError):
+            return None
