@@ -80,12 +80,16 @@ if TYPE_CHECKING:
 @prefix_option
 @threads_option
 @max_cores_option
+@click.option(
+    "--max-memory", type=click.IntRange(1), metavar="MIB",
+    help="Memory for plans at most, in MiB; plans that need more are computed by others.  [default: what is free]",
+)  # fmt: skip
 @insecure_option
 @verbose_option
 def command(
     broker: Address | None, name: str | None, keys: Path | None, host: str, port: int, cache: Path,
     frames_in_flight: int | None, cameras: bool, parent: int | None, topic_prefix: str, threads: int | None,
-    max_cores: int | None, metrics_port: int, insecure: bool, verbose: int,
+    max_cores: int | None, max_memory: int | None, metrics_port: int, insecure: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
@@ -100,6 +104,7 @@ def command(
         name=name, broker=broker, listen=Address(host, port), cache=cache, frames_in_flight=frames_in_flight,
         cameras=cameras, topic_prefix=topic_prefix, computing=computing_cores(threads, max_cores), identity=identity,
         insecure=insecure, metrics_port=metrics_port,
+        max_memory_bytes=None if max_memory is None else max_memory * 2**20,
     )  # fmt: skip
     run_service(lambda stop: run_edge(config, stop))
 

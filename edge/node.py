@@ -296,6 +296,7 @@ class EdgeNode:
             lanes=lanes.count,
             macs_per_s=self._preparation.macs_per_s,
             usable_cores=self._config.computing.usable,
+            memory_bytes=self._preparation.memory.bytes,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._preparation.passed_trial if self._worker.barred else 0,

@@ -37,6 +37,8 @@ class EdgeConfig:
     """Of an edge that has joined a cluster."""
     insecure: bool = False
     """It listens beyond this machine without keys."""
+    max_memory_bytes: int | None = None
+    """Plans may use this much memory at most; None: what is free."""
     metrics_port: int = 0
     """Prometheus gets the edge's metrics here; 0: nowhere."""
 

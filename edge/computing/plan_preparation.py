@@ -8,13 +8,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge.computing.plan_memory import explain_missing
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
 from edge.computing.speed_trial import measure_speed
 from shared.engine.opening import open_engine
-from shared.errors import WrongResultError
+from shared.errors import ModelError, WrongResultError
 from shared.network.addresses import Address
 from shared.process.malloc import release_freed_memory
+from shared.process.usable_memory import MemoryForPlans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +56,7 @@ class PlanPreparation:
         self._opened_cores = self._cores = config.computing.count
         self.preferred = 0
         """The plan to prepare first."""
+        self.memory = MemoryForPlans(config.max_memory_bytes)
         self.macs_per_s = 0.0
         """The speed of this device, measured with the first plan; 0 before."""
 
@@ -80,15 +83,22 @@ class PlanPreparation:
     async def adopt(self, newest: PlanOffer) -> None:
         """Prepare the offered plans, and withdraw all others. Raises DeepThingsError when one cannot be prepared.
 
+        A plan that needs more memory than there is here is left to others; if that is so for all, it is an error.
         A device that computes wrongly follows the plans without computing: its frames are computed by others.
         """
         trial, cores = self._requested_trial, self._cores
         again = trial != self.passed_trial or cores != self._opened_cores or not self._computes_correctly
         offered = sorted((newest, *newest.also), key=lambda plan: plan.epoch != self.preferred)
+        missing = ""
         for plan in offered:
-            if again or self._prepared.get(plan.epoch) is None:
+            if self._prepared.get(plan.epoch) is None and (lacks := explain_missing(plan, self.memory.bytes)):
+                missing = lacks
+                log.info("plan %s is left to other devices: %s", plan.epoch, lacks)
+            elif again or self._prepared.get(plan.epoch) is None:
                 await self._prepare(plan, cores, afresh=trial != self.passed_trial)
             self._prepared.withdraw_others({plan.epoch for plan in offered}, time.monotonic())
+        if missing and not any(plan.epoch in self._prepared.epochs for plan in offered):
+            raise ModelError(missing)
         if trial != self.passed_trial:
             log.info("the programs were prepared again and have passed the trial")
         self.passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True

@@ -74,15 +74,19 @@ class AutomaticPlans:
             return False
         reordered = self._serve_older_nodes(self._tiles)
         nodes = self._computing_nodes(self._whole)
+        in_tiles = self._computing_nodes(self._tiles)
         if nodes != self._nodes:
             self._nodes = nodes
             self._choice.forget_measurements()
-        prediction = self._predict(self._tiles, nodes)
+        prediction = self._predict(self._tiles, nodes, in_tiles)
         offered = self._offer_tiles(self._tiles, prediction) or reordered
         frames, now = self._members.frames_under_way, time.monotonic()
-        if self._tiles.held_back or not self._computing_nodes(self._tiles):
+        if self._tiles.held_back or not in_tiles:
             self._choice.follow_load(frames, now)
             return self._plans.prefer(self._whole.epoch) or offered
+        if not nodes and self._lacks_memory():  # no device can hold the whole network
+            self._choice.follow_load(frames, now)
+            return self._plans.prefer(self._tiles.epoch) or offered
         division = self._choice.update(frames, prediction, now)
         wanted = self._tiles if division is Division.TILES else self._whole
         changed = self._plans.prefer(wanted.epoch)
@@ -107,25 +111,42 @@ class AutomaticPlans:
         return changed
 
     def _offer_tiles(self, tiles: RunningPlan, prediction: Prediction) -> bool:
-        """Let edges prepare tiles when these are predicted to pay; return whether that has changed."""
+        """Let edges prepare tiles when these are predicted to pay, or one of them can hold no whole network.
+
+        Return whether that has changed.
+        """
+        lacks = self._lacks_memory()
         pays = (
             prediction.whole is not None
             and prediction.tiled is not None
             and prediction.tiled < MIN_OFFER_GAIN * prediction.whole
         )
-        if not (tiles.held_back and pays):
+        if not (tiles.held_back and (pays or lacks)):
             return False
         tiles.held_back = False
+        if lacks:
+            log.info("edges prepare tiles, too: %s has too little memory for whole frames", lacks)
+            return True
         log.info("edges prepare tiles, too: a frame should take %.0f %% of its time", 100 * _ratio(prediction))
         return True
 
-    def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...]) -> Prediction:
-        """Return the times of one frame alone, from the measured speeds of the nodes."""
-        cluster = self._devices.describe(nodes, time.monotonic())
+    def _lacks_memory(self) -> str:
+        """Return a device that is there and cannot hold the whole network; empty when there is none."""
+        needed = self._whole.partitioned.costs.memory_bytes
+        known = ((node, self._members.memory_bytes(node)) for node in self._members.present if self._takes_tiles(node))
+        return next((node for node, size in known if 0 < size < needed), "")
+
+    def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...], in_tiles: tuple[str, ...] = ()) -> Prediction:
+        """Return the times of one frame alone, from the measured speeds of the nodes that compute it.
+
+        `nodes` compute whole frames; those that only compute tiles are further ones `in_tiles`.
+        """
+        together = tuple(sorted({*nodes, *in_tiles}))
+        cluster = self._devices.describe(together, time.monotonic())
         if cluster is None:
             return Prediction(None, None)
-        whole = predict_plan(Method.WHOLE, self._whole.partitioned.costs, cluster)
-        if len(nodes) < MIN_DIVIDING_NODES:
+        whole = predict_plan(Method.WHOLE, self._whole.partitioned.costs, cluster.in_order(nodes))
+        if len(together) < MIN_DIVIDING_NODES:
             return Prediction(whole.latency_s, None)
         tiled = predict_plan(tiles.partitioned.method, tiles.partitioned.costs, cluster.in_order(tiles.nodes))
         return Prediction(whole.latency_s, tiled.latency_s)

@@ -61,4 +61,6 @@ class MeasuredDevices:
         )
 
     def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
-        return DeviceProfile(node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s)
+        return DeviceProfile(
+            node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s, self._members.memory_bytes(node)
+        )

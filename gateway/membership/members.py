@@ -126,6 +126,11 @@ class Membership:
         member = self._members.get(node)
         return min(max(1, member.stats.lanes), MAX_LANES) if member and member.stats else 1
 
+    def memory_bytes(self, node: str) -> int:
+        """Return the memory that plans may use at a node, as it reported last; 0: not known."""
+        member = self._members.get(node)
+        return member.stats.memory_bytes if member and member.stats else 0
+
     @property
     def with_cameras(self) -> tuple[str, ...]:
         """Return the names of online edges whose cameras run, as they reported last, sorted."""
@@ -219,6 +224,7 @@ class Membership:
             threads=stats.threads if stats and online else 0,
             lanes=stats.lanes if stats and online else 1,
             usable_cores=stats.usable_cores if stats and online else 0.0,
+            memory_bytes=stats.memory_bytes if stats and online else 0,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
             drained=self.is_drained(name),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING
 
 from gateway.planning.kernel_costs import cost_of_cells
 from gateway.planning.methods import Method
 from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST
-from shared.ftp.costs import map_bytes, working_bytes
+from shared.ftp.costs import map_bytes, working_bytes_of_tiles
 from shared.ftp.propagation import Propagation
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ TABLE_BYTES = 4096
 class DivisionCosts:
     """The costs of a division: operations by stage and tile, bytes in float32, and the cost behind the cut.
 
-    `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `memory_bytes`: of the largest
-    tile's maps, and of all weights of its stages.
+    `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `tile_bytes`: by tile, the
+    memory of its maps; `weight_bytes`: of the weights of all stages.
     """
 
     tiles: tuple[tuple[float, ...], ...]
@@ -44,12 +45,18 @@ class DivisionCosts:
     pixel_bytes: tuple[int, ...]
     result_bytes: tuple[int, ...]
     tail: float
-    memory_bytes: int
+    tile_bytes: tuple[int, ...]
+    weight_bytes: int
 
     @property
     def total(self) -> float:
         """Return the operations of all tiles."""
         return sum(sum(stage) for stage in self.tiles)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Return the memory of a device that computes the largest tile."""
+        return max(self.tile_bytes) + self.weight_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,11 @@ def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
             for tile in last.tiles
         ),
         tail=sum(_whole_cost(network, layer, costs) for layer in behind),
-        memory_bytes=max(working_bytes(network, stage) for stage in stages)
-        + sum(_weight_bytes(layer) for stage in stages for layer in stage.layers),
+        tile_bytes=tuple(
+            max(of_stages)
+            for of_stages in zip(*(working_bytes_of_tiles(network, stage) for stage in stages), strict=True)
+        ),
+        weight_bytes=sum(layer_weight_bytes(layer) for stage in stages for layer in stage.layers),
     )  # fmt: skip
 
 
@@ -276,11 +286,6 @@ def _overlap_bytes(network: Network, name: str, needed: Region, made: Region) ->
     return map_bytes(network, name, common) if common else 0
 
 
-def _weight_bytes(layer: Layer) -> int:
-    total = 0
-    for shape in layer.constants.values():
-        values = 1
-        for side in shape:
-            values *= side
-        total += 4 * values
-    return total
+def layer_weight_bytes(layer: Layer) -> int:
+    """Return the bytes of a layer's weights, as values of four bytes."""
+    return sum(4 * prod(shape) for shape in layer.constants.values())

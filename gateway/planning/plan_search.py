@@ -2,22 +2,23 @@
 
 Candidates are whole frames; tiles of one stage that idle devices steal, at several grids and cuts; and stages of tiles
 that the gateway assigns, for all devices or the fastest of them only, in rows by speed or in rows and columns. Each is
-predicted from measured speeds and links. Devices that would only hold up the others are left out. Sources of the idea:
-AOFL (Zhou et al., SEC 2019) and DPFP, dynamic programming over fused layers.
+predicted from measured speeds and links. Devices that would only hold up the others are left out, and those that
+cannot hold a plan; a row that does not fit a device's memory becomes smaller, and those of the others larger. Sources
+of the idea: AOFL (Zhou et al., SEC 2019) and DPFP, dynamic programming over fused layers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.planning.memory_fit import explain_shortfall, short_devices, smaller_shares
 from gateway.planning.methods import Method, chained_stages
 from gateway.planning.plan_prediction import (
     PlanPrediction,
     costs_of_stages,
-    predict_assigned,
-    predict_stolen,
-    predict_whole,
+    layer_weight_bytes,
+    predict_plan,
 )  # fmt: skip
 from gateway.planning.profiles import OWNER_COST, fitted_shares
 from gateway.planning.stage_choice import StageTerms, stage_ways
@@ -44,7 +45,11 @@ STOLEN_TILES = (1, 2, 3)
 """Tiles of a frame for each device, with stealing: more of them are shared out more evenly, and have more halo."""
 
 CUTS_OF_GRID = 3
-"""Cuts that are predicted in full for each grid: those that a simpler prediction finds best."""
+"""Cuts that are predicted in full for each grid: those that a simpler prediction finds best, of all, and of those whose
+weights the smallest device can hold."""
+
+MEMORY_TRIES = 4
+"""Rows are made smaller so often, until each device can hold its own."""
 
 MOST_TILES_OF_DEVICE = 2
 """Tiles of a frame in stages for each device on average, at most: more of them fit unequal devices better, and have
@@ -122,33 +127,47 @@ def search_plans(
     if len(cluster.devices) > 1:
         found += _stolen(network, cluster, cut, grid)
         found += _staged(network, cluster, cut, grid)
-    smallest = min((device.memory_bytes for device in cluster.devices if device.memory_bytes), default=0)
-    checked = [_checked(candidate, smallest) for candidate in found]
-    return PlanSearch(
-        tuple(sorted(checked, key=lambda candidate: (bool(candidate.refused), candidate.prediction.latency_s)))
-    )
+    different = {(str(candidate), candidate.devices): candidate for candidate in found}
+    return PlanSearch(tuple(sorted(different.values(), key=_sooner)))
 
 
 def _whole(network: Network, cluster: ClusterProfile) -> PlanCandidate:
     stages = (whole_stage(network),)
+    return _usable(Method.WHOLE, network, stages, cluster)
+
+
+def _usable(
+    method: Method, network: Network, stages: tuple[Stage, ...], cluster: ClusterProfile, shares: tuple[float, ...] = ()
+) -> PlanCandidate:
+    """Return the prediction of a plan for the devices that can hold it; it is refused if the owner cannot, or none."""
+    costs = costs_of_stages(network, stages)
+    short = short_devices(method, costs, cluster)
+    fitting = cluster.without(short)
+    enough = len(fitting.devices) >= (1 if method is Method.WHOLE else 2)
+    if short and not method.distribution.by_gateway and enough and cluster.owner not in short:
+        cluster, short = fitting, ()
     names = tuple(device.name for device in cluster.devices)
-    return PlanCandidate(Method.WHOLE, stages, names, predict_whole(costs_of_stages(network, stages), cluster))
+    refused = explain_shortfall(method, costs, cluster) if short else ""
+    return PlanCandidate(method, stages, names, predict_plan(method, costs, cluster), shares, refused)
+
+
+def _sooner(candidate: PlanCandidate) -> tuple[bool, float]:
+    """Return the order of candidates: those that can be run first, then by the end of a frame alone."""
+    return bool(candidate.refused), candidate.prediction.latency_s
 
 
 def _stolen(
     network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid | None
 ) -> Iterator[PlanCandidate]:
     """Yield tiles of one stage for each grid, at the best of its cuts."""
-    names = tuple(device.name for device in cluster.devices)
     count_of_devices = len(cluster.devices)
     for tried in [grid] if grid else _grids(count_of_devices * tiles for tiles in STOLEN_TILES):
-        predicted = []
-        for maps in [tuple(cut)] if cut else _likely_cuts(network, cluster, tried):
-            stages = (partition(network, maps, tried, balanced=True),)
-            predicted.append((predict_stolen(costs_of_stages(network, stages), cluster), stages))
+        predicted = [
+            _usable(Method.WST, network, (partition(network, maps, tried, balanced=True),), cluster)
+            for maps in ([tuple(cut)] if cut else _likely_cuts(network, cluster, tried))
+        ]
         if predicted:
-            prediction, stages = min(predicted, key=lambda pair: pair[0].latency_s)
-            yield PlanCandidate(Method.WST, stages, names, prediction)
+            yield min(predicted, key=_sooner)
 
 
 def _likely_cuts(network: Network, cluster: ClusterProfile, grid: Grid) -> list[tuple[str, ...]]:
@@ -160,7 +179,18 @@ def _likely_cuts(network: Network, cluster: ClusterProfile, grid: Grid) -> list[
         + cluster.map_scale * cost.crossing_bytes / cluster.gateway.bytes_per_s
         for cost in cut_costs(network, grid)
     }
-    return sorted(seconds, key=lambda maps: seconds[maps])[:CUTS_OF_GRID]
+    return _best_cuts(network, cluster, sorted(seconds, key=lambda maps: seconds[maps]))
+
+
+def _best_cuts(network: Network, cluster: ClusterProfile, cuts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the first of these cuts, and the first of those whose weights the smallest device can hold."""
+    smallest = min((device.memory_bytes for device in cluster.devices if device.memory_bytes), default=0)
+    fitting = [maps for maps in cuts if smallest and _head_weights(network, maps) < smallest]
+    return list(dict.fromkeys([*cuts[:CUTS_OF_GRID], *fitting[:CUTS_OF_GRID]]))
+
+
+def _head_weights(network: Network, maps: Sequence[str]) -> int:
+    return sum(layer_weight_bytes(layer) for layer in network.head_layers(maps))
 
 
 def _staged(
@@ -179,9 +209,21 @@ def _staged(
         if more[-1].count > count and len(set(several.devices)) == count:
             tried.append((more[-1], several))
         for wanted, devices in tried:
-            best = min(_ways(network, devices, wanted, cut), key=lambda way: way.prediction.latency_s, default=None)
+            best = min(_ways(network, devices, wanted, cut), key=_sooner, default=None)
             if best is not None:
                 yield best
+    short = _without_weights(network, cluster)
+    if grid is None and short and cluster.owner not in short and len(cluster.devices) - len(short) > 1:
+        yield from _staged(network, cluster.without(short), cut, grid)
+
+
+def _without_weights(network: Network, cluster: ClusterProfile) -> tuple[str, ...]:
+    """Return the smallest devices, if they cannot hold all weights that can be divided: the others may cut deeper."""
+    known = [device.memory_bytes for device in cluster.devices if device.memory_bytes]
+    smallest = min(known, default=0)
+    if not known or smallest >= _head_weights(network, possible_cuts(network)[-1].maps):
+        return ()
+    return tuple(device.name for device in cluster.devices if device.memory_bytes == smallest)
 
 
 def _fitting_tiles(cluster: ClusterProfile, total: float) -> int:
@@ -228,12 +270,28 @@ def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[s
         tail = total - macs_of(network, network.head_layers(maps))
         return head_s + cluster.map_scale * sent / cluster.gateway.bytes_per_s + tail / cluster.gateway.macs_per_s
 
-    ways = ways[-1:] if cut else sorted(ways, key=lambda way: end_s(way.cuts[-1], way.seconds))[:CUTS_OF_GRID]
-    names = tuple(device.name for device in cluster.devices)
-    for way in ways:
-        stages = chained_stages(network, way.cuts, grid, shares)
-        prediction = predict_assigned(costs_of_stages(network, stages), cluster)
-        yield PlanCandidate(Method.STAGED, stages, names, prediction, shares)
+    by_cut = {way.cuts[-1]: way for way in sorted(ways, key=lambda way: end_s(way.cuts[-1], way.seconds))}
+    for maps in [last] if cut else _best_cuts(network, cluster, list(by_cut)):
+        yield _fitted(network, cluster, by_cut[maps].cuts, grid, shares)
+
+
+def _fitted(
+    network: Network,
+    cluster: ClusterProfile,
+    cuts: Sequence[tuple[str, ...]],
+    grid: Grid,
+    shares: tuple[float, ...],
+) -> PlanCandidate:
+    """Return stages whose rows fit the memory of their devices, if that is possible."""
+    for _ in range(MEMORY_TRIES):
+        candidate = _usable(Method.STAGED, network, chained_stages(network, cuts, grid, shares), cluster, shares)
+        if not candidate.refused or not shares:
+            break
+        smaller = smaller_shares(shares, costs_of_stages(network, candidate.stages), cluster)
+        if smaller is None:
+            break
+        shares = smaller
+    return candidate
 
 
 def _grids(counts: Iterator[int] | Sequence[int]) -> list[Grid]:
@@ -243,15 +301,3 @@ def _grids(counts: Iterator[int] | Sequence[int]) -> list[Grid]:
         rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
         grids += [Grid(count, 1), *([Grid(rows, count // rows)] if rows > 1 else [])]
     return list(dict.fromkeys(grids))
-
-
-def _checked(candidate: PlanCandidate, memory_bytes: int) -> PlanCandidate:
-    """Refuse a candidate that does not fit the memory of the smallest device, 0: unknown."""
-    missing = candidate.prediction.memory_bytes - memory_bytes
-    if not memory_bytes or missing <= 0:
-        return candidate
-    return replace(
-        candidate,
-        refused=f"it needs {candidate.prediction.memory_bytes / 2**20:.0f} MiB of each device, "
-        f"{missing / 2**20:.0f} MiB more than the smallest has",
-    )

@@ -9,7 +9,7 @@ from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 from shared.wire.map_values import value_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shared.wire.map_values import MapType
 
@@ -65,6 +65,10 @@ class ClusterProfile:
         by_speed = sorted(self.devices, key=lambda device: (device.name != self.owner, -device.macs_per_s, device.name))
         kept = {device.name for device in by_speed[:count]}
         return replace(self, devices=tuple(device for device in self.devices if device.name in kept))
+
+    def without(self, names: Collection[str]) -> ClusterProfile:
+        """Return a cluster without the devices of these names."""
+        return replace(self, devices=tuple(device for device in self.devices if device.name not in names))
 
     def in_order(self, names: Sequence[str]) -> ClusterProfile:
         """Return a cluster of the devices with these names, in their order; names that are missing are left out.

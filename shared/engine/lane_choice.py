@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.engine.lane_trial import LaneReading, LaneTrial, decode_readings, is_undisturbed
@@ -17,10 +16,12 @@ from shared.engine.sessions import read_manifest
 from shared.errors import DamageError
 from shared.files.whole_file import write_whole
 from shared.process.children import parent_death_prefix
+from shared.process.usable_memory import free_memory
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from shared.ftp.stage import Form
 
@@ -64,15 +65,6 @@ async def choose_lanes(folder: Path, form: Form, working_bytes: int, cores: int)
     except OSError as error:
         log.warning("%s cannot be written: %s", folder / MANIFEST_FILE, system_reason(error))
     return chosen
-
-
-def free_memory() -> int | None:
-    """Return the memory that programs may still take, in bytes; None when it is not known."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 async def _measure(trial: LaneTrial) -> Mapping[TileLanes, LaneReading]:

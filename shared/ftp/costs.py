@@ -93,14 +93,21 @@ def working_bytes(network: Network, stage: Stage) -> int:
 
     For a whole network tensors of unknown shape count nothing.
     """
+    return max(working_bytes_of_tiles(network, stage))
+
+
+def working_bytes_of_tiles(network: Network, stage: Stage) -> tuple[int, ...]:
+    """Return the same for each tile."""
     if stage.whole:
-        return max(1, *(sum(tensor_bytes(network, name) for name in (*set(layer.inputs), *layer.outputs))
-                        for layer in stage.layers))  # fmt: skip
+        return (max(1, *(sum(tensor_bytes(network, name) for name in (*set(layer.inputs), *layer.outputs))
+                         for layer in stage.layers)),)  # fmt: skip
     in_place = {layer.name for layer in stage.layers if layer.op in POINTWISE and len(layer.inputs) == 1}
-    costs = [cost for costs in tile_costs(network, stage) for cost in costs]
-    return max(
-        (cost.input_bytes + cost.output_bytes for cost in costs if cost.layer not in in_place),
-        default=max(cost.output_bytes for cost in costs),
+    return tuple(
+        max(
+            (cost.input_bytes + cost.output_bytes for cost in costs if cost.layer not in in_place),
+            default=max(cost.output_bytes for cost in costs),
+        )
+        for costs in tile_costs(network, stage)
     )
 
 

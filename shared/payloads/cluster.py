@@ -144,6 +144,7 @@ class NodeReport(Message):
     threads: int = Field(default=0, ge=0, description="that compute tiles; 0: not known")
     lanes: int = Field(default=1, ge=0, description="tiles that it computes at the same time")
     usable_cores: float = Field(default=0.0, ge=0, description="cores that it may use; 0: not known")
+    memory_bytes: int = Field(default=0, ge=0, description="memory that plans may use there; 0: not known")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
     failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or that are not numbers")
@@ -247,6 +248,9 @@ class NodeStats(Message):
         default=0.0, ge=0, le=1e18, description="operations that a lane computes in a second, as tried; 0: not known"
     )
     usable_cores: float = Field(default=0.0, ge=0, le=1e6, description="cores that it may use; 0: not known")
+    memory_bytes: Count = Field(
+        default=0, description="memory that plans may use, those that it has prepared included; 0: not known"
+    )
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )

@@ -29,6 +29,10 @@ CURES: tuple[tuple[str, str], ...] = (
         r"^state folder \S+ cannot be written",
         "the gateway's user must be able to write there; set another folder at state: in the configuration",
     ),
+    (
+        r"MiB more than this device has for plans",
+        "end other programs there, or raise its --max-memory; method auto needs less where it divides frames",
+    ),
     (r"does not follow the plan", "check its log; install the same release of deepthings on all devices"),
     (r"cannot be read$", "install the gateway's release of deepthings here, too"),
     (r"^the gateway has not published", "is it still running? if so, set the clocks of both devices"),

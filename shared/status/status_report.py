@@ -55,6 +55,7 @@ class EdgeStatus(Message):
     threads: int | None = Field(default=None, description="that compute tiles")
     lanes: int | None = Field(default=None, description="tiles that it computes at the same time")
     usable_cores: float | None = Field(default=None, description="cores that it may use: its share of the processor")
+    memory_bytes: int | None = Field(default=None, description="memory that plans may use there")
     tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
     tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
     computable_per_s: float | None = Field(
@@ -156,6 +157,7 @@ def _edge(node: NodeReport, release: str) -> EdgeStatus:
         threads=node.threads or None,
         lanes=node.lanes if node.threads else None,
         usable_cores=round(node.usable_cores, 2) if node.usable_cores else None,
+        memory_bytes=node.memory_bytes or None,
         tiles=node.tiles,
         tiles_per_s=node.tiles_per_s,
         computable_per_s=node.computable_per_s,

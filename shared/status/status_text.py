@@ -63,8 +63,8 @@ def _edges(status: Status) -> Iterator[str]:
     if not status.edges:
         yield "no edges"
         return
-    heads = ("edge", "state", "release", "address", "threads", "cores busy", "tiles/s", "own", "stolen", "°C")
-    yield from table_lines(heads, [_edge(name, edge) for name, edge in status.edges.items()], "llllrrrrrr")
+    heads = ("edge", "state", "release", "address", "threads", "cores busy", "memory", "tiles/s", "own", "stolen", "°C")
+    yield from table_lines(heads, [_edge(name, edge) for name, edge in status.edges.items()], "llllrrrrrrr")
     if status.edges_left_out:
         yield f"and {status.edges_left_out} more edges"
 
@@ -72,14 +72,15 @@ def _edges(status: Status) -> Iterator[str]:
 def _edge(name: str, edge: EdgeStatus) -> tuple[str, ...]:
     release = (edge.release or "unknown") + ("" if edge.same_release else DIFFERS)
     if edge.state is not State.ONLINE:
-        return (name, edge.state, release, edge.address or UNKNOWN, *[UNKNOWN] * 6)
+        return (name, edge.state, release, edge.address or UNKNOWN, *[UNKNOWN] * 7)
     busy = f"{edge.cores_busy:.1f} of {edge.cores}" if edge.cores_busy is not None else UNKNOWN
     if edge.usable_cores is not None and edge.cores is not None and edge.usable_cores < edge.cores:
         busy += f" ({edge.usable_cores:.2g} usable)"
     lanes = edge.lanes or 1
     threads = f"{lanes}x{edge.threads // lanes}" if edge.threads else UNKNOWN
+    memory = f"{edge.memory_bytes / 2**20:.0f} MiB" if edge.memory_bytes else UNKNOWN
     return (
-        name, edge.state, release, edge.address or UNKNOWN, threads, busy, f"{edge.tiles_per_s:.1f}",
+        name, edge.state, release, edge.address or UNKNOWN, threads, busy, memory, f"{edge.tiles_per_s:.1f}",
         str(edge.tiles.own), str(edge.tiles.stolen), _number(edge.temperature),
     )  # fmt: skip
 

@@ -91,6 +91,7 @@ function Card({ device, release }) {
   const facts = [
     ["Speed", device.computable_per_s === null ? "not measured" : `${rate(device.computable_per_s)} whole frames/s`],
     ["Cores", device.cores === null ? "–" : `${number(device.cores_busy, 1)} of ${device.cores} busy${device.usable_cores && device.usable_cores < device.cores ? `, may use ${number(device.usable_cores, 1)}` : ""}`],
+    ["Memory for plans", device.memory_bytes === null ? "–" : `${number(device.memory_bytes / 2 ** 20)} MiB`],
     ["Computes", `${number(device.lanes)} side by side, ${plural(device.threads || 0, "thread")}`],
     ["Temperature", device.temperature === null ? "–" : `${number(device.temperature)} °C`],
     ["Tiles", `${number(device.tiles.own)} own, ${number(device.tiles.stolen)} for others`],

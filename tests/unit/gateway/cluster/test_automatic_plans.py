@@ -48,15 +48,19 @@ class Bench:
     def __init__(self, monkeypatch, *, tiled=True, **seconds):
         monkeypatch.setattr("gateway.cluster.automatic_plans.time", self)
         self.now, self.preferred, self.seconds = 100.0, WHOLE_EPOCH, seconds
-        self.frames_under_way, self.with_tiles = 1.0, None
+        self.frames_under_way, self.with_tiles, self.with_whole = 1.0, None, None
         self.whole = running(WHOLE, whole_stage(NETWORK), Method.WHOLE)
         self.tiles = running(TILES, STAGE, Method.WST) if tiled else None
-        self.links, self.has_older_nodes = LinkRates(), False
+        self.links, self.has_older_nodes, self.memory = LinkRates(), False, {}
         self.without_tiles, self.with_cameras = set(), ()
         devices = MeasuredDevices(NETWORK, self.whole.partitioned.costs, self, self, self.links)
         self.automatic = AutomaticPlans(
             self.whole, self.tiles, self, self, devices, lambda node: node not in self.without_tiles
         )
+
+    @property
+    def present(self):
+        return tuple(sorted(self.seconds))
 
     def monotonic(self):
         return self.now
@@ -64,12 +68,15 @@ class Bench:
     def speed_of(self, node):
         return MACS / self.seconds[node] if self.seconds.get(node) else None
 
+    def memory_bytes(self, node):
+        return self.memory.get(node, 0)
+
     def lanes(self, _node):
         return 1
 
     def ready_nodes(self, epoch):
-        nodes = tuple(sorted(self.seconds))
-        return nodes if epoch == WHOLE_EPOCH or self.with_tiles is None else self.with_tiles
+        ready = self.with_whole if epoch == WHOLE_EPOCH else self.with_tiles
+        return tuple(sorted(self.seconds)) if ready is None else ready
 
     def prefer(self, epoch):
         changed, self.preferred = epoch != self.preferred, epoch
@@ -101,6 +108,33 @@ def test_tiles_are_not_prepared_before_they_are_predicted_to_pay(monkeypatch):
     bench.seconds = even(4)
     assert bench.automatic.update()
     assert not bench.tiles.held_back
+
+
+def test_tiles_are_prepared_and_used_where_no_device_can_hold_the_network(monkeypatch):
+    """Devices that left whole frames to others have measured no speed yet."""
+    bench = Bench(monkeypatch, **dict.fromkeys(even(2)))
+    bench.memory = dict.fromkeys(bench.seconds, bench.whole.partitioned.costs.memory_bytes - 1)
+    bench.with_whole = ()
+    assert bench.follow(1) >= 1
+    assert not bench.tiles.held_back
+    assert bench.preferred == TILES_EPOCH
+
+
+def test_tiles_are_prepared_for_one_device_that_cannot_hold_the_network(monkeypatch):
+    bench = Bench(monkeypatch, **even(1), small=None)
+    bench.memory = {"small": bench.whole.partitioned.costs.memory_bytes - 1}
+    bench.with_whole = ("pi-0",)
+    bench.with_tiles = ()
+    bench.follow(1)
+    assert not bench.tiles.held_back
+    assert bench.preferred == WHOLE_EPOCH
+
+
+def test_a_device_that_can_hold_the_network_just_so_needs_no_tiles(monkeypatch):
+    bench = Bench(monkeypatch, **even(1))
+    bench.memory = {"pi-0": bench.whole.partitioned.costs.memory_bytes}
+    assert bench.follow(5) == 0
+    assert bench.tiles.held_back
 
 
 def test_nodes_that_have_computed_nothing_yet_count_as_fast_as_the_others(monkeypatch):

@@ -22,9 +22,13 @@ class Home:
 
     def __init__(self, **seconds):
         self.speeds, self.links, self.with_cameras, self.several = NodeSpeeds(), LinkRates(), (), {}
+        self.memory = {}
         for node, taken in seconds.items():
             self.speeds.add_trial(node, MACS / taken)
         self.devices = MeasuredDevices(NETWORK, COSTS, self, self.speeds, self.links)
+
+    def memory_bytes(self, node):
+        return self.memory.get(node, 0)
 
     def lanes(self, node):
         return self.several.get(node, 1)
@@ -57,6 +61,12 @@ def test_the_gateway_is_as_fast_as_its_own_node_else_as_the_others():
     home = Home(a=2.0, **{OWN_NODE: 1.0})
     assert home.devices.describe(("a",), NOW).gateway.macs_per_s == pytest.approx(COSTS.total)
     assert Home(a=2.0).devices.describe(("a",), NOW).gateway.macs_per_s == pytest.approx(COSTS.total / 2)
+
+
+def test_the_memory_of_devices_is_what_they_report():
+    home = Home(a=1.0, b=1.0)
+    home.memory["a"] = 2**28
+    assert [device.memory_bytes for device in home.devices.describe(("a", "b"), NOW).devices] == [2**28, 0]
 
 
 def test_links_are_as_fast_as_the_slowest_of_them():

@@ -32,7 +32,8 @@ def costs_of(tiles, *more, strips=(), pixels=0, results=0, tail=0.0):
         pixel_bytes=(pixels,) * len(tiles),
         result_bytes=(results,) * len(tiles),
         tail=tail,
-        memory_bytes=1,
+        tile_bytes=(1,),
+        weight_bytes=0,
     )
 
 

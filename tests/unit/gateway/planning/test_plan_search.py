@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.planning.memory_fit import memory_needs
 from gateway.planning.methods import Method
+from gateway.planning.plan_prediction import costs_of_stages
 from gateway.planning.plan_search import MAX_PLANNED_DEVICES, search_plans
 from gateway.planning.profiles import ClusterProfile, DeviceProfile, fitted_shares
 from shared.ftp.grid import Grid
@@ -14,6 +18,8 @@ from tests.networks import ModelBuilder, yolov2_first_16
 
 FAST = 22e9
 """MACs a second of a small computer."""
+
+MIB = 2**20
 
 LAN = 12.5e6
 """Bytes a second of 100 Mbit/s."""
@@ -87,10 +93,58 @@ def test_a_cut_and_a_grid_that_are_given_are_the_only_ones(yolov2):
 
 def test_plans_that_do_not_fit_the_memory_are_refused_with_what_is_missing(yolov2):
     found = search_plans(yolov2, cluster_of(*[FAST] * 4, memory_bytes=24 * 2**20))
-    assert "MiB more than the smallest has" in found.whole.refused
+    assert re.fullmatch(r"it needs \d+ MiB of d\d, \d+ MiB more than it has", found.whole.refused)
     assert found.candidates[-1].refused
     assert found.best_divided is not None
     assert found.best_divided.prediction.memory_bytes <= 24 * 2**20
+
+
+def with_memory(*sizes):
+    """Equal devices with so many MiB for plans, 0: not known."""
+    devices = tuple(DeviceProfile(f"d{number}", FAST, LAN, size * MIB) for number, size in enumerate(sizes))
+    return ClusterProfile(devices, DeviceProfile("gateway", FAST, LAN), "d0")
+
+
+def test_a_device_of_little_memory_gets_a_smaller_share(yolov2):
+    """Of four even rows each needs 31 MiB; the row of a device that has less is smaller, the others are higher."""
+    even, uneven = (
+        next(
+            candidate
+            for candidate in search_plans(yolov2, with_memory(0, 0, 0, last), cut=("layer_15",)).candidates
+            if candidate.method is Method.STAGED and candidate.grid == Grid(4, 1)
+        )
+        for last in (0, 28)
+    )
+    assert not uneven.refused
+    assert uneven.devices == even.devices
+    assert uneven.shares[3] < 0.9 * even.shares[3]
+    assert all(now > before for now, before in zip(uneven.shares[:3], even.shares[:3], strict=True))
+    needs = memory_needs(Method.STAGED, costs_of_stages(yolov2, uneven.stages), with_memory(0, 0, 0, 28))
+    assert needs[3] <= 28 * MIB < max(needs)
+
+
+def test_a_device_that_cannot_hold_the_weights_is_left_out(yolov2):
+    found = search_plans(yolov2, with_memory(0, 0, 0, 8), cut=("layer_15",))
+    usable = [candidate for candidate in found.candidates if not candidate.refused]
+    assert {candidate.method for candidate in usable} == {Method.WHOLE, Method.WST, Method.STAGED}
+    assert all("d3" not in candidate.devices for candidate in usable)
+    assert found.best_divided is not None
+    assert len(found.best_divided.devices) == 3
+
+
+def test_a_device_that_holds_only_the_first_layers_gets_tiles_of_these(yolov2):
+    """With the free choice of a cut, plans for all devices end where the smallest one can still hold the weights."""
+    found = search_plans(yolov2, with_memory(0, 0, 0, 12)).candidates
+    of_all = [candidate for candidate in found if not candidate.refused and "d3" in candidate.devices]
+    assert of_all
+    assert all(costs_of_stages(yolov2, candidate.stages).weight_bytes < 12 * MIB for candidate in of_all)
+
+
+def test_whole_frames_are_for_the_devices_that_can_hold_the_network(yolov2):
+    assert search_plans(yolov2, with_memory(0, 50, 200, 0)).whole.devices == ("d0", "d2", "d3")
+    refused = search_plans(yolov2, with_memory(50, 0, 0, 0)).whole.refused  # the device with the camera
+    assert refused.startswith("it needs ")
+    assert "MiB of d0" in refused
 
 
 def test_the_owner_has_a_smaller_share_as_its_camera_costs_it_time():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shared.engine import lane_choice, lane_trial, sessions
-from shared.engine.lane_choice import choose_lanes, free_memory
+from shared.engine.lane_choice import choose_lanes
 from shared.engine.lane_trial import LANE_ROUNDS, LaneReading, LaneTrial, decode_readings, measure_lanes
 from shared.engine.lanes import ONE_LANE, MeasuredLanes, TileLanes
 from shared.engine.opening import TileKinds, open_engine
@@ -216,10 +216,6 @@ def test_all_sessions_that_compute_for_the_cluster_are_opened_by_the_function_th
     # Measuring opens one as a reference, as onnxruntime makes it; it has one thread, and no other to wait for.
     assert found <= {"shared/engine/sessions.py", "shared/engine/measuring.py"}
     assert "shared/engine/sessions.py" in found
-
-
-def test_the_free_memory_of_this_machine_is_known():
-    assert free_memory() is None or free_memory() > 10**6
 
 
 async def test_a_trial_that_is_cancelled_ends_its_process(folder, stage_and_program):

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from shared.process import usable_cores as module
+from shared.process.control_groups import find_groups
 from shared.process.usable_cores import (
     ComputingCores,
     UsableCores,
     choose_cores,
     computing_cores,
-    find_cpu_groups,
     find_usable_cores,
     probe_cores,
     tightest_quota,
@@ -72,23 +72,23 @@ def refused(_threads):
 
 
 def test_the_group_of_version_1_is_found_with_its_ancestors():
-    found = find_cpu_groups(V1_OWN, V1_MOUNTS)
+    found = find_groups(V1_OWN, V1_MOUNTS, "cpu")
     assert (found.version, found.folders) == (1, (CPU / "home/edge", CPU / "home", CPU))
 
 
 def test_the_group_of_version_2_is_found_with_its_ancestors():
-    found = find_cpu_groups(V2_OWN, V2_MOUNTS)
+    found = find_groups(V2_OWN, V2_MOUNTS, "cpu")
     assert (found.version, found.folders) == (2, (V2 / "system.slice/edge.service", V2 / "system.slice", V2))
 
 
 def test_a_container_sees_its_own_group_at_the_mount_point():
     mounts = "50 40 0:29 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n"
-    assert find_cpu_groups("2:cpu:/docker/abc/inner\n", mounts).folders == (CPU / "inner", CPU)
+    assert find_groups("2:cpu:/docker/abc/inner\n", mounts, "cpu").folders == (CPU / "inner", CPU)
 
 
 def test_spaces_in_a_mount_point_are_read():
     mounts = "30 24 0:26 / /sys/my\\040groups rw - cgroup2 cgroup2 rw\n"
-    assert find_cpu_groups("0::/\n", mounts).folders == (Path("/sys/my groups"),)
+    assert find_groups("0::/\n", mounts, "cpu").folders == (Path("/sys/my groups"),)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_spaces_in_a_mount_point_are_read():
     ],
 )
 def test_a_group_that_is_not_mounted_here_is_hidden(own, mounts):
-    assert find_cpu_groups(own, mounts) is None
+    assert find_groups(own, mounts, "cpu") is None
 
 
 def test_a_kernel_without_groups_has_no_quota():
@@ -123,7 +123,7 @@ def test_a_kernel_without_groups_has_no_quota():
     ],
 )
 def test_the_tightest_quota_of_version_1_counts(quotas, cores):
-    assert tightest_quota(find_cpu_groups(V1_OWN, V1_MOUNTS), reading(v1(*quotas))) == (True, cores)
+    assert tightest_quota(find_groups(V1_OWN, V1_MOUNTS, "cpu"), reading(v1(*quotas))) == (True, cores)
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_the_tightest_quota_of_version_1_counts(quotas, cores):
     ],
 )
 def test_the_tightest_quota_of_version_2_counts(quotas, cores):
-    assert tightest_quota(find_cpu_groups(V2_OWN, V2_MOUNTS), reading(v2(*quotas))) == (True, cores)
+    assert tightest_quota(find_groups(V2_OWN, V2_MOUNTS, "cpu"), reading(v2(*quotas))) == (True, cores)
 
 
 @pytest.mark.parametrize("text", ["20000 0", "many 100000", "20000", "1 2 3"])
 def test_a_quota_that_is_no_quota_is_not_known(text):
-    assert tightest_quota(find_cpu_groups(V2_OWN, V2_MOUNTS), reading(v2(text, None, None))) == (False, None)
+    assert tightest_quota(find_groups(V2_OWN, V2_MOUNTS, "cpu"), reading(v2(text, None, None))) == (False, None)
 
 
 def test_a_folder_that_is_no_group_hides_the_quota():
-    groups = find_cpu_groups(V2_OWN, V2_MOUNTS)
+    groups = find_groups(V2_OWN, V2_MOUNTS, "cpu")
     assert tightest_quota(groups, reading({})) == (False, None)
     assert tightest_quota(groups, reading(v2("max", "max"))) == (False, None)
 

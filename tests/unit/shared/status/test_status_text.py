@@ -23,8 +23,8 @@ def test_all_that_is_known_is_there_at_a_glance():
     assert shown[1] == "model    nanodet-g, whole 1x1"
     assert shown[2].startswith("frames   9.9 a second over the last minute; since it started 852114 published")
     assert row("attic", shown).split() == [
-        "attic", "online", "1.2.0", "192.168.1.31:7701", "2x1", "2.1", "of", "4", "(3.5", "usable)", "31.4",
-        "422", "214", "61.5",
+        "attic", "online", "1.2.0", "192.168.1.31:7701", "2x1", "2.1", "of", "4", "(3.5", "usable)", "412", "MiB",
+        "31.4", "422", "214", "61.5",
     ]  # fmt: skip
     assert row("front_door", shown).split() == [
         "front_door", "attic", "online", "4.9", "5.0", "768x576", "1270", "20",
@@ -51,7 +51,7 @@ def test_a_release_that_differs_is_marked():
 
 
 def test_an_edge_that_is_away_has_no_figures():
-    assert row("hall", told()).split()[1:] == ["offline", "1.2.0", "-", "-", "-", "-", "-", "-", "-"]
+    assert row("hall", told()).split()[1:] == ["offline", "1.2.0", "-", "-", "-", "-", "-", "-", "-", "-"]
 
 
 def test_problems_come_last_with_what_to_do():

@@ -1,0 +1,90 @@
+"""The memory that this process may still take: what the machine has available, within the limits of control groups.
+
+A limit holds for a group and everything inside it, so the tightest one of our own group and its ancestors counts. Where
+control groups are hidden, as in `ip netns exec`, only the machine's memory is known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.process.control_groups import find_groups, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.process.control_groups import GroupFolders, ReadFile
+
+UNLIMITED_BYTES = 2**60
+"""Version 1 of control groups has no word for `no limit`, but a number near 2**63."""
+
+RUNTIME_BYTES = 40 * 2**20
+"""The memory of an engine besides maps and weights. Measured: 15 MiB for onnxruntime, without the pages of its files,
+and 17 to 23 MiB for its buffers, with YOLOv2's first 16 layers whole and in nine tiles."""
+
+_FILES = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes"), 2: ("memory.max", "memory.current")}
+_CACHES = {1: ("total_inactive_file", "total_active_file"), 2: ("inactive_file", "active_file")}
+
+
+def free_in_groups(groups: GroupFolders, read: ReadFile) -> int | None:
+    """Return the bytes that the limits of our groups leave, 0 at least; None without a limit.
+
+    Pages of files count as free, because the kernel gives them up when memory is short.
+    """
+    limit_file, usage_file = _FILES[groups.version]
+    free = []
+    for folder in groups.folders:
+        limit, used = _number(read(folder / limit_file)), _number(read(folder / usage_file))
+        if limit is None or used is None or limit >= UNLIMITED_BYTES:
+            continue  # the topmost group has no such files, nor has one that its parent does not limit
+        kept = _fields(read(folder / "memory.stat") or "")
+        caches = sum(kept.get(name, 0) for name in _CACHES[groups.version])
+        free.append(max(0, limit - max(0, used - caches)))
+    return min(free, default=None)
+
+
+def free_memory(read: ReadFile = read_text) -> int | None:
+    """Return the bytes that this process may still take; None when it is not known."""
+    available = _fields(read(Path("/proc/meminfo")) or "").get("MemAvailable:")
+    own, mounts = read(Path("/proc/self/cgroup")), read(Path("/proc/self/mountinfo"))
+    groups = find_groups(own, mounts or "", "memory") if own is not None else None
+    in_groups = free_in_groups(groups, read) if groups is not None else None
+    known = [size for size in (None if available is None else 1024 * available, in_groups) if size is not None]
+    return min(known, default=None)
+
+
+class MemoryForPlans:
+    """The memory that plans may use: what is free, and what this process has taken since this was made.
+
+    It is made before the first engine is opened. With `limit_bytes`, which a person has stated, never more than that.
+    """
+
+    def __init__(self, limit_bytes: int | None = None, read: ReadFile = read_text) -> None:
+        self._limit_bytes = limit_bytes
+        self._read = read
+        self._begun_with = self._own_bytes()
+
+    @property
+    def bytes(self) -> int:
+        """Return what plans may use now, those that are prepared already included; 0: not known."""
+        free = free_memory(self._read)
+        if free is None:
+            return self._limit_bytes or 0
+        usable = max(1, free + max(0, self._own_bytes() - self._begun_with) - RUNTIME_BYTES)
+        return usable if self._limit_bytes is None else min(usable, self._limit_bytes)
+
+    def _own_bytes(self) -> int:
+        """Return the bytes of this process that are not pages of files."""
+        return 1024 * _fields(self._read(Path("/proc/self/status")) or "").get("RssAnon:", 0)
+
+
+def _fields(text: str) -> Mapping[str, int]:
+    """Return the first number of each line by its first word."""
+    words = (line.split() for line in text.splitlines())
+    return {found[0]: int(found[1]) for found in words if len(found) > 1 and found[1].isdecimal()}
+
+
+def _number(text: str | None) -> int | None:
+    stripped = (text or "").strip()
+    return int(stripped) if stripped.isdecimal() else None
