@@ -11,7 +11,8 @@ from shared.settings.polygons import is_relative
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.cameras.registry import EffectiveSettings
+    from gateway.cameras.applied_settings import EffectiveSettings
+    from gateway.cameras.area_switches import SwitchedArea
     from gateway.configuration.cameras import CameraSection
     from gateway.configuration.objects import ObjectsSection
     from gateway.page.daily_history import PastMinute
@@ -87,13 +88,18 @@ def plan_view(status: Status, info: BridgeInfo | None, explanation: str) -> dict
 
 
 def camera_view(
-    name: str, status: CameraStatus, section: CameraSection, objects: ObjectsSection, settings: EffectiveSettings
+    name: str,
+    status: CameraStatus,
+    section: CameraSection,
+    objects: ObjectsSection,
+    settings: EffectiveSettings,
+    areas: Sequence[tuple[SwitchedArea, bool]],
 ) -> dict[str, Any]:
     """Return a camera: its state, the settings that can be changed, and its zones and masks."""
     size = (status.width or 0, status.height or 0)
-    areas = [
-        {"name": area.name, "zone": area.is_zone, "corners": _relative(area.polygon, size)}
-        for area in drawn_areas_of(section, objects)
+    drawn = [
+        {"name": area.name, "zone": area.is_zone, "corners": _relative(area.polygon, size), "on": on}
+        for area, (_, on) in zip(drawn_areas_of(section, objects), areas, strict=True)
         if is_relative(area.polygon) or all(size)
     ]
     return status.model_dump(mode="json") | {
@@ -104,7 +110,10 @@ def camera_view(
             "fps": settings.fps, "labels": None if settings.labels is None else list(settings.labels),
         },
         "track": list(objects.track),
-        "areas": areas,
+        "areas": drawn,
+        "switches": [
+            {"name": area.name, "title": area.title, "zone": area.is_zone, "on": on} for area, on in areas
+        ],
     }  # fmt: skip
 
 

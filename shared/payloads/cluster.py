@@ -178,6 +178,7 @@ class CameraStats(Message):
     published_per_s: Rate | None = Field(
         default=None, description="frames published, over the last ten seconds; null: not known"
     )
+    motion: bool | None = Field(default=None, description="something moves in its pictures; null: nothing measures it")
     assigned: bool = Field(
         default=False, description="true: the gateway assigned it to its edge; false: its agent was started by hand"
     )

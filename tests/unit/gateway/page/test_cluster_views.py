@@ -1,6 +1,7 @@
 import json
 
-from gateway.cameras.registry import EffectiveSettings
+from gateway.cameras.applied_settings import EffectiveSettings
+from gateway.cameras.area_switches import switched_areas
 from gateway.configuration.cameras import CameraSection
 from gateway.configuration.objects import ObjectsSection
 from gateway.page.cluster_views import DeviceColours, camera_view, cluster_view, events_view, history_view, plan_view
@@ -15,6 +16,10 @@ from tests.unit.shared.status.clusters import ATTIC, GATEWAY, INFO, NOW, facts_o
 
 SETTINGS = EffectiveSettings(enabled=True, detect=True, threshold=None, fps=5.0, labels=None)
 NOBODY = ClusterFacts()
+
+
+def states(section, objects=ObjectsSection()):  # noqa: B008  (frozen)
+    return [(area, True) for area in switched_areas(section, objects)]
 
 
 def status_of(facts):
@@ -84,7 +89,7 @@ def test_zones_in_pixels_and_in_parts_look_alike():
     said = {"yard": {"coordinates": "0,0,384,0,384,288,0,288"}, "porch": {"coordinates": "0,0,0.5,0,0.5,0.5,0,0.5"}}
     section = CameraSection.model_validate({"source": "test://", "zones": said})
     status = status_of(facts_of()).cameras["front_door"]
-    areas = camera_view("front_door", status, section, ObjectsSection(), SETTINGS)["areas"]
+    areas = camera_view("front_door", status, section, ObjectsSection(), SETTINGS, states(section))["areas"]
     assert [area["name"] for area in areas] == ["yard", "porch"]
     assert areas[0]["corners"] == areas[1]["corners"]
 
@@ -92,7 +97,8 @@ def test_zones_in_pixels_and_in_parts_look_alike():
 def test_areas_in_pixels_wait_for_the_size_of_the_pictures():
     section = CameraSection.model_validate({"source": "test://", "zones": {"yard": {"coordinates": "0,0,9,0,9,9"}}})
     status = status_of(facts_of()).cameras["garden"]
-    view = camera_view("garden", status, section, ObjectsSection(mask=["0,0,1,0,1,1"]), SETTINGS)
+    objects = ObjectsSection(mask=["0,0,1,0,1,1"])
+    view = camera_view("garden", status, section, objects, SETTINGS, states(section, objects))
     assert [(area["name"], area["zone"]) for area in view["areas"]] == [("objects", False)]
     assert view["title"] == "garden"
 
@@ -100,7 +106,9 @@ def test_areas_in_pixels_wait_for_the_size_of_the_pictures():
 def test_a_source_with_a_password_is_not_shown():
     section = CameraSection.model_validate({"source": "rtsp://me:topsecret@10.0.0.9/live"})
     status = status_of(facts_of()).cameras["garden"]
-    assert "topsecret" not in json.dumps(camera_view("garden", status, section, ObjectsSection(), SETTINGS))
+    assert "topsecret" not in json.dumps(
+        camera_view("garden", status, section, ObjectsSection(), SETTINGS, states(section))
+    )
 
 
 def test_events_are_newest_first():
