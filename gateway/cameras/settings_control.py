@@ -43,7 +43,7 @@ class SettingsControl:
     async def change_setting(self, name: str, setting: str, payload: bytes) -> None:
         """Change a setting of a camera to an MQTT payload."""
         if name not in self._cameras():
-            log.warning("%s of camera %s cannot be set: unknown camera", setting, name)
+            log.log(_level(payload), "%s of camera %s cannot be set: unknown camera", setting, name)
             return
         if setting.startswith(MASK_PREFIX):
             await self._switch_area(name, setting, payload, is_zone=False)
@@ -64,7 +64,7 @@ class SettingsControl:
     async def switch_zone(self, name: str, zone: str, payload: bytes) -> None:
         """Switch a zone of a camera on or off, or reset it."""
         if name not in self._cameras():
-            log.warning("zone %s of camera %s cannot be switched: unknown camera", zone, name)
+            log.log(_level(payload), "zone %s of camera %s cannot be switched: unknown camera", zone, name)
             return
         await self._switch_area(name, zone, payload, is_zone=True)
 
@@ -124,7 +124,9 @@ class SettingsControl:
         if received.retained:
             log.info("a retained profile is ignored")
             return
-        await self.choose_profile(received.payload.decode(errors="replace").strip())
+        profile = received.payload.decode(errors="replace").strip()
+        if profile:
+            await self.choose_profile(profile)
 
     async def _publish_setting(self, name: str, setting: str) -> None:
         value = getattr(self._settings.shown(name), setting)
@@ -136,3 +138,8 @@ class SettingsControl:
             topic = topics.ZONE_SWITCH if area.is_zone else topics.CAMERA_SETTING
             with contextlib.suppress(BrokerError):
                 await self._bus.publish_plain(topic, encode_setting(on), name, area.name)
+
+
+def _level(payload: bytes) -> int:
+    """Return how to log what cannot be: checks of the broker's access rules send empty messages to everything."""
+    return logging.WARNING if payload else logging.DEBUG

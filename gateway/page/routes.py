@@ -163,6 +163,8 @@ class Routes:
                 head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (BOUNDARY, len(found.jpeg))
                 yield head + found.jpeg + b"\r\n"
             found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
+            if found is None:  # programs such as Home Assistant give up a stream that says nothing for 10 s
+                found = self._page.pictures.newest(camera)
 
     async def stream_path(self, request: Request) -> Response:
         """Answer with the path of a camera's stream for other programs."""

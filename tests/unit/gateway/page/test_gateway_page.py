@@ -9,6 +9,7 @@ import pytest
 
 from camera_sources.pictures.image_decoding import decode_picture
 from gateway.cluster.cluster_listener import ComputedFrame
+from gateway.page import routes
 from gateway.page.gateway_page import GatewayPage
 from gateway.page.login_routes import LoginRoutes
 from gateway.page.routes import Routes, make_application
@@ -289,6 +290,17 @@ async def test_the_page_is_idle_when_nobody_has_asked_for_a_while(house):
     assert house.page.is_idle(0)
     house.page._requests = 1
     assert not house.page.is_idle(0)
+
+
+async def test_a_stream_of_a_still_scene_repeats_its_picture_before_programs_give_it_up(house, monkeypatch):
+    monkeypatch.setattr(routes, "NEXT_FRAME_TIMEOUT_S", 0.05)
+    stream = Routes(house.page, LoginRoutes(None))._mjpeg(None, "door")
+    task = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    await house.film(1, person(500, score=0.9))
+    first = await task
+    assert await asyncio.wait_for(anext(stream), 5) == first
+    await stream.aclose()
 
 
 async def test_a_stream_of_pictures_is_motion_jpeg_and_ends_with_the_page(house):
