@@ -40,9 +40,16 @@ class DeviceColours:
 
 
 def cluster_view(
-    status: Status, nodes: Nodes | None, flows: Sequence[tuple[str, str, float]], colours: DeviceColours
+    status: Status,
+    nodes: Nodes | None,
+    flows: Sequence[tuple[str, str, float]],
+    colours: DeviceColours,
+    links: Sequence[tuple[str, str, float]],
 ) -> dict[str, Any]:
-    """Return the gateway, its devices, and who helps whom: tiles a second from owner to worker."""
+    """Return the gateway, its devices, and who helps whom: tiles a second from owner to worker.
+
+    `links` are measured rates in bytes per second, from the owner of a tile to the node that fetched it.
+    """
     reports = nodes.nodes if nodes else {}
     devices, up_s = [], status.gateway.up_s
     for name, edge in status.edges.items():
@@ -51,7 +58,7 @@ def cluster_view(
         devices.append(
             edge.model_dump(mode="json")
             | {"name": name, "colour": colours.number(name), "remark": remark, "drained": report.drained}
-            | {"load": report.load, "received": sum(report.bytes.values())}
+            | {"load": report.load, "received": sum(report.bytes.values()), "profile_per_s": report.profile_per_s}
         )
     return {
         "gateway": status.gateway.model_dump(mode="json", include={"release", "device", "frames_per_s"})
@@ -59,6 +66,9 @@ def cluster_view(
         "devices": devices,
         "flows": [
             {"owner": owner, "worker": worker, "tiles_per_s": rate} for owner, worker, rate in flows
+        ],
+        "links": [
+            {"from": owner, "to": thief, "mbit_per_s": float(f"{rate * 8e-6:.2g}")} for owner, thief, rate in links
         ],
     }  # fmt: skip
 

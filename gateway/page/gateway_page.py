@@ -32,7 +32,7 @@ from shared.payloads.cluster import State
 from shared.status.status_report import build_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.broker.planes import Planes
     from gateway.cluster.cluster_listener import ComputedFrame, FetchPicture
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from shared.status.cluster_facts import ClusterFacts
     from shared.status.status_report import Status
 
+    Link = tuple[str, str, float]
     Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -56,8 +57,13 @@ class GatewayPage:
         traces: TraceCollector,
         state: Callable[[], BridgeState],
         entrants: Callable[[], Entrants] = Entrants,
+        links: Callable[[], Sequence[Link]] = tuple,
     ) -> None:
-        """`state` describes the running gateway, `entrants` who is a member, and who was refused."""
+        """`state` describes the running gateway, `entrants` who is a member, and who was refused.
+
+        `links` returns the measured ones: owner of a tile, who fetched it, bytes per second.
+        """
+        self._links = links
         self._entrants = entrants
         self._home = home
         self._traces = traces
@@ -103,7 +109,9 @@ class GatewayPage:
         status = build_status(facts, state, "", time.time())
         configuration, cameras = self._home.configuration, self._home.cameras
         return {
-            "cluster": cluster_view(status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours)
+            "cluster": cluster_view(
+                status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours, self._links()
+            )
             | self._waiting(status),
             "cameras": [
                 camera_view(

@@ -153,6 +153,9 @@ class NodeReport(Message):
     computable_per_s: float | None = Field(
         default=None, ge=0, description="whole frames that it could compute, by its measured speed; null: not known"
     )
+    profile_per_s: float | None = Field(
+        default=None, ge=0, description="the same as measured when it joined, before its first frame; null: not known"
+    )
 
 
 class Nodes(Message):

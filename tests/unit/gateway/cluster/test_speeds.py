@@ -191,3 +191,14 @@ def test_a_node_that_is_gone_is_forgotten_and_measures_itself_again():
     assert speeds.speed_of("a") is None
     speeds.add_trial("a", 4e6)
     assert speeds.speed_of("a") == 4e6
+
+
+def test_a_trial_is_remembered_beside_the_speed_of_now():
+    speeds = NodeSpeeds()
+    assert speeds.trial_of("a") is None
+    speeds.add_trial("a", 1e9)
+    for number in range(MIN_SPEED_RESULTS):
+        speeds.add_result("a", 1_000_000, 2.0, float(number))
+    assert (speeds.trial_of("a"), speeds.speed_of("a")) == (1e9, 5e8)
+    speeds.forget_node("a")
+    assert speeds.trial_of("a") is None

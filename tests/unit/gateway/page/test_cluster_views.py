@@ -28,26 +28,30 @@ def status_of(facts):
 
 def test_devices_have_their_figures_and_a_colour():
     facts = facts_of()
-    view = cluster_view(status_of(facts), facts.nodes, [("attic", "shed", 3.5)], DeviceColours())
+    view = cluster_view(
+        status_of(facts), facts.nodes, [("attic", "shed", 3.5)], DeviceColours(), [("attic", "shed", 11.7e6)]
+    )
     assert {device["name"]: (device["state"], device["colour"]) for device in view["devices"]} == {
         "attic": ("online", 0), "hall": ("offline", 1), "shed": ("online", 2),
     }  # fmt: skip
     attic = view["devices"][0]
     assert (attic["load"], attic["temperature"], attic["computable_per_s"]) == (0.52, 61.5, 16.4)
     assert view["flows"] == [{"owner": "attic", "worker": "shed", "tiles_per_s": 3.5}]
+    assert view["links"] == [{"from": "attic", "to": "shed", "mbit_per_s": 94}]
+    assert (attic["computable_per_s"], attic["profile_per_s"]) == (16.4, 20.5)
     assert view["gateway"]["release"] == "1.2.0"
 
 
 def test_a_device_says_what_is_wrong_with_it():
     facts = facts_of(attic=ATTIC.model_copy(update={"barred": "computed a tile wrongly", "drained": True}))
-    (device,) = cluster_view(status_of(facts), facts.nodes, [], DeviceColours())["devices"]
+    (device,) = cluster_view(status_of(facts), facts.nodes, [], DeviceColours(), [])["devices"]
     assert (device["remark"], device["drained"]) == ("computed a tile wrongly", True)
 
 
 def test_the_time_of_a_start_does_not_change_with_every_look():
     facts = facts_of()
     later = build_status(facts, GATEWAY, "", NOW + 3)
-    views = [cluster_view(status, facts.nodes, [], DeviceColours()) for status in (status_of(facts), later)]
+    views = [cluster_view(status, facts.nodes, [], DeviceColours(), []) for status in (status_of(facts), later)]
     assert abs(views[0]["gateway"]["since"] - views[1]["gateway"]["since"]) <= 10
 
 
@@ -63,7 +67,7 @@ def test_everything_can_be_shown_before_anything_is_known():
     facts = NOBODY
     view = plan_view(status_of(facts), facts.info, explain_plan(facts.info, facts.nodes))
     assert (view["method"], view["why"], view["predicted_per_s"]) == ("", "", None)
-    json.dumps([view, cluster_view(status_of(facts), None, [], DeviceColours())])
+    json.dumps([view, cluster_view(status_of(facts), None, [], DeviceColours(), [])])
 
 
 def test_a_plan_is_explained_by_its_method():
