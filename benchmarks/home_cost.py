@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from shared.model.arrays import Pixels
-    from shared.mqtt.topics import AnyTopic
+    from shared.mqtt.topic_kinds import AnyTopic
 
 _CAMERAS, _SECONDS = 20, 20
 _WARM_UP_S = 4

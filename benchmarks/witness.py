@@ -17,7 +17,7 @@ from shared.mqtt.bus import Bus
 from shared.network.addresses import Address
 
 if TYPE_CHECKING:
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.payloads.base import Message
 
 WITNESSED_TOPICS: dict[str, Topic[Any]] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.files.program_folder import default_cache
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.member_login import member_login
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.usable_cores import ComputingCores
 

@@ -27,7 +27,7 @@ from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError, ConfigurationError
 from shared.files.unfinished import remove_abandoned
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Writer
+from shared.mqtt.topic_kinds import PlainTopic, Writer
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import Nodes, State
 from shared.process.lifecycle import installed_version, run_together
@@ -92,9 +92,7 @@ class Home:
         self.cameras.forget_other_overrides(self.cleaner.cameras_of_last_run)
         self.cleaner.follow_cameras(self.cameras)
         listeners = [FrigatePublisher(frigate.topic_prefix, bus, self.cameras)] if frigate.enabled else []
-        self.observer = Observer(
-            configuration, state, self.cameras, bus, self.events, self._notify, self._health, listeners
-        )
+        self.observer = Observer(state, self.cameras, bus, self.events, self._notify, self._health, listeners)
         self.watcher: FrameWatcher | None = None
         self._nodes = Nodes(nodes={})
         self._discovery = DiscoveryCache()
@@ -311,7 +309,7 @@ class Home:
         changes = compare_configurations(before, after)
         self._configuration = after
         self._hooks.replace_hooks(after.hooks)
-        await self.observer.reload(after)
+        await self.observer.reload()
         await self.cameras.reload(after, changes.removed)
         await self.observer.on_connected()
         await self.cleaner.clear_stale()

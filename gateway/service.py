@@ -145,7 +145,11 @@ class Gateway:
         traces = TraceCollector(members, self._data.traffic)
         self._data.serve_traces(traces.answer)
         self._page = None if self._door is None else WebServer(
-            GatewayPage(self._home, planes, traces, lambda: self._state(State.ONLINE), self._entrants), self._door
+            GatewayPage(
+                self._home, planes, traces, lambda: self._state(State.ONLINE), self._entrants,
+                lambda: self._cluster.links.current(time.monotonic()),
+            ),
+            self._door,
         )  # fmt: skip
         self._report_problems()
         public = self._bus if self._house is None else self._house.bus

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from gateway.cameras.area_switches import MASK_PREFIX
+from gateway.cameras.motion_states import MOTION_SETTING
 from scripts.asyncapi import JPEG, JSON, TEXT, Row
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Plane, Topic, Writer
+from shared.mqtt.topic_kinds import PlainTopic, Plane, Topic, Writer
+from shared.payloads.base import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.mqtt.topics import AnyTopic
+    from shared.mqtt.topic_kinds import AnyTopic
 
 Switch = Literal["ON", "OFF"]
+Motion = Literal["ON", "OFF", "unknown"]
 
 INFO = {
     "title": "DeepThings",
@@ -35,6 +39,7 @@ PARAMETERS = {
         "labels."
     ),
     "zone": "The name of a zone of the camera in the configuration.",
+    "mask": "The section of a mask in the configuration, and its number there: `objects_1`, `motion_1` ...",
     "command": "The name of the request. The response to an unknown one lists those that exist.",
 }
 
@@ -62,6 +67,8 @@ def public_rows() -> Iterator[Row]:
         if topic is topics.CAMERA_SETTING:
             for name in SETTINGS:
                 yield from _setting_rows(name)
+            yield from _mask_rows()
+            yield from _motion_rows()
         elif not topic.path.startswith("cluster/"):
             yield _row(constant, topic)
 
@@ -79,7 +86,7 @@ def _row(constant: str, topic: AnyTopic) -> Row:
 def _content_type(payload: object) -> str:
     if payload is bytes:
         return JPEG
-    return JSON if isinstance(payload, type) else TEXT
+    return JSON if isinstance(payload, type) and issubclass(payload, Message) else TEXT
 
 
 def _setting_rows(name: str) -> Iterator[Row]:
@@ -91,6 +98,25 @@ def _setting_rows(name: str) -> Iterator[Row]:
     reset = f"{description} An empty payload resets it to the configuration; retained messages are ignored."
     yield Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content)
     yield Row(f"{name}Set", change_path, payload, reset, change.qos, change.retain, content, received=True)
+
+
+def _mask_rows() -> Iterator[Row]:
+    """Yield the rows of the switches of masks, which are settings, too."""
+    state, change = (
+        topic.path.replace("{setting}", f"{MASK_PREFIX}{{mask}}")
+        for topic in (topics.CAMERA_SETTING, topics.CAMERA_SET)
+    )
+    kept = "OFF while this mask hides nothing, as somebody has switched it off. Kept over restarts."
+    reset = "Switches a mask. An empty payload resets it; retained messages are ignored."
+    yield Row("maskState", state, Switch, kept, topics.CAMERA_SETTING.qos, topics.CAMERA_SETTING.retain, TEXT)
+    yield Row("maskSet", change, Switch, reset, topics.CAMERA_SET.qos, topics.CAMERA_SET.retain, TEXT, received=True)
+
+
+def _motion_rows() -> Iterator[Row]:
+    """Yield the row of motion, which is told beside the settings and cannot be set."""
+    path = topics.CAMERA_SETTING.path.replace("{setting}", MOTION_SETTING)
+    what = "ON while something moves in the camera's pictures; unknown while nothing measures it."
+    yield Row("motionState", path, Motion, what, topics.CAMERA_SETTING.qos, topics.CAMERA_SETTING.retain, TEXT)
 
 
 ROWS: tuple[Row, ...] = tuple(public_rows())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 
 DOCS = Path(__file__).parents[1] / "docs"
 

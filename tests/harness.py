@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.plan.plan import Plan
 
 

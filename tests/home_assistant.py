@@ -251,6 +251,13 @@ class HomeAssistant:
         assert done["type"] == "create_entry", done
         self._bare = frozenset(await self.states())
 
+    async def set_up_mjpeg(self, name: str, url: str) -> dict[str, Any]:
+        """As a person does it: add the integration, and paste the address; return what Home Assistant says."""
+        said = {"name": name, "mjpeg_url": url, "password": "", "verify_ssl": False}
+        flow = await self.post("config/config_entries/flow", {"handler": "mjpeg"})
+        done: dict[str, Any] = await self.post(f"config/config_entries/flow/{flow['flow_id']}", said)
+        return done
+
     async def states(self) -> dict[str, dict[str, Any]]:
         """All entities by id: `state` and `attributes`."""
         return {each["entity_id"]: each for each in json.loads(await self.get("states"))}

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiomqtt
 
+from gateway.cameras.area_switches import switched_areas
 from gateway.configuration.root import Configuration
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
@@ -108,6 +109,8 @@ class Spoken:
             cameras=2, problems=("camera garage: it is dark",),
         )  # fmt: skip
         await self.state(topics.BRIDGE_HEALTH.full_path(), health.model_dump_json())
+        if self.configuration.profiles:
+            await self.state(topics.PROFILE.full_path(), next(iter(self.configuration.profiles)))
         await self.state(topics.BRIDGE_NODES.full_path(), self.nodes.model_dump_json())
         for name, camera in self.configuration.cameras.items():
             await self.state(topics.CAMERA_AVAILABILITY.full_path(name), "online")
@@ -115,6 +118,10 @@ class Spoken:
                 await self.state(topics.CAMERA_SETTING.full_path(name, setting), value)
             for label in ("all", *(camera.objects or self.configuration.objects).track):
                 await self.count(topics.OBJECTS.full_path(name, label))
+            await self.state(topics.CAMERA_SETTING.full_path(name, "motion"), "OFF")
+            for area in switched_areas(camera, camera.objects or self.configuration.objects):
+                topic = topics.ZONE_SWITCH if area.is_zone else topics.CAMERA_SETTING
+                await self.state(topic.full_path(name, area.name), "ON")
             for zone in camera.zones:
                 await self.count(topics.ZONE_OBJECTS.full_path(name, zone, "person"))
 
@@ -124,7 +131,13 @@ class Spoken:
                 will = aiomqtt.Will(topics.BRIDGE_STATE.full_path(), online(State.OFFLINE), 1, True)
                 async with aiomqtt.Client(*self._broker, identifier="spoken", will=will) as client:
                     self._client = client
-                    for topic in ("homeassistant/status", "deepthings/+/+/+/set", "deepthings/bridge/request/+"):
+                    for topic in (
+                        "homeassistant/status",
+                        "deepthings/+/+/+/set",
+                        "deepthings/+/+/+/+/set",
+                        "deepthings/bridge/profile/set",
+                        "deepthings/bridge/request/+",
+                    ):
                         await client.subscribe(topic, qos=1)
                     await self.settle()
                     self.announcer.on_connected()

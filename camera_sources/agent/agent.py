@@ -107,6 +107,7 @@ class CameraAgent:
         self._report_due = asyncio.Event()
         self._control: ControlHeader | None = None
         self._condition = reader.health.condition(time.monotonic())
+        self._reported_motion: bool | None = None
         self._leaving = False
         self._edge_wants_offers = False
 
@@ -150,6 +151,8 @@ class CameraAgent:
             if (before.state, before.reason) != (self._condition.state, self._condition.reason):
                 self._report_due.set()
                 self._log_condition(self._condition)
+            if self._reader.selection.motion(now) != self._reported_motion:
+                self._report_due.set()
             if self._reader.hangs(now):
                 await self._exit_hung()
             await asyncio.sleep(_CHECK_PERIOD_S)
@@ -270,11 +273,13 @@ class CameraAgent:
         while True:
             self._report_due.clear()
             if not self._leaving:  # else the last report is already sent
-                condition = self._reader.health.condition(time.monotonic())
+                now = time.monotonic()
+                condition = self._reader.health.condition(now)
+                self._reported_motion = self._reader.selection.motion(now)
                 await connection.send(
                     ReportHeader(
                         counts=self.counts, state=condition.state, reason=condition.reason, fps=condition.fps,
-                        width=condition.width, height=condition.height,
+                        width=condition.width, height=condition.height, motion=self._reported_motion,
                     )
                 )  # fmt: skip
             with contextlib.suppress(TimeoutError):

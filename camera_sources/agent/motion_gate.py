@@ -35,6 +35,9 @@ NOISE_FACTOR = 4.0
 NOISE_PERIOD_S = 20.0
 """Time constant of each pixel's noise: sensor noise, rain, leaves."""
 
+MIN_MOTION_S = 1.0
+"""Motion is reported for at least this long, so that it is in one of the reports, two a second."""
+
 Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Level = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -50,6 +53,7 @@ class MotionGate:
         self._shape: tuple[int, ...] = ()
         self._seen_at = -math.inf
         self._moved_at = -math.inf
+        self._opened_at = -math.inf
         self._passed_at = -math.inf
         self._held_open = True
 
@@ -57,13 +61,24 @@ class MotionGate:
         """Pass pictures on for `hold` seconds although nothing moves, for a receiver that does not know the scene."""
         self._held_open = True
 
+    def motion(self, now: float) -> bool | None:
+        """Return whether something moves at `now`, or did less than `hold` seconds ago; None while nothing is known.
+
+        Callable from other threads.
+        """
+        if not self._settings.enabled or self._background is None:
+            return None
+        return now - self._moved_at <= max(self._settings.hold, MIN_MOTION_S)
+
     def passes(self, picture: Pixels, now: float) -> bool:
         """Return whether to send on a picture, uint8 BGR (H, W, 3), received at `now` (monotonic seconds)."""
         if not self._settings.enabled:
             return True
-        if self._moves(picture, now) or self._held_open:
-            self._moved_at, self._held_open = now, False
-        held = now - self._moved_at <= self._settings.hold
+        if self._moves(picture, now):
+            self._moved_at = now
+        if self._held_open:
+            self._opened_at, self._held_open = now, False
+        held = now - max(self._moved_at, self._opened_at) <= self._settings.hold
         if held or now - self._passed_at >= self._settings.keep_alive:
             self._passed_at = now
             return True

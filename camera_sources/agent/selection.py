@@ -38,6 +38,10 @@ class PictureSelection:
         """Send pictures on for a while although nothing moves. Callable from other threads."""
         self._motion.hold_open()
 
+    def motion(self, now: float) -> bool | None:
+        """Return whether something moves; None while nothing is measured. Callable from other threads."""
+        return self._motion.motion(now) if self._detect else None
+
     def wants(self, now: float) -> bool:
         """Return whether to decode a picture received at `now` (monotonic seconds)."""
         return self._pace.wants(now)

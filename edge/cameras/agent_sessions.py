@@ -326,7 +326,7 @@ class CameraSessions:
         feed.account.add_report(report.counts)
         stats = CameraStats(
             camera=camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
-            reason=report.reason, fps=report.fps, width=report.width, height=report.height,
+            reason=report.reason, fps=report.fps, width=report.width, height=report.height, motion=report.motion,
             published_per_s=feed.rate.rate_at(time.monotonic(), report.counts.published), assigned=feed.assigned,
         )  # fmt: skip
         if report.ended:

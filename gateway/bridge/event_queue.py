@@ -10,7 +10,7 @@ from shared.errors import BrokerError
 
 if TYPE_CHECKING:
     from gateway.broker.planes import Planes
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)

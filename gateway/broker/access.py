@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.broker.logins import GATEWAY_LOGIN
 from shared.mqtt.client_ids import OWN_NODE, edge_login_name
-from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, EdgeReads, Plane, Writer
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX, EdgeReads, Plane, Writer
+from shared.mqtt.topics import TOPIC_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from shared.mqtt.topics import AnyTopic
+    from shared.mqtt.topic_kinds import AnyTopic
 
 
 class Access(Enum):

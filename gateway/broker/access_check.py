@@ -18,7 +18,8 @@ from paho.mqtt.properties import Properties
 from gateway.broker.access import Access, Rule, allows
 from shared.errors import BrokerError
 from shared.mqtt.broker_client import BrokerClient
-from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
+from shared.mqtt.topics import TOPIC_TABLE
 from shared.reasons.broker_reasons import broker_reason
 
 if TYPE_CHECKING:

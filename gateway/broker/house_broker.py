@@ -15,7 +15,7 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.own_state import OwnState
-from shared.mqtt.topics import foreign_topic
+from shared.mqtt.topic_kinds import foreign_topic
 from shared.payloads.cluster import BridgeState, State
 from shared.process.lifecycle import run_together
 

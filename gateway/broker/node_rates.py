@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from shared.mqtt import topics
-from shared.mqtt.topics import DEFAULT_PREFIX, TOPIC_TABLE, Writer
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX, Writer
+from shared.mqtt.topics import TOPIC_TABLE
 
 MAX_NODE_MESSAGES_PER_S = 2000
 """An edge that steals tiles as fast as it can sends some hundreds; the gateway reads ten thousand of all edges."""

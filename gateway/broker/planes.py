@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.mqtt import topics
-from shared.mqtt.topics import Plane
+from shared.mqtt.topic_kinds import Plane
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.broker.house_broker import HouseBroker
     from shared.mqtt.bus import Bus
     from shared.mqtt.received import Received
-    from shared.mqtt.topics import AnyTopic, M, PlainTopic, Topic
+    from shared.mqtt.topic_kinds import AnyTopic, M, PlainTopic, Topic
     from shared.payloads.base import Message
 
     Published = Callable[[AnyTopic, bytes, tuple[str, ...]], None]

@@ -46,6 +46,14 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
         raise ConfigurationError(f"{setting}: {text[:60]!r}: {problem}") from error
 
 
+def read_switch(payload: bytes) -> bool | None:
+    """Return whether a payload switches on; None for an empty one, or null, which resets. Raises ConfigurationError."""
+    if len(payload) > MAX_SETTING_BYTES:
+        raise ConfigurationError(f"a value of {len(payload)} bytes is too long; send ON or OFF")
+    text = payload.decode(errors="replace").strip()
+    return None if text in _RESET_VALUES else _switch(text)
+
+
 def encode_setting(value: Any) -> bytes:  # noqa: ANN401
     """Return a setting's value as the payload of its state topic."""
     if isinstance(value, bool):

@@ -6,20 +6,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from gateway.cameras.area_trials import AreaTrials
+from gateway.cameras.applied_settings import AppliedSettings
 from gateway.cameras.camera_reports import CameraReports
-from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
-from gateway.cameras.overrides import Overrides, OverridesFile
+from gateway.cameras.motion_states import MotionStates
 from gateway.cameras.placement import Placement
 from gateway.cameras.presence import CameraPresence, PresenceChange
 from gateway.cameras.revisions import Revisions
-from gateway.configuration.cameras import UNCONFIGURED_CAMERA
-from gateway.configuration.objects import FilterSection
+from gateway.cameras.settings_control import SettingsControl
 from shared.errors import BrokerError, ConfigurationError
 from shared.mqtt import topics
 from shared.payloads.base import Message
@@ -31,11 +28,11 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
+    from gateway.cameras.applied_settings import EffectiveSettings
     from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
-    from shared.mqtt.received import Received
     from shared.network.addresses import Address
     from shared.payloads.cluster import CameraStats
 
@@ -56,17 +53,6 @@ class PlacementRecord(Message):
 
     edges: tuple[str, ...] = ()
     cameras: dict[str, str] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EffectiveSettings:
-    """The settings that apply to a camera: set by MQTT, else configured. None: the model's or the filters' value."""
-
-    enabled: bool
-    detect: bool
-    threshold: float | None
-    fps: float | None
-    labels: tuple[str, ...] | None
 
 
 class CameraRegistry:
@@ -92,8 +78,8 @@ class CameraRegistry:
         self._on_changed = on_changed
         self._publish_event = publish_event
         self._occupied = occupied
-        self._overrides = OverridesFile(state)
-        self._trials = AreaTrials()
+        self.settings = AppliedSettings(configuration, state)
+        self._motion = MotionStates(bus)
         self._presence = CameraPresence()
         self._presence.expect_cameras(configuration.cameras)
         self._settled: set[str] = set()
@@ -110,7 +96,7 @@ class CameraRegistry:
         bus.on(topics.CAMERA_STATS, self._on_stats)
         reports = CameraReports(self.edge_of, lambda: self._nodes)
         bus.on(topics.CAMERA_REPORTS, lambda node, stats: self._on_report(reports, node, stats))
-        bus.on_plain(topics.CAMERA_SET, self._on_set, queued=True)
+        self.control = SettingsControl(bus, self.settings, lambda: self._presence.cameras, self._follow_settings)
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -156,12 +142,11 @@ class CameraRegistry:
 
     def section_of(self, name: str) -> CameraSection:
         """Return the section of a camera; a default section if it was started by hand."""
-        return self._trials.section_of(name, self._configuration.cameras.get(name, UNCONFIGURED_CAMERA))
+        return self.settings.section_of(name)
 
     def try_areas(self, name: str, request: Mapping[str, Any]) -> CameraSection:
         """Try other zones or masks until a restart or a reload; return the section. Raises ConfigurationError."""
-        section = self.section_of(name)
-        tried = self._trials.begin(name, section, section.objects or self._configuration.objects, request)
+        tried = self.settings.try_areas(name, request)
         log.info("camera %s: other zones or masks are tried", name)
         self._on_changed(name)
         return tried
@@ -178,26 +163,18 @@ class CameraRegistry:
 
     def effective_settings(self, name: str) -> EffectiveSettings:
         """Return the settings that apply to a camera now."""
-        camera, overrides = self.section_of(name), self._overrides.overrides_of(name)
-        return EffectiveSettings(
-            enabled=camera.enabled if overrides.enabled is None else overrides.enabled,
-            detect=camera.detect.enabled if overrides.detect is None else overrides.detect,
-            threshold=overrides.threshold,
-            fps=overrides.fps if overrides.fps is not None else camera.fps,
-            labels=overrides.labels,
-        )
+        return self.settings.effective(name)
 
     def followed_labels(self, name: str) -> tuple[str, ...]:
-        """Return the followed labels of a camera: set by MQTT, else configured."""
-        chosen = self._overrides.overrides_of(name).labels
-        return chosen if chosen is not None else (self.section_of(name).objects or self._configuration.objects).track
+        """Return the followed labels of a camera: set by MQTT, else of the profile, else configured."""
+        return self.settings.followed_labels(name)
 
     def agent_settings(self, name: str, revision: int) -> CameraSettings | None:
         """Return what the agent of a camera needs, with its source; None if `revision` is not the present one."""
-        camera = self._configuration.cameras.get(name)
-        if camera is None or self._revisions.revision_of(camera.settings) != revision:
+        if name not in self._configuration.cameras:
             return None
-        return camera.settings
+        settings = self.settings.agent_settings(name)
+        return settings if self._revisions.revision_of(settings) == revision else None
 
     def edge_of(self, name: str) -> str | None:
         """Return the edge that a camera is assigned to."""
@@ -205,7 +182,7 @@ class CameraRegistry:
 
     def forget_other_overrides(self, by_hand: Collection[str]) -> None:
         """Delete the overrides of cameras that left the file while the gateway was away, except those `by_hand`."""
-        self._overrides.keep_only({*self._configuration.cameras, *by_hand})
+        self.settings.forget_others(by_hand)
 
     async def run(self) -> None:
         """Check for missing reports, and assign cameras, until cancelled."""
@@ -220,8 +197,9 @@ class CameraRegistry:
         self._assigned.clear()
         for name in self._presence.cameras:
             await self._publish_current_availability(name)
-            for setting in CAMERA_SETTINGS:
-                await self._publish_setting(name, setting)
+            await self.control.publish(name)
+        await self._motion.publish_all([name for name in self._presence.cameras if self._measures_motion(name)])
+        await self.control.publish_profile()
         await self._assign()
 
     async def publish_offline(self) -> None:
@@ -246,13 +224,13 @@ class CameraRegistry:
     async def reload(self, configuration: Configuration, gone: Sequence[str]) -> None:
         """Use another configuration, from which these cameras are `gone`."""
         self._configuration = configuration
-        self._trials.end()
+        self.settings.reload(configuration, gone)
         self._presence.expect_cameras(configuration.cameras)
         for name in gone:
             self._presence.forget_camera(name, time.monotonic())
             self._restarts.pop(name, None)
             self._settled.discard(name)
-            self._overrides.set_overrides(name, Overrides())
+            self._motion.forget(name)
             self._on_changed(name)
         await self.publish_retained()
 
@@ -271,7 +249,7 @@ class CameraRegistry:
 
     async def _assign(self) -> None:
         """Publish to each edge its cameras, if they have changed."""
-        cameras, wishes = self._configuration.cameras, self._wishes()
+        wishes = self._wishes()
         placed = self._placement.place(wishes, self._serving, time.monotonic())
         self._unplaced = len(placed) < len(wishes)
         self._record()
@@ -280,7 +258,8 @@ class CameraRegistry:
             for name in sorted(camera for camera, serving in placed.items() if serving == node):
                 settings = self.effective_settings(name)
                 served[name] = CameraRef(
-                    revision=self._revisions.revision_of(cameras[name].settings), restart=self._restarts.get(name, 0),
+                    revision=self._revisions.revision_of(self.settings.agent_settings(name)),
+                    restart=self._restarts.get(name, 0),
                     detect=settings.detect, fps=settings.fps,
                 )  # fmt: skip
             assignment = CameraAssignment(
@@ -327,6 +306,8 @@ class CameraRegistry:
                 await self._bus.clear_retained(topics.CAMERA_STATS, stats.camera)
             return
         change = self._presence.on_stats(stats, time.monotonic())
+        if self._presence.is_known(stats.camera) and self._measures_motion(stats.camera):
+            await self._motion.on_stats(stats)
         if change is not None:
             await self._publish_changes([change])
 
@@ -337,54 +318,20 @@ class CameraRegistry:
             self._publish_event(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
             if not change.online:
                 self._settled.discard(change.camera)
+                await self._motion.on_offline(change.camera)
             await self._publish_current_availability(change.camera)
             self._on_changed(change.camera)
 
-    async def _on_set(self, received: Received) -> None:
-        name, setting = received.names
-        if received.retained:
-            log.info("a retained value for %s of camera %s is ignored", setting, name)
-            return
-        await self.change_setting(name, setting, received.payload)
-
-    async def change_setting(self, name: str, setting: str, payload: bytes) -> None:
-        """Change a setting of a camera to an MQTT payload. Log what is invalid."""
-        if name not in self._presence.cameras:
-            log.warning("%s of camera %s cannot be set: unknown camera", setting, name)
-            return
-        if setting not in CAMERA_SETTINGS:
-            log.warning("%s of camera %s cannot be set; valid settings: %s", setting, name, ", ".join(CAMERA_SETTINGS))
-            return
-        before = self._overrides.overrides_of(name)
-        try:
-            after = with_setting(before, setting, payload)
-        except ConfigurationError as error:
-            log.warning("camera %s: %s", name, error)
-            await self._publish_setting(name, setting)  # the sender may show its own value
-            return
-        if after != before:
-            self._overrides.set_overrides(name, after)
-        await self._publish_setting(name, setting)
-        if after != before:
-            log.info("camera %s: %s is set", name, setting)
+    async def _follow_settings(self, names: Sequence[str]) -> None:
+        """Let everything follow a change of these cameras' settings."""
+        for name in names:
             self._on_changed(name)
-            await self._assign()
+        await self._assign()
+        for name in names:
             await self._publish_current_availability(name)
 
-    async def _publish_setting(self, name: str, setting: str) -> None:
-        value = getattr(self._shown(name), setting)
-        with contextlib.suppress(BrokerError):
-            await self._bus.publish_plain(topics.CAMERA_SETTING, encode_setting(value), name, setting)
-
-    def _shown(self, name: str) -> EffectiveSettings:
-        """Return the settings to publish: the threshold is that of the first followed label, where labels differ."""
-        effective, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
-        labels = self.followed_labels(name)
-        first = next(iter(labels), "")
-        threshold = effective.threshold
-        if threshold is None:
-            threshold = objects.filters.get(first, FilterSection()).threshold
-        return replace(effective, threshold=threshold, labels=labels)
+    def _measures_motion(self, name: str) -> bool:
+        return self.section_of(name).motion.enabled
 
     def _available(self, name: str) -> bool:
         """Return whether it is online, and enough frames were processed, or detection is off."""

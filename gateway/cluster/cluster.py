@@ -85,7 +85,7 @@ class Cluster:
         self._listener = listener
         self._speeds = NodeSpeeds()
         self._frame_macs = macs_of(model.network, model.network.layers)
-        self._links = LinkRates()
+        self.links = LinkRates()
         self._barring = Barring(
             members, self._on_barred,
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
@@ -99,12 +99,12 @@ class Cluster:
         )  # fmt: skip
         self._plans = RunningPlans(options, data, bus, members)
         self._stealing = StealingService(
-            options.policy, self._plans, bus, members, self._speeds, self._links, self._barring.may_compute,
+            options.policy, self._plans, bus, members, self._speeds, self.links, self._barring.may_compute,
             self._holders.grant,
         )  # fmt: skip
         self._plan_changes = PlanChanges(
             options, model, partitions, self._plans, (self._sharing, self._stealing), members, self._speeds,
-            self._links, listener, self._barring.takes_tiles,
+            self.links, listener, self._barring.takes_tiles,
         )  # fmt: skip
         self._endings = FrameEndings(bus, self._confirmations, listener.on_frame_ended)
         self._finisher = Finisher(
@@ -236,7 +236,8 @@ class Cluster:
     def _nodes(self) -> Nodes:
         received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
         by_mqtt = {"mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-        report = add_frame_rates(self._members.report({**received, **by_mqtt}), self._frame_macs, self._speeds.speed_of)
+        members, speeds = self._members.report({**received, **by_mqtt}), self._speeds
+        report = add_frame_rates(members, self._frame_macs, speeds.speed_of, speeds.trial_of)
         return self._barring.add_standings(report)
 
     def _on_barred(self, node: str) -> None:
@@ -290,7 +291,7 @@ class Cluster:
             return
         now = time.monotonic()
         self._speeds.add_result(result.worker, result.macs, result.compute_ms, now)
-        self._links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
+        self.links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
         if receipt is Receipt.COMPLETED:  # first, so that the confirmations of the tile and of its frame go together
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
         if running.plan.distribution.by_gateway:

@@ -14,20 +14,30 @@ if TYPE_CHECKING:
     from shared.model.network import Network
 
 
-def add_frame_rates(report: Nodes, frame_macs: int, speed_of: Callable[[str], float | None]) -> Nodes:
+def add_frame_rates(
+    report: Nodes,
+    frame_macs: int,
+    speed_of: Callable[[str], float | None],
+    trial_of: Callable[[str], float | None] = lambda _: None,
+) -> Nodes:
     """Return the list of nodes with the whole frames a second of each node that is online and was measured.
 
-    `frame_macs`: multiply-accumulate operations of the undivided network; `speed_of`: a node's, per second and lane.
+    `frame_macs`: multiply-accumulate operations of the undivided network; `speed_of`: those of a node in a second,
+    now and for each lane; `trial_of`: the same when it joined.
     """
-    nodes = {name: _with_rate(node, frame_macs, speed_of(name)) for name, node in report.nodes.items()}
+    nodes = {
+        name: _with_rates(node, frame_macs, computable_per_s=speed_of(name), profile_per_s=trial_of(name))
+        for name, node in report.nodes.items()
+    }
     return report.model_copy(update={"nodes": nodes})
 
 
-def _with_rate(node: NodeReport, frame_macs: int, speed: float | None) -> NodeReport:
-    if node.state is not State.ONLINE or speed is None or frame_macs <= 0:
+def _with_rates(node: NodeReport, frame_macs: int, **speeds: float | None) -> NodeReport:
+    if node.state is not State.ONLINE or frame_macs <= 0:
         return node
-    rate = max(1, node.lanes) * speed / frame_macs
-    return node.model_copy(update={"computable_per_s": float(f"{rate:.3g}")})
+    lanes = max(1, node.lanes)
+    rates = {key: float(f"{lanes * speed / frame_macs:.3g}") for key, speed in speeds.items() if speed is not None}
+    return node.model_copy(update=rates) if rates else node
 
 
 def relative_work(stages: Sequence[Stage], network: Network) -> float:

@@ -54,6 +54,10 @@ class LinkRates:
         newer = [rate for other_at, rate in recent.values() if other_at > at and now - other_at < SUSPICION_S]
         return min(known or USUAL_LINK_BYTES_PER_S, max(newer, default=math.inf))
 
+    def current(self, now: float) -> list[tuple[str, str, float]]:
+        """Return (owner, thief, bytes per second) of the pairs with a recent transfer, in the order of names."""
+        return sorted((*pair, rate) for pair, (at, rate) in self._latest.items() if now - at < RATE_MEMORY_S)
+
     def slowest(self, now: float, thieves: Collection[str]) -> float:
         """Return what the slowest link to one of these nodes carries."""
         recent = [

@@ -65,6 +65,10 @@ class NodeSpeeds:
             speeds.append(tried)
         return median(speeds)
 
+    def trial_of(self, node: str) -> float | None:
+        """Return the operations per second that a node measured while it was idle, None if it did not."""
+        return self._trials.get(node)
+
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
         """Return each node's share of the work; the sum is 1."""
         speeds = self._known_or_usual(nodes)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RESTART_SECTIONS = ("mqtt", "model", "cluster", "state", "frigate_compat", "page")
 """Sections that a running gateway cannot change."""
 
-CHANGEABLE_SECTIONS = ("home_assistant", "hooks")
+CHANGEABLE_SECTIONS = ("profiles", "home_assistant", "hooks")
 """Sections that a running gateway can change."""
 
 AGENT_KEYS = (*CameraSettings.model_fields, "enabled", "edge")

@@ -15,11 +15,12 @@ from gateway.configuration.names import ConfiguredHost, ConfiguredName, require_
 from gateway.configuration.objects import ObjectsSection
 from gateway.configuration.page_section import PageSection
 from gateway.configuration.paths import LocalPath, resolve_path
+from gateway.configuration.profile_sections import MAX_PROFILES, ProfileSection
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 from shared.network.ports import CLUSTER_PORT, CLUSTER_TLS_PORT, DATA_PORT, JOIN_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
@@ -125,6 +126,10 @@ class Configuration(Section):
         default_factory=dict
     )
     """Cameras by name; topics contain the name."""
+    profiles: Annotated[dict[ConfiguredName, ProfileSection], AfterValidator(require_distinct)] = Field(
+        default_factory=dict, max_length=MAX_PROFILES
+    )
+    """Profiles by name, such as home and away; until another one is chosen, the first applies."""
     home_assistant: HomeAssistantSection = HomeAssistantSection()
     """Discovery by Home Assistant."""
     frigate_compat: FrigateSection = FrigateSection()

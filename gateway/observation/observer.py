@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import CameraRegistry
     from gateway.cluster.cluster_listener import FetchPicture
-    from gateway.configuration.root import Configuration
     from gateway.observation.scene.counting_reasons import SceneExplanation
     from gateway.observation.scene.states import SceneUpdate
     from gateway.observation.scene_listener import SceneListener
@@ -47,7 +46,6 @@ class Observer:
 
     def __init__(
         self,
-        configuration: Configuration,
         state: StateFolder,
         cameras: CameraRegistry,
         bus: Planes,
@@ -57,7 +55,6 @@ class Observer:
         listeners: Sequence[SceneListener] = (),
     ) -> None:
         """`notify` is called with each event and trigger; `listeners` receive each change of a scene."""
-        self._configuration = configuration
         self._cameras = cameras
         self._bus = bus
         self._events = events
@@ -152,9 +149,8 @@ class Observer:
         scene = self._scenes.get(camera)
         return None if scene is None else scene.explain()
 
-    async def reload(self, configuration: Configuration) -> None:
-        """Follow another configuration."""
-        self._configuration = configuration
+    async def reload(self) -> None:
+        """Follow another configuration of the cameras."""
         for name in list(self._scenes):
             self.on_camera_changed(name)
 
@@ -190,13 +186,15 @@ class Observer:
         return self._scenes.get(name)
 
     def _settings(self, name: str) -> SceneSettings:
-        camera, now = self._cameras.section_of(name), self._cameras.effective_settings(name)
+        now = self._cameras.effective_settings(name)
+        camera, objects, zones_off = self._cameras.settings.scene_section(name)
         return SceneSettings(
-            camera.objects or self._configuration.objects,
+            objects,
             camera.zones,
             camera.detect.model_copy(update={"enabled": True}),
             threshold=now.threshold,
             labels=now.labels,
+            zones_off=zones_off,
         )
 
     async def _follow(self, name: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.observation.scene.states import SceneState
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.payloads.observations import FollowedObject, LabelState
 
 BOXES_PERIOD_S = 5.0

@@ -11,7 +11,8 @@ from shared.settings.polygons import is_relative
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.cameras.registry import EffectiveSettings
+    from gateway.cameras.applied_settings import EffectiveSettings
+    from gateway.cameras.area_switches import SwitchedArea
     from gateway.configuration.cameras import CameraSection
     from gateway.configuration.objects import ObjectsSection
     from gateway.page.daily_history import PastMinute
@@ -39,9 +40,16 @@ class DeviceColours:
 
 
 def cluster_view(
-    status: Status, nodes: Nodes | None, flows: Sequence[tuple[str, str, float]], colours: DeviceColours
+    status: Status,
+    nodes: Nodes | None,
+    flows: Sequence[tuple[str, str, float]],
+    colours: DeviceColours,
+    links: Sequence[tuple[str, str, float]],
 ) -> dict[str, Any]:
-    """Return the gateway, its devices, and who helps whom: tiles a second from owner to worker."""
+    """Return the gateway, its devices, and who helps whom: tiles a second from owner to worker.
+
+    `links` are measured rates in bytes per second, from the owner of a tile to the node that fetched it.
+    """
     reports = nodes.nodes if nodes else {}
     devices, up_s = [], status.gateway.up_s
     for name, edge in status.edges.items():
@@ -50,7 +58,7 @@ def cluster_view(
         devices.append(
             edge.model_dump(mode="json")
             | {"name": name, "colour": colours.number(name), "remark": remark, "drained": report.drained}
-            | {"load": report.load, "received": sum(report.bytes.values())}
+            | {"load": report.load, "received": sum(report.bytes.values()), "profile_per_s": report.profile_per_s}
         )
     return {
         "gateway": status.gateway.model_dump(mode="json", include={"release", "device", "frames_per_s"})
@@ -58,6 +66,9 @@ def cluster_view(
         "devices": devices,
         "flows": [
             {"owner": owner, "worker": worker, "tiles_per_s": rate} for owner, worker, rate in flows
+        ],
+        "links": [
+            {"from": owner, "to": thief, "mbit_per_s": float(f"{rate * 8e-6:.2g}")} for owner, thief, rate in links
         ],
     }  # fmt: skip
 
@@ -87,13 +98,18 @@ def plan_view(status: Status, info: BridgeInfo | None, explanation: str) -> dict
 
 
 def camera_view(
-    name: str, status: CameraStatus, section: CameraSection, objects: ObjectsSection, settings: EffectiveSettings
+    name: str,
+    status: CameraStatus,
+    section: CameraSection,
+    objects: ObjectsSection,
+    settings: EffectiveSettings,
+    areas: Sequence[tuple[SwitchedArea, bool]],
 ) -> dict[str, Any]:
     """Return a camera: its state, the settings that can be changed, and its zones and masks."""
     size = (status.width or 0, status.height or 0)
-    areas = [
-        {"name": area.name, "zone": area.is_zone, "corners": _relative(area.polygon, size)}
-        for area in drawn_areas_of(section, objects)
+    drawn = [
+        {"name": area.name, "zone": area.is_zone, "corners": _relative(area.polygon, size), "on": on}
+        for area, (_, on) in zip(drawn_areas_of(section, objects), areas, strict=True)
         if is_relative(area.polygon) or all(size)
     ]
     return status.model_dump(mode="json") | {
@@ -104,7 +120,10 @@ def camera_view(
             "fps": settings.fps, "labels": None if settings.labels is None else list(settings.labels),
         },
         "track": list(objects.track),
-        "areas": areas,
+        "areas": drawn,
+        "switches": [
+            {"name": area.name, "title": area.title, "zone": area.is_zone, "on": on} for area, on in areas
+        ],
     }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.cameras.mqtt_values import with_setting
+from gateway.cameras.area_switches import MASK_PREFIX
+from gateway.cameras.mqtt_values import read_switch, with_setting
 from gateway.cameras.overrides import Overrides
 from gateway.page.cluster_views import (
     DeviceColours,
@@ -24,13 +25,14 @@ from gateway.page.tile_layout import TileLayouts
 from gateway.page.timelines import TIMELINE_SECONDS, read_trace, timelines_view
 from gateway.page.viewers import Viewers
 from gateway.page.waiting_nodes import Entrants, waiting_nodes
+from shared.errors import ConfigurationError
 from shared.metrics.metric_families import metrics_text
 from shared.mqtt import topics
 from shared.payloads.cluster import State
 from shared.status.status_report import build_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.broker.planes import Planes
     from gateway.cluster.cluster_listener import ComputedFrame, FetchPicture
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from shared.status.cluster_facts import ClusterFacts
     from shared.status.status_report import Status
 
+    Link = tuple[str, str, float]
     Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -54,8 +57,13 @@ class GatewayPage:
         traces: TraceCollector,
         state: Callable[[], BridgeState],
         entrants: Callable[[], Entrants] = Entrants,
+        links: Callable[[], Sequence[Link]] = tuple,
     ) -> None:
-        """`state` describes the running gateway, `entrants` who is a member, and who was refused."""
+        """`state` describes the running gateway, `entrants` who is a member, and who was refused.
+
+        `links` returns the measured ones: owner of a tile, who fetched it, bytes per second.
+        """
+        self._links = links
         self._entrants = entrants
         self._home = home
         self._traces = traces
@@ -101,15 +109,21 @@ class GatewayPage:
         status = build_status(facts, state, "", time.time())
         configuration, cameras = self._home.configuration, self._home.cameras
         return {
-            "cluster": cluster_view(status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours)
+            "cluster": cluster_view(
+                status, facts.nodes, self.record.flows.current(time.monotonic()), self._colours, self._links()
+            )
             | self._waiting(status),
             "cameras": [
                 camera_view(
                     name, camera, cameras.section_of(name), cameras.section_of(name).objects or configuration.objects,
-                    cameras.effective_settings(name),
+                    cameras.effective_settings(name), cameras.settings.area_states(name),
                 )
                 for name, camera in status.cameras.items()
             ],
+            "profiles": {
+                "chosen": cameras.settings.profile,
+                "names": {name: section.friendly_name or name for name, section in configuration.profiles.items()},
+            },
             "problems": [problem.model_dump() for problem in status.problems],
             "plan": plan_view(status, facts.info, explain_plan(facts.info, facts.nodes)),
             "events": events_view(self.record.objects, self.record.pictured, list(self.record.happenings)),
@@ -164,8 +178,28 @@ class GatewayPage:
 
     async def change_setting(self, camera: str, setting: str, payload: bytes) -> None:
         """Change a setting of a camera, as by MQTT. Raises ConfigurationError, which says what is valid."""
-        with_setting(Overrides(), setting, payload)
-        await self._home.cameras.change_setting(camera, setting, payload)
+        if setting.startswith(MASK_PREFIX):
+            self._check_switch(camera, setting, payload, is_zone=False)
+        else:
+            with_setting(Overrides(), setting, payload)
+        await self._home.cameras.control.change_setting(camera, setting, payload)
+
+    async def switch_zone(self, camera: str, zone: str, payload: bytes) -> None:
+        """Switch a zone, as by MQTT. Raises ConfigurationError, which says what is valid."""
+        self._check_switch(camera, zone, payload, is_zone=True)
+        await self._home.cameras.control.switch_zone(camera, zone, payload)
+
+    def _check_switch(self, camera: str, area: str, payload: bytes, *, is_zone: bool) -> None:
+        read_switch(payload)
+        if (is_zone, area) not in self._home.cameras.settings.areas(camera):
+            raise ConfigurationError(f"camera {camera} has no {'zone' if is_zone else 'mask'} {area[:64]!r}")
+
+    async def choose_profile(self, profile: str) -> None:
+        """Let a profile apply, as by MQTT. Raises ConfigurationError, which says what is valid."""
+        names = self._home.configuration.profiles
+        if profile not in names:
+            raise ConfigurationError(f"profile {profile[:64]!r} not found; profiles: {', '.join(names) or 'none'}")
+        await self._home.cameras.control.choose_profile(profile)
 
     async def perform(self, command: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out a request, as by MQTT. Raises DeepThingsError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,10 @@ PICTURES_PER_S = 12.0
 FRESH_S = 1.0
 """A picture that is older is not sent any more: somebody who begins to look gets the next one."""
 
+IN_VAIN_S = 60.0
+"""A picture that comes so soon after somebody has waited in vain is kept for the next request: a still scene sends two
+pictures a minute, and programs give up sooner."""
+
 MAX_WATCHED_CAMERAS = 256
 """As many as have a scene."""
 
@@ -60,11 +65,14 @@ class LivePictures:
         self._viewers: dict[str, int] = {}
         self._newest: dict[str, LivePicture] = {}
         self._due: dict[str, float] = {}
+        self._in_vain_at: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def wanted(self, camera: str) -> bool:
-        """Return whether somebody waits for a picture of this camera, and it is time for one."""
-        return camera in self._waiting and camera not in self._tasks and time.monotonic() >= self._due.get(camera, 0.0)
+        """Return whether somebody waits for a picture of this camera, or did so in vain, and it is time for one."""
+        now = time.monotonic()
+        in_vain = now - self._in_vain_at.get(camera, -math.inf) < IN_VAIN_S
+        return (camera in self._waiting or in_vain) and camera not in self._tasks and now >= self._due.get(camera, 0.0)
 
     def newest(self, camera: str) -> LivePicture | None:
         """Return the last picture that somebody has looked at, however old."""
@@ -83,6 +91,8 @@ class LivePictures:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(future)
         except TimeoutError:
+            if newest is None or time.monotonic() - newest.at >= IN_VAIN_S:
+                self._in_vain_at[camera] = time.monotonic()
             return None
         finally:
             self._leave(camera, future)
@@ -100,6 +110,7 @@ class LivePictures:
         period = max(LIVE_PERIOD_S, sum(self._viewers.values()) / PICTURES_PER_S)
         if len(self._due) > MAX_WATCHED_CAMERAS:
             self._due.clear()
+            self._in_vain_at.clear()
         self._due[camera] = time.monotonic() + period
         task = self._tasks[camera] = asyncio.create_task(self._show(camera, frame, view(), fetch))
         task.add_done_callback(lambda _: self._tasks.pop(camera))
@@ -115,6 +126,7 @@ class LivePictures:
             return
         found = LivePicture(frame, json.dumps(view, separators=(",", ":")).encode(), jpeg, time.monotonic())
         future = self._waiting.pop(camera, None)
+        self._in_vain_at.pop(camera, None)
         self._newest = {camera: found, **{name: other for name, other in self._newest.items() if name != camera}}
         while len(self._newest) > MAX_WATCHED_CAMERAS:
             self._newest.popitem()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.cluster.cluster_listener import ComputedFrame
     from shared.mqtt.received import Received
-    from shared.mqtt.topics import AnyTopic
+    from shared.mqtt.topic_kinds import AnyTopic
     from shared.payloads.cluster import FrameDetections
 
 MAX_OBJECT_EVENTS = 100

@@ -70,6 +70,8 @@ def make_application(page: GatewayPage, logins: PageLogins | None = None, *, bey
             Route("/api/cameras/{camera}/stream_path", routes.stream_path),
             Route("/api/cameras/{camera}/uncounted", routes.uncounted),
             Route("/api/cameras/{camera}/set/{setting}", routes.change, methods=["POST"]),
+            Route("/api/cameras/{camera}/zones/{zone}/set", routes.switch_zone, methods=["POST"]),
+            Route("/api/profile", routes.profile, methods=["POST"]),
             Route("/api/events/{identity}.jpg", routes.event_picture),
             Route("/api/request/{command}", routes.request, methods=["POST"]),
         ],
@@ -161,6 +163,8 @@ class Routes:
                 head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (BOUNDARY, len(found.jpeg))
                 yield head + found.jpeg + b"\r\n"
             found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
+            if found is None:  # programs such as Home Assistant give up a stream that says nothing for 10 s
+                found = self._page.pictures.newest(camera)
 
     async def stream_path(self, request: Request) -> Response:
         """Answer with the path of a camera's stream for other programs."""
@@ -182,6 +186,17 @@ class Routes:
         """Set a setting of a camera, as MQTT's `set` does."""
         body = await body_of(request)
         await self._page.change_setting(self._known_camera(request), request.path_params["setting"], body)
+        return JSONResponse({"ok": True})
+
+    async def switch_zone(self, request: Request) -> Response:
+        """Switch a zone, as MQTT's `set` does."""
+        camera, zone = self._known_camera(request), request.path_params["zone"]
+        await self._page.switch_zone(camera, zone, await body_of(request))
+        return JSONResponse({"ok": True})
+
+    async def profile(self, request: Request) -> Response:
+        """Let a profile apply, as MQTT's `set` does."""
+        await self._page.choose_profile((await body_of(request)).decode(errors="replace").strip())
         return JSONResponse({"ok": True})
 
     async def request(self, request: Request) -> Response:

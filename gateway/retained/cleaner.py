@@ -58,6 +58,8 @@ class RetainedCleaner:
             {name: self._cameras.section_of(name) for name in configured},
             {name: self._cameras.followed_labels(name) for name in configured},
             self._by_hand, prefix=self._bus.prefix, frigate=self._frigate,
+            areas={name: self._cameras.settings.areas(name).values() for name in configured},
+            profile=bool(self._cameras.settings.profile),
         )  # fmt: skip
         for topic in self._retained.stale_topics(expected):
             with contextlib.suppress(BrokerError):  # tried again after the next connection

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.cameras.motion_states import MOTION_SETTING
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS
 from gateway.integrations.frigate.counts import FRIGATE_ALL
 from gateway.integrations.frigate.messages import topic_level
@@ -18,6 +19,7 @@ from shared.settings.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gateway.cameras.area_switches import SwitchedArea
     from gateway.configuration.cameras import CameraSection
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
@@ -100,11 +102,14 @@ def expected_topics(
     *,
     prefix: str,
     frigate: str | None,
+    areas: Mapping[str, Iterable[SwitchedArea]],
+    profile: bool,
 ) -> ExpectedTopics:
     """Return the topics that these cameras and the gateway itself may have retained. Pure.
 
     `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
-    `prefix` is the first level of our topics; `frigate` is that of Frigate's, None if these are not published.
+    `areas` are the zones and masks with a switch, by camera; `profile`: there is one. `prefix` is the first level of
+    our topics; `frigate` is that of Frigate's, None if these are not published.
     """
     names = {
         topic.full_path(prefix=prefix)
@@ -112,8 +117,11 @@ def expected_topics(
     }
     for name, camera in cameras.items():
         names |= set(_of_camera(prefix, name, camera, labels[name]))
+        names |= set(_of_areas(prefix, name, areas[name]))
         if frigate is not None:
             names |= set(_of_camera_in_frigate(frigate, name, camera, labels[name]))
+    if profile:
+        names.add(topics.PROFILE.full_path(prefix=prefix))
     beginnings = [f"{prefix}/cluster/"]
     for name in by_hand:
         beginnings += [f"{prefix}/detections/{name}/", f"{prefix}/cameras/{name}/"]
@@ -128,6 +136,8 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
     yield topics.CAMERA_STATS.full_path(name, prefix=prefix)
     for setting in CAMERA_SETTINGS:
         yield topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix)
+    if camera.motion.enabled:
+        yield topics.CAMERA_SETTING.full_path(name, MOTION_SETTING, prefix=prefix)
     for label in (ALL_LABELS, *map(slug, labels)):
         yield topics.OBJECTS.full_path(name, label, prefix=prefix)
     for zone, settings in camera.zones.items():
@@ -138,6 +148,12 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
         yield topics.SNAPSHOT.full_path(name, prefix=prefix)
         for label in labels:
             yield topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix)
+
+
+def _of_areas(prefix: str, name: str, areas: Iterable[SwitchedArea]) -> Iterator[str]:
+    for area in areas:
+        topic = topics.ZONE_SWITCH if area.is_zone else topics.CAMERA_SETTING
+        yield topic.full_path(name, area.name, prefix=prefix)
 
 
 def _of_camera_in_frigate(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import click
 
 from shared.cli.common_options import GATEWAY_TYPE, ParsedType
 from shared.ftp.grid import Grid
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.network.ports import CLUSTER_PORT
 from shared.security.key_folder import default_key_folder, read_gateway

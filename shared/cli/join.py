@@ -12,7 +12,7 @@ import click
 from shared.cli.common_options import NAME_TYPE, keys_option
 from shared.cli.key_place import KeyPlace, key_place
 from shared.errors import ConfigurationError
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 from shared.network.host_name import default_edge_name
 from shared.process.installation import program_here
 from shared.security.join_messages import InvitationCode, JoinAnswer

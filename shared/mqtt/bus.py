@@ -21,7 +21,7 @@ from shared.mqtt.message_size import check_size
 from shared.mqtt.outgoing import will_of
 from shared.mqtt.received import Received
 from shared.mqtt.refused_login import refusal_message
-from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, Writer, foreign_topic
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic, Writer, foreign_topic
 from shared.network.backoff import Backoff
 from shared.process.fault_boundary import FaultBoundary
 from shared.reasons.broker_reasons import broker_reason, is_refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from shared.mqtt.topics import DEFAULT_PREFIX
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 
 if TYPE_CHECKING:
     from shared.mqtt.broker_login import Login

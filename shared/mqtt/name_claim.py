@@ -20,7 +20,7 @@ from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
     from shared.mqtt.broker_health import BrokerHealth
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState, NodeState
 

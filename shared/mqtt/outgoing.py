@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import aiomqtt
 
-from shared.mqtt.topics import M
+from shared.mqtt.topic_kinds import M
 
 if TYPE_CHECKING:
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,9 @@ class NodeReport(Message):
     computable_per_s: float | None = Field(
         default=None, ge=0, description="whole frames that it could compute, by its measured speed; null: not known"
     )
+    profile_per_s: float | None = Field(
+        default=None, ge=0, description="the same as measured when it joined, before its first frame; null: not known"
+    )
 
 
 class Nodes(Message):
@@ -179,6 +182,7 @@ class CameraStats(Message):
     published_per_s: Rate | None = Field(
         default=None, description="frames published, over the last ten seconds; null: not known"
     )
+    motion: bool | None = Field(default=None, description="something moves in its pictures; null: nothing measures it")
     assigned: bool = Field(
         default=False, description="true: the gateway assigned it to its edge; false: its agent was started by hand"
     )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from shared.mqtt import topics
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 
 if TYPE_CHECKING:
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import M, Topic
     from shared.payloads.base import Message
     from shared.payloads.bridge import BridgeHealth, BridgeInfo
     from shared.payloads.cluster import BridgeState, CameraStats, Nodes
@@ -29,7 +30,7 @@ STATUS_TOPICS = (*GATEWAY_TOPICS, topics.CAMERA_STATS)
 class ClusterFacts:
     """The newest message of each topic below a prefix."""
 
-    prefix: str = topics.DEFAULT_PREFIX
+    prefix: str = DEFAULT_PREFIX
     cameras: dict[str, CameraStats] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     """Topics with a message that this release does not understand."""
@@ -74,6 +75,6 @@ class ClusterFacts:
         """Return whether a message of every topic of the gateway has come."""
         return len(self._messages) == len(GATEWAY_TOPICS)
 
-    def _of(self, topic: Topic[topics.M]) -> topics.M | None:
+    def _of(self, topic: Topic[M]) -> M | None:
         message = self._messages.get(topic.full_path(prefix=self.prefix))
         return message if isinstance(message, topic.message) else None

@@ -99,7 +99,7 @@ class ReportHeader(Header):
     """Camera agent to edge: counts of frames, sent regularly; `ended` when no frame will follow.
 
     `state` is the camera's, with the `reason` why it is offline; `fps`, `width` and `height` (pixels) are those of its
-    pictures, 0 when unknown.
+    pictures, 0 when unknown. `motion`: something moves in them; None while nothing measures it.
     """
 
     kind = MessageKind.REPORT
@@ -110,6 +110,7 @@ class ReportHeader(Header):
     fps: Rate = 0.0
     width: Count = 0
     height: Count = 0
+    motion: bool | None = None
 
 
 class ControlHeader(Header):

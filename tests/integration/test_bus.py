@@ -18,7 +18,7 @@ from shared.mqtt.bus import Bus
 from shared.mqtt.message_size import MAX_MESSAGE_BYTES
 from shared.mqtt.outgoing import Outgoing
 from shared.mqtt.received import Received
-from shared.mqtt.topics import PlainTopic
+from shared.mqtt.topic_kinds import PlainTopic
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, CameraStats, Helpers, State

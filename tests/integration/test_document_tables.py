@@ -13,7 +13,7 @@ from gateway.planning.methods import Method
 from shared.detection.decoding.recognition import FAMILIES
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Topic, Writer
+from shared.mqtt.topic_kinds import PlainTopic, Topic, Writer
 from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome
 from shared.settings.slugs import RESERVED_SLUGS

@@ -84,6 +84,8 @@ async def test_all_devices_and_entities_appear_with_their_states(house):
         binary_sensor__front_door_front_yard_person_occupancy="off",
         switch__front_door_enabled="on",
         switch__front_door_detect="on",
+        switch__front_door_front_yard_enabled="on",
+        binary_sensor__front_door_motion="off",
         number__front_door_threshold="0.7",
         number__front_door_fps="5",
         button__front_door_restart="unknown",
@@ -179,6 +181,43 @@ async def test_controls_say_what_the_gateway_hears(house):
     await home.until_states(switch__front_door_detect="on")  # it is as the gateway says, not as it was asked
     await spoken.state(topics.CAMERA_SETTING.full_path("front_door", "detect"), "OFF")
     await home.until_states(switch__front_door_detect="off")
+
+
+async def test_zones_masks_and_the_profile_are_switched_and_motion_is_seen(bare, tmp_path):
+    broker, home = bare
+    configuration = supported(
+        home, home_of(objects={"mask": "0,0,1,0,1,0.1"}, profiles={"home": {}, "away": {"friendly_name": "Gone"}})
+    )
+    async with speaking(broker, tmp_path / "state", configuration) as spoken:
+        states = await home.until_states(
+            switch__front_door_front_yard_enabled="on",
+            switch__front_door_mask_objects_1="on",
+            select__deepthings_profile="home",
+            binary_sensor__front_door_motion="off",
+        )
+        assert states["select.deepthings_profile"]["attributes"]["options"] == ["home", "away"]
+        assert states["binary_sensor.front_door_motion"]["attributes"]["device_class"] == "motion"
+        (entities,) = await home.ask({"type": "config/entity_registry/list"})
+        categories = {entity["entity_id"]: entity["entity_category"] for entity in entities}
+        switches = ("switch.front_door_front_yard_enabled", "switch.front_door_mask_objects_1")
+        assert {categories[switch] for switch in switches} == {"config"}
+        for switch, topic in zip(switches, ("zones/front_yard", "mask_objects_1"), strict=True):
+            await home.call("switch.turn_off", entity_id=switch)
+            said = await asyncio.wait_for(spoken.commands.get(), 10)
+            assert said == (f"deepthings/cameras/front_door/{topic}/set", "OFF")
+            await spoken.state(f"deepthings/cameras/front_door/{topic}/state", "OFF")
+        await home.call("select.select_option", entity_id="select.deepthings_profile", option="away")
+        assert await asyncio.wait_for(spoken.commands.get(), 10) == ("deepthings/bridge/profile/set", "away")
+        await spoken.state(topics.PROFILE.full_path(), "away")
+        for motion, seen in {"ON": "on", "unknown": "unknown", "OFF": "off"}.items():
+            await spoken.state(topics.CAMERA_SETTING.full_path("front_door", "motion"), motion)
+            await home.until_states(
+                switch__front_door_front_yard_enabled="off",
+                switch__front_door_mask_objects_1="off",
+                select__deepthings_profile="away",
+                binary_sensor__front_door_motion=seen,
+            )
+        assert not complaints(home)
 
 
 async def test_device_triggers_start_automations(house):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections import Counter
@@ -104,6 +105,7 @@ async def test_the_page_shows_what_mqtt_says(tmp_path):
             await loads_quickly(page)
             for _ in range(3):
                 await tiles_and_boxes_match(page, cluster)
+            await speeds_and_links_match(page, cluster)
             await follows_a_killed_edge(page, cluster)
             await a_tried_zone_works(page)
             await every_view_is_usable(page)
@@ -146,6 +148,21 @@ async def tiles_and_boxes_match(page, cluster):
 def corner_and_size(box):
     left, top, right, bottom = box
     return left, top, right - left, bottom - top
+
+
+async def speeds_and_links_match(page, cluster):
+    """The speed of each device beside what it measured when it joined, and what a link carried for a helper."""
+    await shows(page, "cluster")
+    for name in cluster.edges:
+        await page.wait_for_selector(f'[data-speed="{name}"]')
+        said = cluster.witness.nodes[name]
+        assert 0 < said.computable_per_s < 3 * said.profile_per_s
+        card = await page.inner_text(f'[aria-label="Device {name}"]')
+        assert re.search(r"\d whole frames/s \([\d,.]+ when it joined\)", card), card
+    link = page.locator("[data-link]").first
+    await link.wait_for()
+    assert re.fullmatch(r"[\d,.]+ [MG]bit/s", await link.text_content())
+    await shows(page, "live")
 
 
 async def follows_a_killed_edge(page, cluster):

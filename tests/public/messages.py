@@ -17,7 +17,7 @@ from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, gateway_client_id
-from shared.mqtt.topics import DEFAULT_PREFIX, PlainTopic, Plane, Topic
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX, PlainTopic, Plane, Topic
 from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import CameraStats, NodeState, State

@@ -46,6 +46,7 @@ def find_contradictions(configuration: Configuration, written: WrittenNames) -> 
     """Yield mistakes that are only visible in several parts together."""
     for path, hook in hooks_of(configuration):
         yield from _missing_names(path, hook, written)
+    yield from _names_in_profiles(configuration, written)
     yield from _grids(configuration.cluster)
     yield from _shared_ports_and_prefixes(configuration)
 
@@ -103,6 +104,21 @@ def _missing_names(path: KeyPath, hook: HookSection, written: WrittenNames) -> I
             yield Mistake((*path, "zones"), f"{whose} a zone {quote_word(zone)}", did_you_mean(zone, zones))
 
 
+def _names_in_profiles(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
+    """Yield a mistake for each missing camera and zone of a profile."""
+    for profile, section in configuration.profiles.items():
+        for camera, changes in section.cameras.items():
+            path: KeyPath = ("profiles", profile, "cameras", camera)
+            if camera not in written.zones:
+                right = did_you_mean(camera, sorted(written.zones))
+                yield Mistake(path, f"camera {quote_word(camera)} not found", right)
+                continue
+            for zone in changes.zones:
+                if zone not in written.zones[camera]:
+                    right = did_you_mean(zone, sorted(written.zones[camera]))
+                    yield Mistake((*path, "zones", zone), f"the camera has no zone {quote_word(zone)}", right)
+
+
 def _grids(cluster: ClusterSection) -> Iterator[Mistake]:
     if cluster.grid is None:
         return
@@ -150,6 +166,10 @@ def _labels(configuration: Configuration) -> Iterator[tuple[KeyPath, str]]:
             yield from _labels_of_zone(("cameras", name, "zones", zone_name), zone)
     for path, hook in hooks_of(configuration):
         yield from (((*path, "labels", number), label) for number, label in enumerate(hook.labels))
+    for profile, section in configuration.profiles.items():
+        for name, changes in section.cameras.items():
+            where = ("profiles", profile, "cameras", name, "labels")
+            yield from (((*where, number), label) for number, label in enumerate(changes.labels or ()))
 
 
 def _labels_of_objects(path: KeyPath, objects: ObjectsSection) -> Iterator[tuple[KeyPath, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shared.mqtt.topics import PlainTopic, Writer
+from shared.mqtt.topic_kinds import PlainTopic, Writer
 
 
 @dataclass(frozen=True, slots=True)

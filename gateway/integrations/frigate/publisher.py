@@ -80,7 +80,7 @@ class FrigatePublisher:
         if parse_detect_command(received.payload) is None or received.retained:
             log.warning("%s/%s/detect/set: invalid payload %r is ignored", self._prefix, camera, received.payload[:20])
             return
-        await self._cameras.change_setting(camera, "detect", received.payload)
+        await self._cameras.control.change_setting(camera, "detect", received.payload)
 
     async def _publish(self, messages: Iterable[FrigateMessage]) -> None:
         with contextlib.suppress(BrokerError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from gateway.cameras.area_switches import switched_areas
+from gateway.cameras.motion_states import MOTION_SETTING
 from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.integrations.home_assistant.availability import camera_availability, gateway_availability
 from gateway.integrations.home_assistant.device import Device, capitalised, device_information, identifier, readable
@@ -13,9 +15,11 @@ from gateway.integrations.home_assistant.sightings import sighting_components
 from shared.mqtt import topics
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from gateway.cameras.area_switches import SwitchedArea
     from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.objects import ObjectsSection
     from gateway.integrations.home_assistant.device import Component
 
 BY_HAND_MODEL = "Camera (started by hand)"
@@ -23,11 +27,16 @@ BY_HAND_MODEL = "Camera (started by hand)"
 AGENT_CONTROLS = ("enabled", "fps", "restart")
 """Controls that the edge passes to the agent; a camera started by hand has no such agent."""
 
+MOTION = "{{ value if value in ('ON', 'OFF') else None }}"
+"""None is a state that Home Assistant shows as unknown."""
+
 NUMBER = "{{ value_json }}"
 """The template turns null into None: Home Assistant accepts None as a number without a value, but not null."""
 
 
-def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Device:
+def camera_device(
+    prefix: str, name: str, camera: CameraSection, objects: ObjectsSection, labels: Sequence[str]
+) -> Device:
     """Return the device of a camera: its detections, pictures and controls. `labels` are the followed ones."""
     its_id = identifier(prefix, "camera", name)
     return Device(
@@ -43,6 +52,8 @@ def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequenc
         components={
             **_controls(prefix, name, () if camera is UNCONFIGURED_CAMERA else AGENT_CONTROLS),
             **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
+            **_area_switches(prefix, name, switched_areas(camera, objects)),
+            **(_motion(prefix, name) if camera.motion.enabled else {}),
             **sighting_components(prefix, name, camera, labels),
         },
     )
@@ -93,6 +104,38 @@ def _set(prefix: str, name: str, setting: str) -> Component:
     return {
         "state_topic": topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix),
         "command_topic": topics.CAMERA_SET.full_path(name, setting, prefix=prefix),
+    }
+
+
+def _area_switches(prefix: str, name: str, areas: Iterable[SwitchedArea]) -> dict[str, Component]:
+    """Return a switch for each zone and mask; they, too, work while the camera is offline."""
+    found: dict[str, Component] = {}
+    for area in areas:
+        state, change = (
+            (topics.ZONE_SWITCH, topics.ZONE_SET) if area.is_zone else (topics.CAMERA_SETTING, topics.CAMERA_SET)
+        )
+        title = f"{readable(area.name)} zone" if area.is_zone else f"mask {area.title}"
+        found[f"{area.name}_ZONE_enabled" if area.is_zone else area.name] = {
+            "platform": "switch",
+            "name": capitalised(title),
+            "icon": "mdi:vector-polygon" if area.is_zone else "mdi:texture-box",
+            "entity_category": "config",
+            "availability": [gateway_availability(prefix)],
+            "state_topic": state.full_path(name, area.name, prefix=prefix),
+            "command_topic": change.full_path(name, area.name, prefix=prefix),
+        }
+    return found
+
+
+def _motion(prefix: str, name: str) -> dict[str, Component]:
+    return {
+        "motion": {
+            "platform": "binary_sensor",
+            "name": "Motion",
+            "device_class": "motion",
+            "state_topic": topics.CAMERA_SETTING.full_path(name, MOTION_SETTING, prefix=prefix),
+            "value_template": MOTION,
+        }
     }
 
 

@@ -76,9 +76,9 @@ def _devices(
     by_hand: Iterable[str],
 ) -> Iterator[Device]:
     prefix = configuration.mqtt.topic_prefix
-    yield gateway_device(prefix, version)
+    yield gateway_device(prefix, version, tuple(configuration.profiles))
     for name in sorted(nodes.nodes)[:MAX_ANNOUNCED_NODES]:
         yield node_device(prefix, name, nodes.nodes[name].version)
     for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, UNCONFIGURED_CAMERA)}.items():
-        followed = labels.get(name, (camera.objects or configuration.objects).track)
-        yield camera_device(prefix, name, camera, tuple(followed))
+        objects = camera.objects or configuration.objects
+        yield camera_device(prefix, name, camera, objects, tuple(labels.get(name, objects.track)))

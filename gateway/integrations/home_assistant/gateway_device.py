@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from gateway.integrations.home_assistant.availability import gateway_availability
 from gateway.integrations.home_assistant.device import Device, device_information, identifier
 from shared.mqtt import topics
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.integrations.home_assistant.device import Component
 
 
@@ -19,11 +22,11 @@ def gateway_id(prefix: str) -> str:
 
 def gateway_device_name(prefix: str) -> str:
     """Return the device name; with another topic prefix it contains the prefix, to distinguish a second gateway."""
-    return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
+    return "DeepThings" if prefix == DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 
-def gateway_device(prefix: str, version: str) -> Device:
-    """Return the device of the gateway: connectivity, problems, figures, and the reload button."""
+def gateway_device(prefix: str, version: str, profiles: Sequence[str] = ()) -> Device:
+    """Return the device of the gateway: connectivity, problems, figures, the profile if any, and the reload button."""
     name = gateway_id(prefix)
     return Device(
         id=name,
@@ -34,6 +37,7 @@ def gateway_device(prefix: str, version: str) -> Device:
             "connectivity": _connectivity(prefix),
             "problem": _problem(prefix),
             **_figures(prefix),
+            **(_profile(prefix, profiles) if profiles else {}),
             "reload": {
                 "platform": "button",
                 "name": "Reload configuration",
@@ -69,6 +73,19 @@ def _problem(prefix: str) -> Component:
         "value_template": "{{ 'ON' if value_json.problems else 'OFF' }}",
         "json_attributes_topic": health,
         "json_attributes_template": "{{ {'problems': value_json.problems} | to_json }}",
+    }
+
+
+def _profile(prefix: str, profiles: Sequence[str]) -> dict[str, Component]:
+    return {
+        "profile": {
+            "platform": "select",
+            "name": "Profile",
+            "icon": "mdi:home-switch",
+            "options": list(profiles),
+            "state_topic": topics.PROFILE.full_path(prefix=prefix),
+            "command_topic": topics.PROFILE_SET.full_path(prefix=prefix),
+        }
     }
 
 

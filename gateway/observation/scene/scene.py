@@ -190,6 +190,7 @@ class Scene:
             return self._result(0.0, self._camera_time(now), given_up)
         zones = {*before.zones, *settings.zones}
         changed = [name for name in zones if settings.zones.get(name) != before.zones.get(name)]
+        changed += before.zones_off ^ settings.zones_off
         for followed in self._followed.values():
             followed.forget_zones(changed)
         refused = frozenset(
@@ -233,6 +234,7 @@ class Scene:
         self._tracker.resume(tracks, at, away_s)
         for kept, track in zip(absence.kept.objects, tracks, strict=True):
             self._followed[track.id] = SceneObject.from_kept(kept, track, at)
+            self._followed[track.id].forget_zones(self._settings.zones_off)
         self._absence, self._absence_reason = None, absence.reason
         self._resumed_at, self._presumed_until = at, at + PRESUMED_S
         self._frames, self._given_up = 0, False
@@ -353,4 +355,4 @@ def _known_places(kept: KeptScene, settings: SceneSettings) -> dict[LabelPlace, 
 
 def _is_known(place: LabelPlace, settings: SceneSettings) -> bool:
     label, zone = place
-    return label in settings.followed and (zone is None or zone in settings.zones)
+    return label in settings.followed and (zone is None or zone in settings.zones.keys() - settings.zones_off)

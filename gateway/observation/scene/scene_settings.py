@@ -26,6 +26,8 @@ class SceneSettings:
     """Threshold of all labels, instead of those of the filters; None: the filters' apply."""
     labels: tuple[str, ...] | None = None
     """The followed labels, instead of the configuration's; None: the configuration's apply."""
+    zones_off: frozenset[str] = frozenset()
+    """Zones in which no object counts now; their states are still published."""
 
     @property
     def followed(self) -> tuple[str, ...]:

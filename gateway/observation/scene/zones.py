@@ -65,8 +65,11 @@ class SceneZones:
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._image = image
         self._zones = {
-            name: (zone, Area.from_polygon(zone.coordinates, image)) for name, zone in settings.zones.items()
+            name: (zone, Area.from_polygon(zone.coordinates, image))
+            for name, zone in settings.zones.items()
+            if name not in settings.zones_off
         }
+        self._off = settings.zones_off
         self._filters = {
             (name, label): _ZoneFilter.from_section(chosen, image)
             for name, zone in settings.zones.items()
@@ -92,7 +95,8 @@ class SceneZones:
 
     def explain(self, track: Track, presences: Mapping[str, ZonePresence]) -> dict[str, str]:
         """Return by zone, in words, whether an object counts as in it, or why not."""
-        return {name: self._explain_zone(name, track, presences.get(name)) for name in self._zones}
+        found = {name: self._explain_zone(name, track, presences.get(name)) for name in self._zones}
+        return found | dict.fromkeys(sorted(self._off), "this zone is switched off")
 
     def _explain_zone(self, name: str, track: Track, presence: ZonePresence | None) -> str:
         zone, area = self._zones[name]

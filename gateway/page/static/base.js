@@ -10,7 +10,7 @@ const PALETTE = ["#3f8fe0", "#e69f00", "#1aa67e", "#c77aa8", "#d8642c", "#8f7ae0
 
 export const store = {
   connected: false, everConnected: false, view: "live", notice: null, session: { user: null, may_change: true },
-  cluster: null, cameras: null, problems: null, plan: null, events: null,
+  cluster: null, cameras: null, profiles: null, problems: null, plan: null, events: null,
 };
 
 let draw = () => {};
@@ -49,7 +49,7 @@ export function connect() {
     askSession();
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
   };
-  for (const section of ["cluster", "cameras", "problems", "plan", "events"]) {
+  for (const section of ["cluster", "cameras", "profiles", "problems", "plan", "events"]) {
     source.addEventListener(section, (event) => update({ [section]: JSON.parse(event.data) }));
   }
 }
@@ -76,6 +76,9 @@ export async function send(path, body, done) {
 
 export const setSetting = (camera, setting, value, done) =>
   send(`/api/cameras/${camera}/set/${setting}`, value, done);
+export const switchArea = (camera, area, on) =>
+  send(`/api/cameras/${camera}/${area.zone ? `zones/${area.name}/set` : `set/${area.name}`}`, on ? "ON" : "OFF");
+export const chooseProfile = (name, title) => send("/api/profile", name, `Profile ${title} applies.`);
 export const request = (command, values, done) =>
   send(`/api/request/${command}`, JSON.stringify(values), done);
 

@@ -22,9 +22,27 @@ function arc(x, y, radius, share) {
   return `M ${x} ${y - radius} A ${radius} ${radius} 0 ${end > Math.PI ? 1 : 0} 1 ${x + radius * Math.sin(end)} ${y - radius * Math.cos(end)}`;
 }
 
+const SLOW = 0.8;
+
+// Its speed now, in parts of what it measured when it joined.
+const speedOf = (device) =>
+  (device.state === "online" && device.computable_per_s !== null && device.profile_per_s ? device.computable_per_s / device.profile_per_s : null);
+
+// Faster than measured is within the noise of the measurement.
+const inPercent = (speed) => `${Math.min(100, Math.round(speed * 100))} %`;
+
+// Both directions of a link are one number: the slower one.
+function linkBetween(links, one, other) {
+  const rates = links.filter((link) => (link.from === one && link.to === other) || (link.from === other && link.to === one));
+  return rates.length ? Math.min(...rates.map((link) => link.mbit_per_s)) : null;
+}
+
+const mbits = (value) => (value >= 1000 ? `${number(value / 1000, 1)} Gbit/s` : `${number(value, value < 10 ? 1 : 0)} Mbit/s`);
+
 function Device({ device, at: [x, y] }) {
   const online = device.state === "online";
   const colour = colourOf(device.name);
+  const speed = speedOf(device);
   const busy = device.load === null ? "" : `${number(device.load * 100)} %`;
   return html`<g class=${online ? "node" : "node away"} data-node=${device.name} data-state=${device.state}>
     <circle cx=${x} cy=${y} r="30" class="disc" />
@@ -33,11 +51,12 @@ function Device({ device, at: [x, y] }) {
     <text x=${x} y=${y + 5} class="middle strong">${online ? busy || "on" : "off"}</text>
     <text x=${x} y=${y + 50} class="middle name halo">${device.name}</text>
     <text x=${x} y=${y + 66} class="middle small halo">${online ? `${rate(device.tiles_per_s)} tiles/s` : device.state}</text>
-    <title>${device.name}: ${device.state}, ${busy || "load not known"}</title>
+    ${speed === null ? null : html`<text x=${x} y=${y + 81} class=${speed < SLOW ? "middle small halo slow" : "middle small halo"} data-speed=${device.name}>speed ${inPercent(speed)}</text>`}
+    <title>${device.name}: ${device.state}, ${busy || "load not known"}${speed === null ? "" : `, speed ${inPercent(speed)} of what it measured when it joined`}</title>
   </g>`;
 }
 
-function Flow({ flow, places, most }) {
+function Flow({ flow, places, most, links, centre }) {
   const from = places.get(flow.owner);
   const to = places.get(flow.worker);
   if (!from || !to || flow.owner === flow.worker) return null;
@@ -50,10 +69,16 @@ function Flow({ flow, places, most }) {
   const [x2, y2] = [to[0] - ux * 44 + sx, to[1] - uy * 44 + sy];
   const width = 1.5 + 4.5 * (flow.tiles_per_s / most);
   const colour = colourOf(flow.worker);
+  // beside the arrow, away from the gateway in the middle; on it if it is nearly level
+  const [mx, my] = [x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.6];
+  const side = Math.abs(ux) > 0.9 || Math.abs(mx - centre) < 20 ? 0 : Math.sign(mx - centre);
+  const label = { x: mx + side * 10, class: "small halo", "text-anchor": ["end", "middle", "start"][side + 1] };
+  const link = linkBetween(links, flow.owner, flow.worker);
   return html`<g class="flow" data-owner=${flow.owner} data-worker=${flow.worker}>
     <line x1=${x1} y1=${y1} x2=${x2} y2=${y2} stroke=${colour} stroke-width=${width} />
     <path d=${`M ${x2 + ux * 9} ${y2 + uy * 9} L ${x2 - uy * 6} ${y2 + ux * 6} L ${x2 + uy * 6} ${y2 - ux * 6} Z`} fill=${colour} />
-    <text class="middle small halo" x=${(x1 + x2) / 2 + sx * 1.1} y=${(y1 + y2) / 2 + sy * 1.1 + 4}>${rate(flow.tiles_per_s)}/s</text>
+    <text ...${label} y=${my - 2}>${rate(flow.tiles_per_s)}/s</text>
+    ${link === null ? null : html`<text ...${label} data-link=${`${flow.owner}-${flow.worker}`} y=${my + 12}>${mbits(link)}</text>`}
     <title>${flow.worker} computes ${rate(flow.tiles_per_s)} tiles a second for ${flow.owner}</title>
   </g>`;
 }
@@ -61,7 +86,7 @@ function Flow({ flow, places, most }) {
 function Picture({ cluster }) {
   const narrow = innerWidth < 640;
   const [width, height] = narrow ? [340, 370] : [760, 360];
-  const { devices, flows } = cluster;
+  const { devices, flows, links } = cluster;
   const places = place(devices, width, height);
   const helping = flows.filter((flow) => flow.owner !== flow.worker);
   const most = Math.max(0.1, ...helping.map((flow) => flow.tiles_per_s));
@@ -70,11 +95,13 @@ function Picture({ cluster }) {
   return html`<svg class="net" viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${inWords(cluster)}>
     ${devices.map((device) => {
       const [dx, dy] = places.get(device.name);
-      return html`<line class=${device.state === "online" ? "link" : "link away"} x1=${x} y1=${y} x2=${dx} y2=${dy} />`;
+      const link = linkBetween(links, device.name, "gateway");
+      return html`<line class=${device.state === "online" ? "link" : "link away"} x1=${x} y1=${y} x2=${dx} y2=${dy} />
+        ${link === null ? null : html`<text class="middle small halo" data-link=${`${device.name}-gateway`} x=${(x + dx) / 2} y=${(y + dy) / 2 + 4}>${mbits(link)}</text>`}`;
     })}
-    ${helping.map((flow) => html`<${Flow} key=${`${flow.owner}-${flow.worker}`} flow=${flow} places=${places} most=${most} />`)}
     <rect class="gateway" x=${x - 40} y=${y - 22} width="80" height="44" rx="10" />
     <text x=${x} y=${y + 5} class="middle strong">gateway</text>
+    ${helping.map((flow) => html`<${Flow} key=${`${flow.owner}-${flow.worker}`} flow=${flow} places=${places} most=${most} links=${links} centre=${x} />`)}
     ${devices.map((device) => html`<${Device} key=${device.name} device=${device} at=${places.get(device.name)} />`)}
   </svg>`;
 }
@@ -86,10 +113,14 @@ function inWords({ devices, flows }) {
   return `${plural(online, "device")} online. ${help.length ? help.join("; ") : "Nobody needs help now"}.`;
 }
 
-function Card({ device, release }) {
+function Card({ device, release, links }) {
   const online = device.state === "online";
+  const others = new Set(links.flatMap((link) => (link.from === device.name ? [link.to] : link.to === device.name ? [link.from] : [])));
+  const linked = [...others].map((other) => [other, linkBetween(links, device.name, other)]);
   const facts = [
-    ["Speed", device.computable_per_s === null ? "not measured" : `${rate(device.computable_per_s)} whole frames/s`],
+    ["Speed", device.computable_per_s === null ? "not measured" : `${rate(device.computable_per_s)} whole frames/s${
+      speedOf(device) === null ? "" : ` (${rate(device.profile_per_s)} when it joined)`}`],
+    ["Links", linked.length ? linked.map(([other, link]) => `${other} ${mbits(link)}`).join(", ") : "not measured"],
     ["Cores", device.cores === null ? "–" : `${number(device.cores_busy, 1)} of ${device.cores} busy${device.usable_cores && device.usable_cores < device.cores ? `, may use ${number(device.usable_cores, 1)}` : ""}`],
     ["Memory for plans", device.memory_bytes === null ? "–" : `${number(device.memory_bytes / 2 ** 20)} MiB`],
     ["Computes", `${number(device.lanes)} side by side, ${plural(device.threads || 0, "thread")}`],
@@ -127,9 +158,9 @@ export function ClusterView() {
       : html`Start one on each device that should compute: <code>deepthings edge --gateway HOST</code>`}</${Empty}>`;
   }
   return html`<section class="card"><${Picture} cluster=${cluster} />
-      <p class="soft centred">A ring is the load of a device. An arrow points to the one that helps, in its colour; the number is tiles a second.</p></section>
+      <p class="soft centred">A ring is the load of a device. An arrow points to the one that helps, in its colour; the numbers are tiles a second, and what the link carried last. Speed is that of now, in parts of what a device measured when it joined.</p></section>
     <${Waiting} nodes=${cluster.waiting} />
-    <section class="devices">${devices.map((device) => html`<${Card} key=${device.name} device=${device} release=${gateway.release} />`)}</section>
+    <section class="devices">${devices.map((device) => html`<${Card} key=${device.name} device=${device} release=${gateway.release} links=${cluster.links} />`)}</section>
     <section class="card row between"><p>Gateway <b>${gateway.release}</b> on ${gateway.device}${gateway.since ? `, up for ${duration(Date.now() / 1000 - gateway.since)}` : ""}</p>
       ${store.session.may_change ? html`<button type="button" onClick=${() => request("reload", {}, "The configuration was read again.")}>Read the configuration again</button>` : null}</section>`;
 }

@@ -1,5 +1,5 @@
 // Live cameras: a picture, and over it boxes, tracks, zones, and the tiles in the colours of their devices.
-import { html, Component, createRef, store, update, colourOf, setSetting, request, ask, copy, notify, Swatch, Dot, Empty, Toggle, number, rate } from "./base.js";
+import { html, Component, createRef, store, update, colourOf, setSetting, switchArea, chooseProfile, request, ask, copy, notify, Swatch, Dot, Empty, Toggle, number, rate } from "./base.js";
 
 const LAYERS = { boxes: "Boxes", tracks: "Tracks", zones: "Zones", tiles: "Tiles" };
 const ZONE_COLOURS = ["#50dc50", "#ffaa3c", "#3cbeff", "#e66ee6", "#e6e646"];
@@ -130,6 +130,7 @@ function Tiles({ view, width, height }) {
 function Zones({ areas, width, height, scale }) {
   return html`<g class="zones">${areas.map((area, index) => {
     const colour = zoneColour(areas, index);
+    if (!area.on) return null;
     const [x, y] = area.corners.reduce((best, corner) => (corner[1] < best[1] ? corner : best));
     return html`<g><polygon points=${points(area.corners, width, height)} fill=${colour} fill-opacity=${area.zone ? 0.1 : 0.22}
       stroke=${colour} stroke-width="2" stroke-dasharray=${area.zone ? "none" : "6 4"} />
@@ -221,6 +222,9 @@ function Settings({ camera }) {
       <label class="wide">Labels <input type="text" placeholder=${camera.track.join(", ")} value=${(settings.labels || []).join(", ")}
         onChange=${change("labels", "The labels are set.")} /></label>
     </div>
+    ${camera.switches.length ? html`<fieldset class="row"><legend>Zones and masks</legend>${camera.switches.map((area) =>
+      html`<label class="check"><input type="checkbox" checked=${area.on}
+        onChange=${(event) => switchArea(name, area, event.target.checked)} /> ${area.zone ? area.title : `mask: ${area.title}`}</label>`)}</fieldset>` : null}
     <p class="soft">As by MQTT: kept over restarts, and before the configuration. An empty field is as configured.</p>
     <div class="row">
       ${camera.configured ? html`<button type="button" onClick=${() => request("restart_camera", { camera: name }, `${name} is restarted.`)}>Restart the camera</button>` : null}
@@ -282,6 +286,14 @@ function Camera({ camera }) {
   </article>`;
 }
 
+function Profiles() {
+  const { profiles } = store;
+  if (!profiles || !profiles.chosen) return null;
+  return html`<div class="toolbar" role="group" aria-label="Profile">${Object.entries(profiles.names).map(([name, title]) =>
+    html`<button type="button" class="toggle" aria-pressed=${name === profiles.chosen ? "true" : "false"} disabled=${!store.session.may_change}
+      onClick=${() => chooseProfile(name, title)}>${title}</button>`)}</div>`;
+}
+
 export function Live() {
   const { cameras } = store;
   if (!cameras) return html`<${Empty} title="Connecting">The gateway has not answered yet.</${Empty}>`;
@@ -289,7 +301,7 @@ export function Live() {
     return html`<${Empty} title="No camera yet">Write one at cameras: in the configuration, or start one on any device:
       <code>deepthings camera --source rtsp://… --name door --edge HOST:7701</code></${Empty}>`;
   }
-  return html`<div class="toolbar" role="group" aria-label="Layers">${Object.entries(LAYERS).map(([name, title]) =>
+  return html`<${Profiles} /><div class="toolbar" role="group" aria-label="Layers">${Object.entries(LAYERS).map(([name, title]) =>
     html`<${Toggle} on=${layers[name]} onClick=${() => switchLayer(name)}>${title}</${Toggle}>`)}</div>
     <div class=${cameras.length === 1 ? "cameras one" : "cameras"}>${cameras.map((camera) => html`<${Camera} key=${camera.name} camera=${camera} />`)}</div>`;
 }

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import BrokerError
 from shared.mqtt.received import Received
-from shared.mqtt.topics import PlainTopic
+from shared.mqtt.topic_kinds import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.mqtt.topics import Topic
+    from shared.mqtt.topic_kinds import Topic
     from shared.payloads.base import Message
 
 

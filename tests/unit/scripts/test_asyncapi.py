@@ -12,7 +12,7 @@ from gateway.cameras.mqtt_values import CAMERA_SETTINGS as GATEWAY_SETTINGS
 from scripts.asyncapi import JSON, TEXT, Row, document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS, SETTINGS
 from shared.mqtt import topics
-from shared.mqtt.topics import DEFAULT_PREFIX, PlainTopic, Topic
+from shared.mqtt.topic_kinds import DEFAULT_PREFIX, PlainTopic, Topic
 from shared.payloads.base import Message
 from shared.payloads.bridge import Request
 

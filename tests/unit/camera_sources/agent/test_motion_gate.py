@@ -167,3 +167,31 @@ def test_a_light_that_flickers_is_learnt():
 def test_a_busy_street_is_not_learnt_to_be_noise():
     walking = [lit(1.0, walker=20 + 4 * (number % 50)) for number in range(600)]
     assert len(passing(walking)) > 550
+
+
+def test_motion_is_told_while_something_moves_and_for_a_while_after():
+    gate = MotionGate(MotionSettings(enabled=True, hold=2.0))
+    assert gate.motion(0.0) is None
+    pictures = [scene((20 + 6 * (number - 30), 60, 40) if 30 <= number < 60 else None) for number in range(120)]
+    told = []
+    for number, picture in enumerate(pictures):
+        gate.passes(picture, number / FPS)
+        told.append(gate.motion(number / FPS))
+    assert not any(told[:30]), "a gate that is open at first does not say that something moves"
+    assert all(told[30:75])
+    assert not any(told[100:])
+
+
+def test_short_motion_is_told_for_a_second_also_where_nothing_is_held():
+    gate = MotionGate(MotionSettings(enabled=True, hold=0))
+    for number in range(30):
+        gate.passes(scene((100, 60, 40) if number == 20 else None), number / FPS)
+    assert gate.motion(2.9) is True
+    assert gate.motion(5.0) is False
+
+
+def test_where_no_gate_is_nothing_is_known_of_motion():
+    gate = MotionGate(MotionSettings(enabled=False))
+    gate.passes(scene(), 0.0)
+    gate.passes(scene((100, 60, 40)), 0.1)
+    assert gate.motion(0.1) is None

@@ -16,7 +16,8 @@ from gateway.broker.access import (
 )
 from gateway.broker.access_check import CHECK_NAME, STRANGER_NAME, topics_to_check
 from shared.mqtt import topics
-from shared.mqtt.topics import TOPIC_TABLE, EdgeReads, Plane, Writer
+from shared.mqtt.topic_kinds import EdgeReads, Plane, Writer
+from shared.mqtt.topics import TOPIC_TABLE
 
 PUBLIC = PublicTopics("deepthings", "homeassistant", "frigate")
 ATTIC = edge_rules("attic")

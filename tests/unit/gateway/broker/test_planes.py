@@ -8,7 +8,7 @@ from gateway.broker.planes import Planes
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.received import Received
-from shared.mqtt.topics import Plane
+from shared.mqtt.topic_kinds import Plane
 from shared.payloads.cluster import CameraStats, FrameDone, NodeState, State
 from shared.payloads.frames import FrameCounts
 from tests.unit.gateway.buses import StandInBus

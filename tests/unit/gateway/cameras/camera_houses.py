@@ -32,10 +32,10 @@ class CameraHouse:
             self.events.append,
         )  # fmt: skip
 
-    def configured(self, **cameras):
-        """Cameras by name, each with what is said of it beside its source."""
+    def configured(self, profiles=None, **cameras):
+        """Cameras by name, each with what is said of it beside its source; and profiles."""
         said = {name: {"source": "test://", **camera} for name, camera in cameras.items()}
-        return Configuration.model_validate({"cameras": said, "state": str(self.folder)})
+        return Configuration.model_validate({"cameras": said, "state": str(self.folder), "profiles": profiles or {}})
 
     async def hear(self, camera="door", node="pi-1", **said):
         stats = CameraStats(camera=camera, node=node, counts=FrameCounts(), **{"state": State.ONLINE, **said})
@@ -43,6 +43,12 @@ class CameraHouse:
 
     async def set(self, camera, setting, payload, **more):
         await self.bus.hear_plain(topics.CAMERA_SET, payload, camera, setting, **more)
+
+    async def switch(self, camera, zone, payload, **more):
+        await self.bus.hear_plain(topics.ZONE_SET, payload, camera, zone, **more)
+
+    async def choose(self, profile, **more):
+        await self.bus.hear_plain(topics.PROFILE_SET, profile, **more)
 
     def assigned(self, node):
         """What an edge that connects now is told to serve; None when nothing is retained for it."""

@@ -30,7 +30,7 @@ VALUES = {
 
 
 def test_there_is_a_word_for_everything_that_can_be_set():
-    assert set(CAMERA_SETTINGS) == set(Overrides.model_fields) == set(VALUES)
+    assert set(CAMERA_SETTINGS) == set(Overrides.model_fields) - {"areas"} == set(VALUES)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
         "cameras/yard/enabled/state", "cameras/door/detect/state", "cameras/yard/detect/state",
         "cameras/door/fps/state", "cameras/yard/fps/state", "cameras/door/threshold/state",
         "cameras/yard/threshold/state", "cameras/door/labels/state", "cameras/yard/labels/state",
+        "cameras/door/motion/state", "cameras/yard/motion/state",
     }  # fmt: skip
 
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from gateway.cameras import registry as book
+from gateway.cameras.applied_settings import EffectiveSettings
 from gateway.cameras.presence import CAMERA_SILENCE_TIMEOUT_S
-from gateway.cameras.registry import EffectiveSettings
 from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from shared.payloads.bridge import BridgeEventType
 from shared.payloads.cluster import State

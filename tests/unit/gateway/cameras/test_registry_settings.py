@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cameras.registry import EffectiveSettings
+from gateway.cameras.applied_settings import EffectiveSettings
 from shared.payloads.cluster import CameraRef
 from tests.unit.gateway.cameras.camera_houses import CAMERAS, CameraHouse, let_milliseconds_pass
 

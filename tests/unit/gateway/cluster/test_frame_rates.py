@@ -58,3 +58,10 @@ def test_tiles_are_more_work_by_their_halos_and_the_tail_counts_once(method):
     assert one == 1.0
     assert 1.0 <= tiles < 1.3
     assert (tiles > 1.05) is (method is Method.WST)
+
+
+def test_the_rate_of_now_is_beside_that_of_when_a_node_joined():
+    nodes = Nodes(nodes={"hot": ONLINE.model_copy(update={"lanes": 2}), "new": ONLINE})
+    report = add_frame_rates(nodes, 1000, {"hot": 3000.0}.get, {"hot": 5000.0, "new": 700.0}.get).nodes
+    assert (report["hot"].computable_per_s, report["hot"].profile_per_s) == (6.0, 10.0)
+    assert (report["new"].computable_per_s, report["new"].profile_per_s) == (None, 0.7)

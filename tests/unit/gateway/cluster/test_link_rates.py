@@ -69,3 +69,12 @@ def test_names_without_end_do_not_fill_the_memory():
         links.add_transfer("a", f"b{number}", 2e5 + number, 0.0)
     assert links.rate_between("a", "b1", 0.0) == 2e5 + 1
     assert links.rate_between("a", "b0", 0.0) == 2e5 + MAX_PAIRS  # forgotten: the fastest of the others
+
+
+def test_the_rates_of_now_are_those_of_the_last_ten_minutes():
+    links = LinkRates()
+    links.add_transfer("b", "a", 5e6, 10.0)
+    links.add_transfer("a", "b", 7e6, 20.0)
+    links.add_transfer("a", "b", 8e6, 30.0)
+    assert links.current(40.0) == [("a", "b", 8e6), ("b", "a", 5e6)]
+    assert links.current(10.0 + RATE_MEMORY_S) == [("a", "b", 8e6)]

@@ -196,3 +196,14 @@ def test_a_node_that_is_gone_is_forgotten_and_measures_itself_again():
 def test_a_device_is_as_fast_as_all_its_lanes_and_as_the_others_while_its_speed_is_unknown():
     speeds = seen(a=1, b=3).device_speeds(["a", "b", "c"], {"a": 4, "b": 1, "c": 1}.get)
     assert [speed / speeds[2] for speed in speeds] == pytest.approx([4 / 2, 3 / 2, 1])
+
+
+def test_a_trial_is_remembered_beside_the_speed_of_now():
+    speeds = NodeSpeeds()
+    assert speeds.trial_of("a") is None
+    speeds.add_trial("a", 1e9)
+    for number in range(MIN_SPEED_RESULTS):
+        speeds.add_result("a", 1_000_000, 2.0, float(number))
+    assert (speeds.trial_of("a"), speeds.speed_of("a")) == (1e9, 5e8)
+    speeds.forget_node("a")
+    assert speeds.trial_of("a") is None

@@ -1,6 +1,7 @@
 import json
 
-from gateway.cameras.registry import EffectiveSettings
+from gateway.cameras.applied_settings import EffectiveSettings
+from gateway.cameras.area_switches import switched_areas
 from gateway.configuration.cameras import CameraSection
 from gateway.configuration.objects import ObjectsSection
 from gateway.page.cluster_views import DeviceColours, camera_view, cluster_view, events_view, history_view, plan_view
@@ -17,32 +18,40 @@ SETTINGS = EffectiveSettings(enabled=True, detect=True, threshold=None, fps=5.0,
 NOBODY = ClusterFacts()
 
 
+def states(section, objects=ObjectsSection()):  # noqa: B008  (frozen)
+    return [(area, True) for area in switched_areas(section, objects)]
+
+
 def status_of(facts):
     return build_status(facts, GATEWAY, "", NOW)
 
 
 def test_devices_have_their_figures_and_a_colour():
     facts = facts_of()
-    view = cluster_view(status_of(facts), facts.nodes, [("attic", "shed", 3.5)], DeviceColours())
+    view = cluster_view(
+        status_of(facts), facts.nodes, [("attic", "shed", 3.5)], DeviceColours(), [("attic", "shed", 11.7e6)]
+    )
     assert {device["name"]: (device["state"], device["colour"]) for device in view["devices"]} == {
         "attic": ("online", 0), "hall": ("offline", 1), "shed": ("online", 2),
     }  # fmt: skip
     attic = view["devices"][0]
     assert (attic["load"], attic["temperature"], attic["computable_per_s"]) == (0.52, 61.5, 16.4)
     assert view["flows"] == [{"owner": "attic", "worker": "shed", "tiles_per_s": 3.5}]
+    assert view["links"] == [{"from": "attic", "to": "shed", "mbit_per_s": 94}]
+    assert (attic["computable_per_s"], attic["profile_per_s"]) == (16.4, 20.5)
     assert view["gateway"]["release"] == "1.2.0"
 
 
 def test_a_device_says_what_is_wrong_with_it():
     facts = facts_of(attic=ATTIC.model_copy(update={"barred": "computed a tile wrongly", "drained": True}))
-    (device,) = cluster_view(status_of(facts), facts.nodes, [], DeviceColours())["devices"]
+    (device,) = cluster_view(status_of(facts), facts.nodes, [], DeviceColours(), [])["devices"]
     assert (device["remark"], device["drained"]) == ("computed a tile wrongly", True)
 
 
 def test_the_time_of_a_start_does_not_change_with_every_look():
     facts = facts_of()
     later = build_status(facts, GATEWAY, "", NOW + 3)
-    views = [cluster_view(status, facts.nodes, [], DeviceColours()) for status in (status_of(facts), later)]
+    views = [cluster_view(status, facts.nodes, [], DeviceColours(), []) for status in (status_of(facts), later)]
     assert abs(views[0]["gateway"]["since"] - views[1]["gateway"]["since"]) <= 10
 
 
@@ -58,7 +67,7 @@ def test_everything_can_be_shown_before_anything_is_known():
     facts = NOBODY
     view = plan_view(status_of(facts), facts.info, explain_plan(facts.info, facts.nodes))
     assert (view["method"], view["why"], view["predicted_per_s"]) == ("", "", None)
-    json.dumps([view, cluster_view(status_of(facts), None, [], DeviceColours())])
+    json.dumps([view, cluster_view(status_of(facts), None, [], DeviceColours(), [])])
 
 
 def test_a_plan_is_explained_by_its_method():
@@ -84,7 +93,7 @@ def test_zones_in_pixels_and_in_parts_look_alike():
     said = {"yard": {"coordinates": "0,0,384,0,384,288,0,288"}, "porch": {"coordinates": "0,0,0.5,0,0.5,0.5,0,0.5"}}
     section = CameraSection.model_validate({"source": "test://", "zones": said})
     status = status_of(facts_of()).cameras["front_door"]
-    areas = camera_view("front_door", status, section, ObjectsSection(), SETTINGS)["areas"]
+    areas = camera_view("front_door", status, section, ObjectsSection(), SETTINGS, states(section))["areas"]
     assert [area["name"] for area in areas] == ["yard", "porch"]
     assert areas[0]["corners"] == areas[1]["corners"]
 
@@ -92,7 +101,8 @@ def test_zones_in_pixels_and_in_parts_look_alike():
 def test_areas_in_pixels_wait_for_the_size_of_the_pictures():
     section = CameraSection.model_validate({"source": "test://", "zones": {"yard": {"coordinates": "0,0,9,0,9,9"}}})
     status = status_of(facts_of()).cameras["garden"]
-    view = camera_view("garden", status, section, ObjectsSection(mask=["0,0,1,0,1,1"]), SETTINGS)
+    objects = ObjectsSection(mask=["0,0,1,0,1,1"])
+    view = camera_view("garden", status, section, objects, SETTINGS, states(section, objects))
     assert [(area["name"], area["zone"]) for area in view["areas"]] == [("objects", False)]
     assert view["title"] == "garden"
 
@@ -100,7 +110,9 @@ def test_areas_in_pixels_wait_for_the_size_of_the_pictures():
 def test_a_source_with_a_password_is_not_shown():
     section = CameraSection.model_validate({"source": "rtsp://me:topsecret@10.0.0.9/live"})
     status = status_of(facts_of()).cameras["garden"]
-    assert "topsecret" not in json.dumps(camera_view("garden", status, section, ObjectsSection(), SETTINGS))
+    assert "topsecret" not in json.dumps(
+        camera_view("garden", status, section, ObjectsSection(), SETTINGS, states(section))
+    )
 
 
 def test_events_are_newest_first():

@@ -9,6 +9,7 @@ import pytest
 
 from camera_sources.pictures.image_decoding import decode_picture
 from gateway.cluster.cluster_listener import ComputedFrame
+from gateway.page import routes
 from gateway.page.gateway_page import GatewayPage
 from gateway.page.login_routes import LoginRoutes
 from gateway.page.routes import Routes, make_application
@@ -156,6 +157,48 @@ async def test_a_setting_is_changed_as_by_mqtt(house):
     assert house.page.sections()["cameras"][0]["settings"]["threshold"] == 0.55
 
 
+AREA = "0,0,1,0,1,1"
+WITH_AREAS = {"door": {"source": "test://", "zones": {"porch": {"coordinates": AREA}}, "objects": {"mask": AREA}}}
+
+
+async def test_zones_and_masks_are_switched_as_by_mqtt(house):
+    house.file = house.configuration(cameras=WITH_AREAS)
+    await house.home.reload()
+    for path, where in (("zones/porch/set", "zones/porch"), ("set/mask_objects_1", "mask_objects_1")):
+        answer = await house.browser.post(f"/api/cameras/door/{path}", content="OFF", headers=HEADERS)
+        assert answer.json() == {"ok": True}
+        assert house.bus.retained[f"cameras/door/{where}/state"] == b"OFF"
+    (camera,) = house.page.sections()["cameras"]
+    assert [(area["name"], area["on"]) for area in camera["switches"]] == [("porch", False), ("mask_objects_1", False)]
+    assert [area["on"] for area in camera["areas"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        ("cameras/door/zones/lawn/set", "OFF", "camera door has no zone 'lawn'"),
+        ("cameras/door/set/mask_motion_1", "OFF", "camera door has no mask 'mask_motion_1'"),
+        ("cameras/door/zones/porch/set", "perhaps", "'perhaps' is not a switch state; send ON or OFF"),
+        ("profile", "away", "profile 'away' not found; profiles: none"),
+    ],
+)
+async def test_what_cannot_be_switched_is_refused_with_the_reason(house, path, content, words):
+    answer = await house.browser.post(f"/api/{path}", content=content, headers=HEADERS)
+    assert (answer.status_code, answer.json()["error"]) == (400, words)
+
+
+async def test_a_profile_is_chosen_as_by_mqtt(house):
+    profiles = {"home": {"cameras": {"door": {"detect": False}}}, "away": {"friendly_name": "Nobody here"}}
+    house.file = house.configuration(profiles=profiles)
+    await house.home.reload()
+    assert house.page.sections()["cameras"][0]["settings"]["detect"] is False
+    assert (await house.browser.post("/api/profile", content="away", headers=HEADERS)).json() == {"ok": True}
+    sections = house.page.sections()
+    assert sections["profiles"] == {"chosen": "away", "names": {"home": "home", "away": "Nobody here"}}
+    assert sections["cameras"][0]["settings"]["detect"] is True
+    assert house.bus.retained["bridge/profile/state"] == b"away"
+
+
 async def test_an_invalid_value_is_refused_with_the_reason(house):
     answer = await house.browser.post("/api/cameras/door/set/threshold", content="much", headers=HEADERS)
     assert (answer.status_code, answer.json()["error"]) == (400, "'much' is not a number; send for example 0.5")
@@ -247,6 +290,17 @@ async def test_the_page_is_idle_when_nobody_has_asked_for_a_while(house):
     assert house.page.is_idle(0)
     house.page._requests = 1
     assert not house.page.is_idle(0)
+
+
+async def test_a_stream_of_a_still_scene_repeats_its_picture_before_programs_give_it_up(house, monkeypatch):
+    monkeypatch.setattr(routes, "NEXT_FRAME_TIMEOUT_S", 0.05)
+    stream = Routes(house.page, LoginRoutes(None))._mjpeg(None, "door")
+    task = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    await house.film(1, person(500, score=0.9))
+    first = await task
+    assert await asyncio.wait_for(anext(stream), 5) == first
+    await stream.aclose()
 
 
 async def test_a_stream_of_pictures_is_motion_jpeg_and_ends_with_the_page(house):

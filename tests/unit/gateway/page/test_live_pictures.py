@@ -96,3 +96,17 @@ async def test_at_the_end_nobody_waits_any_longer(pictures):
 
 def test_a_small_picture_is_not_enlarged():
     assert decode_picture(encode_live(np.zeros((48, 64, 3), np.uint8))).shape == (48, 64, 3)
+
+
+async def test_who_waited_in_vain_finds_the_next_picture_of_a_still_scene(pictures, monkeypatch):
+    assert await pictures.next("door", "", 0.01) is None
+    assert pictures.wanted("door")
+    pictures.take("door", "door-1-1", dict, fetch)
+    await asyncio.gather(*pictures._tasks.values())
+    assert pictures.newest("door").frame == "door-1-1"
+    await asyncio.sleep(0)
+    assert not pictures.wanted("door"), "one is enough"
+    assert await pictures.next("yard", "", 0.01) is None
+    later = module.time.monotonic() + module.IN_VAIN_S
+    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    assert not pictures.wanted("yard")

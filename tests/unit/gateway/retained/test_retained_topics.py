@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.cameras.area_switches import SwitchedArea
 from gateway.configuration.root import Configuration
 from gateway.retained.retained_topics import RETAINED_FILE, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
@@ -25,8 +26,11 @@ CAMERAS = Configuration.model_validate(
 LABELS = {"door": ("person", "traffic light", "dog"), "yard": ("person",)}
 
 
+AREAS = {"door": (SwitchedArea("mask_objects_1", "objects 1", False, "mask of objects: 0"),), "yard": ()}
+
+
 def expected(*, by_hand=(), prefix="deepthings", frigate="frigate"):
-    return expected_topics(CAMERAS, LABELS, by_hand, prefix=prefix, frigate=frigate)
+    return expected_topics(CAMERAS, LABELS, by_hand, prefix=prefix, frigate=frigate, areas=AREAS, profile=True)
 
 
 def test_what_is_published_of_cameras_is_expected():
@@ -35,6 +39,7 @@ def test_what_is_published_of_cameras_is_expected():
         "cameras/door/stats", "cameras/yard/labels/state", "detections/door/all", "detections/door/traffic_light",
         "detections/door/zones/porch/person", "detections/door/zones/lawn/dog", "detections/door/zones/lawn/all",
         "detections/door/snapshot", "detections/door/traffic_light/snapshot", "detections/yard/person",
+        "cameras/door/motion/state", "cameras/door/mask_objects_1/state", "bridge/profile/state",
     ):  # fmt: skip
         assert f"deepthings/{topic}" in expected(), topic
     for topic in ("available", "door/traffic light", "porch/person/active", "door/detect/state", "door/dog/snapshot"):

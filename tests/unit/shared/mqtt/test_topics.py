@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Topic, Writer
+from shared.mqtt.topic_kinds import PlainTopic, Topic, Writer
 from shared.payloads.base import Message
 from shared.settings.slugs import RESERVED_SLUGS
 
@@ -132,7 +132,8 @@ def test_all_topics_lie_below_the_prefix_and_are_public_or_of_the_cluster():
 def test_what_stays_true_is_retained_and_nothing_else():
     assert {name for name, topic in TOPICS.items() if topic.retain} == {
         "OBJECTS", "ZONE_OBJECTS", "SNAPSHOT", "LABEL_SNAPSHOT", "CAMERA_AVAILABILITY", "CAMERA_STATS",
-        "CAMERA_SETTING", "BRIDGE_STATE", "BRIDGE_INFO", "BRIDGE_NODES", "BRIDGE_HEALTH", "NODE_STATE", "PLAN",
+        "CAMERA_SETTING", "ZONE_SWITCH", "PROFILE",
+        "BRIDGE_STATE", "BRIDGE_INFO", "BRIDGE_NODES", "BRIDGE_HEALTH", "NODE_STATE", "PLAN",
         "PREFERRED_PLAN", "HELPERS", "CAMERAS", "STANDINGS", "NODE_CLAIM", "GATEWAY_CLAIM", "MEMBERS",
     }  # fmt: skip
 
@@ -140,7 +141,7 @@ def test_what_stays_true_is_retained_and_nothing_else():
 def test_what_is_asked_for_or_set_is_never_retained():
     """A request that is carried out again at every start would be a surprise."""
     written = {name: topic for name, topic in TOPICS.items() if topic.writer is Writer.ANYBODY}
-    assert set(written) == {"REQUEST", "CAMERA_SET"}
+    assert set(written) == {"REQUEST", "CAMERA_SET", "ZONE_SET", "PROFILE_SET"}
     for topic in written.values():
         assert (topic.retain, topic.qos) == (False, 1)
 

@@ -27,8 +27,7 @@ HEALTH = BridgeHealth(
 ATTIC = NodeReport(
     state=State.ONLINE, address="192.168.1.31:7701", version="1.2.0", tiles=TileCounts(own=422, stolen=214),
     tiles_per_s=31.4, load=0.52, cores=4, threads=2, lanes=2, usable_cores=3.5, memory_bytes=412 * 2**20,
-    temperature=61.5,
-    cameras=("front_door",), computable_per_s=16.4,
+    temperature=61.5, cameras=("front_door",), computable_per_s=16.4, profile_per_s=20.5,
 )  # fmt: skip
 SHED = NodeReport(state=State.ONLINE, address="192.168.1.32:7701", version="1.1.0", tiles=TileCounts(stolen=9))
 HALL = NodeReport(state=State.OFFLINE, address="", version="1.2.0")

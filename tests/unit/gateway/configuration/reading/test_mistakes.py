@@ -16,8 +16,8 @@ cameras:
 """Keys of the camera follow from line 4 on."""
 
 KEYS = [
-    ("prt: 5", "1: prt: unknown key; known: mqtt, model, cluster, objects, cameras, home_assistant, frigate_compat, "
-     "page, hooks, state"),
+    ("prt: 5", "1: prt: unknown key; known: mqtt, model, cluster, objects, cameras, profiles, home_assistant, "
+     "frigate_compat, page, hooks, state"),
     ("camera: {}", "1: camera: unknown key; did you mean 'cameras'?"),
     ("mqtt:\n  Port: 5", "2: mqtt.Port: unknown key; did you mean 'port'?"),
     ("objects:\n  filters:\n    person:\n      min_scor: 1",
@@ -166,6 +166,11 @@ REFERENCES = [
     (CAMERA + "    zones:\n      yard:\n        coordinates: 0,0,1,0,1,1\n  back:\n    source: test://\n"
      "hooks:\n  commands:\n  - command: [x]\n    cameras: back\n    zones: yard",
      "13: hooks.commands[0].zones: none of its cameras has a zone 'yard'; there are none"),
+    (CAMERA + "profiles:\n  away:\n    cameras:\n      frnt: {detect: off}",
+     "7: profiles.away.cameras.frnt: camera 'frnt' not found; did you mean 'front'?"),
+    (CAMERA + "    zones:\n      yard:\n        coordinates: 0,0,1,0,1,1\n"
+     "profiles:\n  home:\n  away:\n    cameras:\n      front: {zones: {yrd: off}}",
+     "11: profiles.away.cameras.front.zones.yrd: the camera has no zone 'yrd'; did you mean 'yard'?"),
     ("cluster:\n  method: whole\n  grid: 2x2",
      "3: cluster.grid: method whole does not divide frames; remove it, or write method: ftp-wst"),
     ("cluster:\n  method: bodp\n  grid: 2x2",

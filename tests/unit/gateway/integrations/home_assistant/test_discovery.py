@@ -104,7 +104,9 @@ def test_a_camera_has_what_it_can_see_and_no_more():
         ("traffic light", "left roof"): "traffic_light_left_roof",
     }
     found = {key: each["p"] for key, each in found.items()}
-    assert {key for key in found if "gate_ZONE" in key} == {"gate_ZONE_person_occupancy", "gate_ZONE_person_count"}
+    assert {key for key in found if "gate_ZONE" in key} == {
+        "gate_ZONE_person_occupancy", "gate_ZONE_person_count", "gate_ZONE_enabled",
+    }  # fmt: skip
     assert {key for key, platform in found.items() if platform == "image"} == {
         "snapshot", "person_snapshot", "traffic_light_snapshot",
     }  # fmt: skip
@@ -146,7 +148,9 @@ def test_everything_depends_on_the_gateway_and_what_is_seen_on_the_camera_too():
                 ],
                 "Camera": ["deepthings/bridge/state", f"deepthings/cameras/{camera_of(message)}/availability"],
             }[message["dev"]["model"]]
-            if key in {"connectivity", "enabled", "detect", "threshold", "fps", "restart"}:
+            if key in {"connectivity", "enabled", "detect", "threshold", "fps", "restart"} or key.endswith(
+                "_ZONE_enabled"
+            ):
                 expected = expected[:1]  # of a camera that is switched off, too
             assert places == expected, key
 
@@ -236,7 +240,8 @@ def test_no_two_things_have_one_id(cameras, zones, labels):
     assert len({message["dev"]["identifiers"][0] for message in messages.values()}) == 1 + 2 * len(cameras)
     for message in messages.values():
         if message["dev"]["model"] == "Camera":
-            own = 9 + 1 + len(labels)  # controls and pictures, the last event, a snapshot of each label
+            own = 9 + 1 + 1 + len(labels)  # controls and pictures, motion, the last event, a snapshot of each label
+            own += len(zones)  # a switch for each
             places = (1 + len(zones)) * (len(labels) + (len(labels) > 1))
             triggers = len(labels) * (2 + 2 * len(zones))
             assert len(message["cmps"]) == own + 2 * places + triggers

@@ -25,8 +25,10 @@ Inputs.add_constructor("!input", lambda _, node: node.value)
 
 def test_every_entity_of_the_page_is_there():
     porch = {"coordinates": AREA, "objects": ("person",), "loitering_time": 3}
-    door = {"source": "test://", "objects": {"track": ("person", "car")}, "zones": {"porch": porch}}
-    messages = discovery(home_of(cameras={"front_door": door}), nodes_of("attic"), "1.0")
+    door = {"source": "test://", "objects": {"track": ("person", "car"), "mask": AREA}, "zones": {"porch": porch}}
+    messages = discovery(
+        home_of(cameras={"front_door": door}, profiles={"home": {}, "away": {}}), nodes_of("attic"), "1.0"
+    )
     there = [component for payload in messages.values() for component in json.loads(payload)["cmps"].values()]
     entities = {component.get("default_entity_id") for component in there} - {None}
     named = set(re.findall(r"`([a-z_]+\.(?:front_door|deepthings)[a-z0-9_]*)`", PAGE))

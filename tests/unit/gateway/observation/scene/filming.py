@@ -26,8 +26,10 @@ def person(x, y=400.0, *, height=100.0, width=40.0, score=0.8, label="person", i
     return DetectedObject(label=label, score=score, box=box, box_rel=relative)
 
 
-def settings(*, track=("person", "car"), filters=None, mask=(), zones=None, threshold=None, labels=None, **detect):
-    """As a configuration file would say it; zones are settings by name."""
+def settings(
+    *, track=("person", "car"), filters=None, mask=(), zones=None, threshold=None, labels=None, off=(), **detect
+):
+    """As a configuration file would say it; zones are settings by name, of which some are `off`."""
     return SceneSettings(
         ObjectsSection(
             track=track, filters={label: FilterSection(**value) for label, value in (filters or {}).items()}, mask=mask
@@ -36,6 +38,7 @@ def settings(*, track=("person", "car"), filters=None, mask=(), zones=None, thre
         DetectSection(**detect),
         threshold=threshold,
         labels=labels,
+        zones_off=frozenset(off),
     )
 
 

@@ -102,3 +102,33 @@ def test_zones_in_parts_go_with_the_size_of_the_picture():
     state = gate.film(person(1400, 800, height=200, width=80, image=large), frames=5, image=large)
     assert zones(state) == [("yard",)]
     assert gate.kinds() == ["new"], "and it is the same object"
+
+
+BOTH = {"yard": {"coordinates": YARD}, "all_of_it": {"coordinates": ((0, 0), (1, 0), (1, 1), (0, 1))}}
+
+
+def test_in_a_zone_that_is_off_nobody_is_and_it_says_so():
+    gate = Camera(zones=BOTH, off=["yard"])
+    state = gate.film(person(700), frames=5)
+    assert zones(state) == [("all_of_it",)]
+    assert state.zones["yard"]["person"].count == 0
+    assert gate.scene.explain().objects[0].zones["yard"] == "this zone is switched off"
+
+
+def test_who_is_in_a_zone_leaves_it_when_it_is_switched_off_and_must_enter_it_again():
+    gate = Camera(zones=BOTH)
+    gate.film(person(700), frames=5)
+    state = gate.apply(zones=BOTH, off=["yard"])
+    assert state.zones["yard"]["all"].count == 0
+    assert state.zones["all_of_it"]["all"].count == 1
+    assert gate.film(person(700), frames=5).zones["yard"]["all"].count == 0
+    assert gate.apply(zones=BOTH).zones["yard"]["all"].count == 0
+    assert [gate.film(person(700)).zones["yard"]["all"].count for _ in range(3)] == [0, 0, 1]
+
+
+def test_a_zone_that_is_off_is_so_after_an_absence():
+    gate = Camera(zones=BOTH)
+    gate.film(person(700), frames=5)
+    gate.restart(zones=BOTH, off=["yard"])
+    assert zones(gate.film(person(700), frames=5)) == [("all_of_it",)]
+    assert "person_in_yard" not in gate.words()[3:]
