@@ -9,7 +9,7 @@ of the idea: AOFL (Zhou et al., SEC 2019) and DPFP, dynamic programming over fus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.planning.memory_fit import explain_shortfall, short_devices, smaller_shares
