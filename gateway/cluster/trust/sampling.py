@@ -12,11 +12,11 @@ from gateway.cluster.trust.reference import compute_apart
 from gateway.cluster.trust.sample_schedule import SampleSchedule
 from gateway.cluster.trust.verification import judge_maps, judge_objects
 from gateway.cluster.whole_frame import WholeFrame
-from shared.process.usable_memory import free_memory
 from shared.errors import DeepThingsError, ModelError
 from shared.logs.outage import Outage
 from shared.mqtt.client_ids import OWN_NODE
 from shared.process.malloc import release_freed_memory
+from shared.process.usable_memory import free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
