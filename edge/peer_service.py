@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import time
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from edge.tasks.task import Task
 from shared.errors import DeepThingsError, PeerLostError, ProtocolError
@@ -21,6 +24,7 @@ from shared.wire.headers import (
     TileHeader,
     TraceRequestHeader,
 )
+from shared.wire.pixel_code import encode_png
 from shared.wire.trace_exchange import send_spans
 
 if TYPE_CHECKING:
@@ -29,9 +33,11 @@ if TYPE_CHECKING:
     from edge.frames.owned_frame import OwnedFrame
     from edge.owner import Owner
     from edge.shared_work import SharedWork
-    from shared.model.arrays import Pixels
+    from shared.model.arrays import Array, Pixels
     from shared.wire.connection import Connection, Payload
     from shared.wire.header import Header
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_JPEG_QUALITY = 90
 """The gateway draws into the picture and encodes it again, so it must be better than a snapshot."""
@@ -70,13 +76,27 @@ class PeerService:
             if isinstance(lent, AbsentHeader):
                 await connection.send(lent)
             else:
-                header, pixels = lent
+                header, pixels = await self._code_pixels(take, *lent)
                 try:
                     await connection.send(header, [pixels.data])
                 except DeepThingsError:
                     self._owner.tasks.put_back_task(Task(header.info.frame, header.tile), take.thief)
                     raise
             take, _ = await connection.expect(TakeHeader)
+
+    async def _code_pixels(self, take: TakeHeader, header: TileHeader, pixels: Array) -> tuple[TileHeader, Array]:
+        """Return a tile's header and payload with its pixels coded, if the link to the thief makes that worth it."""
+        coding, begun = self._owner.tasks.pixel_coding, time.monotonic()
+        may = take.reads_png and pixels.dtype == np.uint8 and pixels.size
+        if not (may and coding.pays(take.thief, begun)):
+            return header, pixels
+        coded = await asyncio.to_thread(encode_png, pixels)
+        ended = time.monotonic()
+        coding.on_coded(pixels.size, coded.size, ended - begun, ended)
+        if coded.size >= pixels.size:
+            return header, pixels
+        log.debug("%s tile %s: coded, %d bytes of %d", header.info.frame, header.tile, coded.size, pixels.size)
+        return header.model_copy(update={"png": True, "coded_ms": (ended - begun) * 1e3}), coded
 
     async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
         """Receive tiles that the gateway shares out, and parts of maps from other workers at the border of stages."""

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, ProtocolError
@@ -176,8 +177,9 @@ class Thief:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
         take = TakeHeader(
-            thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses, fills_bars=True
-        )
+            thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses, fills_bars=True,
+            reads_png=True,
+        )  # fmt: skip
         stolen = await self._fetch_tile(grant.victim, victim, work, take)
         if isinstance(stolen, AbsentHeader):
             # Nothing for a busy thief, but for an idle one: this grant is used again, without a request, once idle.
@@ -191,7 +193,7 @@ class Thief:
     async def fetch_whole(self, stolen: StolenTile) -> StolenTile | None:
         """Fetch the same tile with its whole halo, because its strips are not available; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-        take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task, fills_bars=True)
+        take = TakeHeader(thief=self._node, epoch=stolen.work.epoch, again=task, fills_bars=True, reads_png=True)
         try:
             found = await self._fetch_tile(stolen.header.owner, stolen.victim, stolen.work, take)
         except DeepThingsError as error:
@@ -212,10 +214,12 @@ class Thief:
         if isinstance(header, AbsentHeader):
             return header
         assert isinstance(header, TileHeader)
-        begun = min(ended, begun + header.pulled_ms / 1e3)  # before, its owner waited for the camera's picture
+        # Before, its owner waited for the camera's picture, and coded it.
+        begun = min(ended, begun + (header.pulled_ms + header.coded_ms) / 1e3)
         tracer.record(Part.FETCH, header.info.frame, begun, ended, header.tile)
         rate = payload.size / max(1e-6, ended - begun)
-        pixels = work.decode_pixels(header, payload)
+        decode = partial(work.decode_pixels, header, payload)
+        pixels = await asyncio.to_thread(decode) if header.png else decode()
         if pixels is None or (header.reusing and take.again):
             connection.close()
             raise ProtocolError(f"{connection.peer} sent a tile that does not fit the plan")

@@ -22,6 +22,12 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
+def limit_link(host: tuple[str, ...], rate: str) -> None:
+    """Let what a host sends leave it no faster than this."""
+    limit = ("tbf", "rate", rate, "burst", "16kb", "latency", "1s")
+    subprocess.run([*host, "tc", "qdisc", "add", "dev", "eth0", "root", *limit], check=True, capture_output=True)
+
+
 @contextlib.contextmanager
 def three_hosts() -> Iterator[list[tuple[str, ...]]]:
     """Give commands that run another command on host 1, 2 or 3; host N has the address 10.77.3.N."""

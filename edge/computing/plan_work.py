@@ -17,6 +17,7 @@ from shared.ftp.region import Region
 from shared.model.letterbox import Letterbox
 from shared.wire.headers import TileHeader
 from shared.wire.map_values import value_bytes
+from shared.wire.pixel_code import decode_png
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,16 +153,22 @@ class PlanWork:
         if self.tile(header.tile, reusing=header.reusing).form.sizes != (size,):
             return None
         shown = Region(*header.content) if header.content is not None else Region.whole(*size)
-        dtype = np.dtype(self.plan.pixels)
         within = 0 <= shown.top <= shown.bottom <= size[0] and 0 <= shown.left <= shown.right <= size[1]
-        if not within or payload.size != shown.area * 3 * dtype.itemsize:
-            return None
-        sent = payload.view(dtype).reshape(shown.height, shown.width, 3).astype(np.uint8, copy=False)
-        if (shown.height, shown.width) == size:
+        sent = self._sent_pixels(header, payload, shown) if within else None
+        if sent is None or (shown.height, shown.width) == size:
             return sent
         pixels = np.full((*size, 3), self.plan.preprocessing.fill, np.uint8)
         pixels[shown.slices] = sent
         return pixels
+
+    def _sent_pixels(self, header: TileHeader, payload: Array, shown: Region) -> Pixels | None:
+        """Return the pixels in a payload, uint8 (h, w, 3), those of the region; None when it has others."""
+        dtype = np.dtype(self.plan.pixels)
+        if header.png:
+            return decode_png(payload, shown.height, shown.width) if dtype == np.uint8 else None
+        if payload.size != shown.area * 3 * dtype.itemsize:
+            return None
+        return payload.view(dtype).reshape(shown.height, shown.width, 3).astype(np.uint8, copy=False)
 
     def content(self, info: FrameInfo, region: Region) -> Region:
         """Return the part of a region of the input that shows the picture, relative to it; the rest are bars."""

@@ -12,6 +12,7 @@ from edge.computing.tile_assignment import TileAssignment
 from edge.frames.other_nodes import OtherNodes
 from edge.frames.owned_plan import OwnedPlan
 from edge.frames.picture_source import NoCameras
+from edge.frames.pixel_coding import PixelCoding
 from edge.frames.task_announcer import TaskAnnouncer
 from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
@@ -53,6 +54,7 @@ class FrameTasks:
         self._frames: dict[str, OwnedFrame] = {}
         self._others = OtherNodes(node)
         self.intake = Intake()
+        self.pixel_coding = PixelCoding()
         self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
@@ -357,6 +359,7 @@ class FrameTasks:
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
         plan.queue.task_done(task, done.worker, compute_s, now, done.macs, done.strips)
         plan.experience.add_tile(done.worker, done.fetch_bytes_per_s)
+        self.pixel_coding.on_transfer(done.worker, done.fetch_bytes_per_s)
         self._update_alone()
         if plan.queue.available_tasks(now) != before:
             self.announcer.announce(plan)

@@ -9,7 +9,7 @@ from edge.tasks.holding import Holding
 from edge.tasks.intake import LONG_FRAME_S
 from edge.tasks.prediction import Experience, reuse_pays
 from edge.tasks.task_queue import TaskQueue
-from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
+from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S, predict_transfer_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,7 +94,7 @@ class OwnedPlan:
     def fetch_s(self) -> float:
         """Return the time that a frame takes to another node."""
         pixel_bytes = self.work.tile_order.whole[0].pixel_bytes
-        return pixel_bytes / (self.experience.link_bytes_per_s or USUAL_LINK_BYTES_PER_S)
+        return predict_transfer_s(pixel_bytes, self.experience.link_bytes_per_s or USUAL_LINK_BYTES_PER_S)
 
     def hold_s(self, helpers: Mapping[str, float]) -> float:
         """Return how long a new frame is left to idle helpers, by name with the seconds that each needs for it.

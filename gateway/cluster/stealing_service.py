@@ -12,6 +12,7 @@ from gateway.cluster.idle_nodes import IdleNodes
 from gateway.cluster.victims import VICTIM_POLICIES
 from shared.mqtt import topics
 from shared.payloads.cluster import Grant, Helpers
+from shared.wire.link_speed import predict_transfer_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +141,8 @@ class StealingService:
         seconds = running.plan.stages[0].tiles[0].macs / speed
         if owner is None:
             return seconds
-        return seconds + running.plan.pixel_bytes / self._links.rate_between(owner, node, time.monotonic())
+        bytes_per_s = self._links.rate_between(owner, node, time.monotonic())
+        return seconds + predict_transfer_s(running.plan.pixel_bytes, bytes_per_s)
 
 
 MIN_SECONDS_CHANGE = 0.25

@@ -16,6 +16,7 @@ from gateway.planning.methods import Method
 from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST
 from shared.ftp.costs import map_bytes, working_bytes_of_tiles
 from shared.ftp.propagation import Propagation
+from shared.wire.link_speed import predict_transfer_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +84,12 @@ class _Busy:
     def send(self, device: DeviceProfile, count: int, direction: str) -> float:
         """Note bytes on a device's link; return the seconds that they take."""
         seconds = count / device.bytes_per_s
+        self.seconds[f"the link {direction} {device.name}"] += seconds
+        return seconds
+
+    def send_pixels(self, device: DeviceProfile, count: int, direction: str) -> float:
+        """Note pixels on a device's link, which are coded if it is slow; return the seconds that they take."""
+        seconds = predict_transfer_s(count, device.bytes_per_s)
         self.seconds[f"the link {direction} {device.name}"] += seconds
         return seconds
 
@@ -160,8 +167,8 @@ def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredict
         device = min(cluster.devices, key=lambda device: ends[device.name])
         end_s = free[device.name] = ends[device.name]
         if device is not owner:
-            sent_s += busy.send(owner, pixels, "of")
-            busy.send(device, pixels, "to")
+            sent_s += busy.send_pixels(owner, pixels, "of")
+            busy.send_pixels(device, pixels, "to")
             busy.bytes += pixels
         arrived_s = _send_result(busy, device, cluster, result, max(arrived_s, end_s))
     total = sum(costs.tiles[0]) + TILE_COST * len(costs.tiles[0]) + OWNER_COST
@@ -207,8 +214,8 @@ def _end_s(device: DeviceProfile, free_s: float, cost: float, ready_s: float) ->
 
 
 def _sending_s(owner: DeviceProfile, device: DeviceProfile, count: int) -> float:
-    """Return the seconds in which an owner sends bytes to a device."""
-    return 0.0 if device is owner else count / min(device.bytes_per_s, owner.bytes_per_s)
+    """Return the seconds in which an owner sends so many bytes of pixels to a device that steals."""
+    return 0.0 if device is owner else predict_transfer_s(count, min(device.bytes_per_s, owner.bytes_per_s))
 
 
 def _run_stage(

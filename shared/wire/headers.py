@@ -55,7 +55,7 @@ class TakeHeader(Header):
 
     `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again`: strips
     for this tile, which the thief has already, are not available: send it again with its whole halo. `fills_bars`: it
-    reads `content` of a TILE; edges of the release before get all pixels.
+    reads `content` of a TILE, `reads_png` its `png`; edges of the release before get all pixels as they are.
     """
 
     kind = MessageKind.TAKE
@@ -65,17 +65,18 @@ class TakeHeader(Header):
     reuses: bool = False
     again: TaskRef | None = None
     fills_bars: bool = False
+    reads_png: bool = False
 
 
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type. `content`: only this part of the tile is sent, (top, left, bottom, right) within it;
-    the rest are bars beside the picture, and the receiver fills them in (None: all is sent). `reusing`: the halo that
-    strips replace is missing. `wanted` are the tiles for which the worker must send strips to the gateway. When the
-    gateway distributes tiles, `attempt` counts the distributions of this frame, and `workers` are, by tile, those that
-    compute the frame. It was lent `waited_ms` after its frame was opened; before, the thief waited `pulled_ms` for the
-    camera's picture.
+    Pixels are of the plan's type; with `png` they are coded, which took `coded_ms`. `content`: only this part of
+    the tile is sent, (top, left, bottom, right) within it; the rest are bars beside the picture, and the receiver
+    fills them in (None: all is sent). `reusing`: the halo that strips replace is missing. `wanted` are the tiles
+    for which the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the
+    distributions of this frame, and `workers` are, by tile, those that compute the frame. It was lent `waited_ms`
+    after its frame was opened; before, the thief waited `pulled_ms` for the camera's picture.
     """
 
     kind = MessageKind.TILE
@@ -93,6 +94,8 @@ class TileHeader(Header):
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
     waited_ms: Milliseconds = 0.0
     pulled_ms: Milliseconds = 0.0
+    png: bool = False
+    coded_ms: Milliseconds = 0.0
 
 
 class StripsRequestHeader(Header):

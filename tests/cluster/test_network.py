@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -11,7 +12,7 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said
-from tests.namespaces import ip
+from tests.namespaces import ip, limit_link
 
 GATEWAY = Address("10.77.3.1", 7883)
 
@@ -48,6 +49,36 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     assert ("front", "attic") in robbed
     assert ("yard", "attic") in robbed
     assert [witness.stats[camera].counts.published for camera in ("front", "yard")] == [20, 20]
+    assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
+
+
+@pytest.mark.slow
+async def test_over_a_slow_link_pixels_are_coded_and_come_as_they_were(tmp_path, hosts):
+    first, second, _ = hosts
+    limit_link(second, "20mbit")
+    listen = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104
+    async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
+        witness = Witness(GATEWAY)
+        tiles = ("--method", "ftp-wst", "--grid", "2x2", "--verify-every", "1", "--no-compute", "--deadline", "60")
+        await cluster.start("gateway", "gateway", *listen, *tiles, host=first)
+        watching = asyncio.create_task(witness.bus.run())
+        try:
+            await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)
+            await cluster.start("shed", "edge", "-v", "--name", "shed", "--gateway", GATEWAY.host, *listen, host=second)
+            await witness.until("two edges", lambda: witness.ready("beside", "shed"))
+            port = Address.parse(witness.nodes["shed"].address).port
+            await cluster.start(
+                "yard", "camera", "--name", "yard", "--source", str(FOOTAGE), "--edge", f"127.0.0.1:{port}",
+                "--frames", "6", "--every-frame", host=second,
+            )  # fmt: skip
+            await witness.until("the end of yard", lambda: witness.ended("yard"))
+            await witness.until("verification", lambda: len(witness.verifications) == 6)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    coded = re.findall(r": coded, (\d+) bytes of (\d+)", (tmp_path / "logs" / "shed.log").read_text())
+    assert coded
+    assert all(int(sent) < 0.7 * int(pixels) for sent, pixels in coded)
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 

@@ -43,7 +43,8 @@ async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task(idle=False)
     await bench.grant()
-    assert bench.victim.asked == [TakeHeader(thief="me", epoch=WORK.epoch, idle=False, reuses=True, fills_bars=True)]
+    reads = {"reuses": True, "fills_bars": True, "reads_png": True}
+    assert bench.victim.asked == [TakeHeader(thief="me", epoch=WORK.epoch, idle=False, **reads)]
     assert bench.woken == 1
     stolen = bench.thief.take_stolen()
     assert (stolen.header.tile, stolen.victim) == (4, VICTIM)

@@ -73,11 +73,19 @@ def test_memory_is_that_of_the_largest_layer_and_all_weights(network):
 
 
 def test_a_whole_frame_takes_its_owner_its_operations_and_others_its_transfer_too():
-    costs = costs_of([5e9], pixels=1000)
+    costs = costs_of([5e9], pixels=12_500_000)
     alone = predict_plan(Method.WHOLE, costs, cluster_of(SPEED))
     assert alone.latency_s == pytest.approx((OWNER_COST + 5e9 + TILE_COST) / SPEED)
-    helped = predict_plan(Method.WHOLE, costs, cluster_of(SPEED, 5 * SPEED, bytes_per_s=1000))
+    helped = predict_plan(Method.WHOLE, costs, cluster_of(SPEED, 5 * SPEED, bytes_per_s=12_500_000))
     assert helped.latency_s == pytest.approx(OWNER_COST / SPEED + 1 + (5e9 + TILE_COST) / (5 * SPEED))
+
+
+@pytest.mark.parametrize("method", [Method.WHOLE, Method.WST])
+def test_over_a_slow_link_stolen_pixels_take_half_of_the_time_and_what_coding_costs(method):
+    cluster = cluster_of(SPEED / 1e6, SPEED, bytes_per_s=1e6)
+    costs = costs_of([5e9], pixels=10_000_000)
+    without = predict_plan(method, costs_of([5e9], pixels=1), cluster)
+    assert 5 < predict_plan(method, costs, cluster).latency_s - without.latency_s < 6
 
 
 def test_many_whole_frames_are_computed_by_all_devices():
