@@ -57,11 +57,15 @@ class EmulatedBench:
     async def cluster(self) -> ScaleCluster:
         """Return the cluster; the first call measures the bare devices, then starts it."""
         if self._cluster is None:
+            await self._measure_before()
+            self._cluster = await self._start()
+        return self._cluster
+
+    async def _measure_before(self) -> None:
+        if not self.before:
             self.nodes.set_cpu_limits()
             self.before = await self.bare.measure(self.scope.loop)
             self.sessions = await self.bare.measure(self.scope.session)
-            self._cluster = await self._start()
-        return self._cluster
 
     async def restart(self, *gateway_options: str, edge_options: Sequence[str] = ()) -> ScaleCluster:
         """Return another cluster, whose gateway and edges have more options, after stopping the one before."""
@@ -85,6 +89,11 @@ class EmulatedBench:
             session = await self.bare.measure(self.scope.session, [name])
             self._alone[name] = BareDevice(loop[name], session[name])
         return self._alone[name]
+
+    async def beside_others(self, name: str) -> BareDevice:
+        """Return the figures of a bare device while all others do the same, as they share this machine's caches."""
+        await self._measure_before()
+        return BareDevice(self.before[name], self.sessions[name])
 
     async def compare(self) -> Mapping[str, BareFigures]:
         """Stop the cluster and measure the bare devices again; return the means of before and after."""
@@ -121,15 +130,21 @@ class EmulatedBench:
 
 @asynccontextmanager
 async def open_emulated(
-    scope: ScaleScope, name: str, model: str, edge_count: int, link: Link = LINK
-) -> AsyncIterator[EmulatedBench]:
-    """Make the devices with such links, and start the bare loops on them. Raises EmulationError."""
-    edges = tuple(f"edge-{number}" for number in range(1, edge_count + 1))
-    limits = {edge: NodeLimits(EDGE_CORES) for edge in edges} | {GATEWAY_NODE: NodeLimits(GATEWAY_CORES)}
+    scope: ScaleScope, name: str, model: str, edges: Sequence[float] | int, link: Link = LINK,
+    gateway_cores: float = GATEWAY_CORES,
+) -> AsyncIterator[EmulatedBench]:  # fmt: skip
+    """Make the devices with such links, and start the bare loops on them. Raises EmulationError.
+
+    `edges` are the cores of each, or their number.
+    """
+    cores = (EDGE_CORES,) * edges if isinstance(edges, int) else edges
+    limits = {f"edge-{number}": NodeLimits(each) for number, each in enumerate(cores, 1)}
+    names = tuple(limits)
+    limits[GATEWAY_NODE] = NodeLimits(gateway_cores)
     description = export_bare(model, scope.folder / "models")
-    with EmulatedNodes([GATEWAY_NODE, *edges], limits, link) as nodes:
-        async with open_bare(nodes, [GATEWAY_NODE, *edges], description, scope.logs(name)) as bare:
-            bench = EmulatedBench(scope, name, model, description, nodes, edges, bare)
+    with EmulatedNodes([GATEWAY_NODE, *names], limits, link) as nodes:
+        async with open_bare(nodes, [GATEWAY_NODE, *names], description, scope.logs(name)) as bare:
+            bench = EmulatedBench(scope, name, model, description, nodes, names, bare)
             try:
                 yield bench
             finally:
