@@ -23,7 +23,7 @@ from shared.cli.common_options import (
     threads_option,
     verbose_option,
 )
-from shared.cli.without_keys import insecure_option, may_listen
+from shared.cli.without_keys import insecure_option, may_listen, may_take_part
 from shared.errors import ConfigurationError
 from shared.files.program_folder import default_cache
 from shared.logs.setup import configure_logging
@@ -97,7 +97,9 @@ def command(
     folder = keys or default_key_folder()
     identity = None if insecure else find_identity(folder)
     name, broker = own_name(identity, name), own_gateway(identity, broker)
-    insecure = may_listen(host, f"edge {name}", keys=identity is not None, insecure=insecure)
+    has_keys, told = identity is not None, insecure
+    insecure = may_listen(host, f"edge {name}", keys=has_keys, insecure=told)
+    insecure = insecure or may_take_part(broker, f"edge {name}", keys=has_keys, insecure=told)
     if parent is not None:
         exit_with_parent(parent, f"edge {name}: the process that started this one is gone; it ends")
     config = EdgeConfig(

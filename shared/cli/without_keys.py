@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from shared.errors import ConfigurationError
+from shared.network.addresses import own_address
 from shared.network.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from shared.network.addresses import Address
 
 SERVICE_VARIABLE = "NOTIFY_SOCKET"
 """Set for what systemd starts."""
@@ -36,6 +41,14 @@ def may_connect(host: str, device: str, *, keys: bool, insecure: bool) -> bool:
     if is_loopback(host) or (keys and not insecure):
         return False
     return _insecure(insecure, f"{device} sends pictures to {host} without keys", "start it beside its edge")
+
+
+def may_take_part(gateway: Address, device: str, *, keys: bool, insecure: bool) -> bool:
+    """Return whether an edge works for the gateway of another machine without keys. As `may_listen`."""
+    if is_loopback(gateway.host) or (keys and not insecure) or gateway.host == own_address(gateway):
+        return False
+    deed = f"{device} works for the gateway at {gateway.host} without keys"
+    return _insecure(insecure, deed, "start it on the gateway's machine")
 
 
 def _insecure(told: bool, deed: str, other_way: str) -> bool:

@@ -221,9 +221,10 @@ async def test_without_keys_another_address_than_loopback_is_used_only_when_told
     ("command", "way"),
     [
         (("edge", "--listen", "0.0.0.0"), "use --listen 127.0.0.1"),  # noqa: S104
+        (("edge", "--gateway", "192.0.2.1"), "start it on the gateway's machine"),
         (("camera", "--name", "door", "--source", "test://64x48?fps=5", "--edge", "192.0.2.1:7000"), "beside its edge"),
     ],
-    ids=["edge", "camera"],
+    ids=["edge that listens", "edge that connects", "camera"],
 )
 def test_without_keys_nothing_is_sent_or_opened_to_others_and_the_way_to_keys_is_said(command, way, tmp_path):
     done = run(*command, "--keys", str(tmp_path))

@@ -13,6 +13,7 @@ import pytest
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from edge.peer_service import PeerService
+from gateway.cluster.trust import verification
 from gateway.cluster.trust.verification import fetch_picture
 from shared.errors import PeerLostError, ProtocolError
 from shared.network.addresses import LOOPBACK, Address
@@ -86,6 +87,15 @@ async def test_a_frame_that_is_finished_has_no_picture():
 async def test_an_owner_that_knows_no_jpeg_sends_it_exact():
     async with answering(STREET.tobytes(), jpeg=False) as address:
         assert np.array_equal(await fetch_picture(address, INFO, WireTraffic(), jpeg=True), STREET)
+
+
+async def test_a_picture_of_another_size_is_found_out_before_it_is_decoded(monkeypatch):
+    """A file of a megabyte may be a picture of two hundred."""
+    large = cv2.imencode(".jpg", np.zeros((8000, 8000, 3), np.uint8))[1].tobytes()
+    monkeypatch.setattr(verification, "decode_picture", lambda _: pytest.fail("it was decoded"))
+    async with answering(large, jpeg=True) as address:
+        with pytest.raises(ProtocolError, match="8000x8000 pixels for 768x576"):
+            await fetch_picture(address, INFO, WireTraffic(), jpeg=True)
 
 
 @pytest.mark.parametrize(

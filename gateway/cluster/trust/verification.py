@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from camera_sources.pictures.image_decoding import decode_picture
+from camera_sources.pictures.picture_size import picture_size_of
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
 from gateway.cluster.trust.object_difference import WRONG_OBJECTS, object_difference
@@ -157,16 +158,23 @@ async def fetch_picture(
     if isinstance(header, AbsentHeader):
         raise PeerLostError(f"{owner} has no picture of {info.frame}: {header.reason}")
     assert isinstance(header, PictureHeader)
-    height, width = header.info.height, header.info.width
+    height, width = info.height, info.width
     if header.jpeg:
-        payload = await asyncio.to_thread(_decoded, owner, payload)
+        payload = await asyncio.to_thread(_decoded, owner, payload, (width, height))
     if payload.size != height * width * 3:
         raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {width}x{height} pixels")
     return payload.reshape(height, width, 3)
 
 
-def _decoded(owner: Address, jpeg: Payload) -> Pixels:
+def _decoded(owner: Address, jpeg: Payload, planned: tuple[int, int]) -> Pixels:
+    """Decode a picture, if it has the planned width and height: a small file may be one of any size."""
+    data = jpeg.tobytes()
+    size = picture_size_of(data)
+    if size is None:
+        raise ProtocolError(f"{owner} sent a picture that cannot be decoded: it is no JPEG")
+    if size != planned:
+        raise ProtocolError("{} sent a picture of {}x{} pixels for {}x{} pixels".format(owner, *size, *planned))
     try:
-        return decode_picture(jpeg.tobytes())
+        return decode_picture(data)
     except SourceError as error:
         raise ProtocolError(f"{owner} sent a picture that cannot be decoded: {error}") from error
