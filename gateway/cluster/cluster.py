@@ -167,6 +167,7 @@ class Cluster:
             labels=spec.labels,
             plan=running.info,
             predicted=self._plan_changes.predicted,
+            planned_devices=self._plan_changes.planned_devices,
         )  # fmt: skip
 
     async def _stop_frames(self, stop: asyncio.Event) -> None:

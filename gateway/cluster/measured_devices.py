@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from gateway.planning.kernel_costs import unit_costs
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
 from shared.ftp.macs import macs_of
 from shared.mqtt.client_ids import OWN_NODE
@@ -37,7 +39,8 @@ class MeasuredDevices:
         `maps` is the type of maps on the wire.
         """
         self._maps: MapType = maps
-        self._scale = whole.total / max(1, macs_of(network, network.layers))
+        self._whole = whole
+        self._macs = max(1, macs_of(network, network.layers))
         self._members = members
         self._speeds = speeds
         self._links = links
@@ -61,6 +64,11 @@ class MeasuredDevices:
         )
 
     def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
-        return DeviceProfile(
-            node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s, self._members.memory_bytes(node)
+        measured = self._members.kernels(node)
+        device = DeviceProfile(
+            node, macs_per_s, bytes_per_s, self._members.memory_bytes(node), unit_costs(measured) if measured else ()
+        )
+        # It has measured its speed with all kinds of layers together.
+        return replace(
+            device, macs_per_s=macs_per_s * self._members.lanes(node) * self._whole.of_tiles(device) / self._macs
         )

@@ -14,7 +14,7 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
-from gateway.planning.predicted_plans import predicted_plans
+from gateway.planning.predicted_plans import planned_devices, predicted_plans
 from shared.errors import DeepThingsError
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.options import GatewayOptions
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
     from gateway.planning.profiles import ClusterProfile
-    from shared.payloads.bridge import PredictedPlan
+    from shared.payloads.bridge import PlannedDevice, PredictedPlan
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class PlanChanges:
         self._changed = asyncio.Event()
         self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
+        self._searched_for: ClusterProfile | None = None
         whole, *others = self._offer(partitions)
         self._whole = whole
         self._devices = MeasuredDevices(
@@ -89,6 +90,7 @@ class PlanChanges:
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles),
             SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
+            members.kernels if self._searches else None,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -118,6 +120,11 @@ class PlanChanges:
         offered = [self._whole, *([self._automatic.tiles] if self._automatic.tiles else [])]
         measured = {plan_words(plan.partitioned.method, plan.partitioned.stages): plan.measured_s for plan in offered}
         return predicted_plans(self._search_result, measured)
+
+    @property
+    def planned_devices(self) -> tuple[PlannedDevice, ...]:
+        """Return the devices for which plans were considered last, with what they have measured."""
+        return () if self._searched_for is None else planned_devices(self._searched_for, self._members.kernels)
 
     def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
         """Offer these plans instead of the ones before; return them. `nodes` as in RunningPlan."""
@@ -163,6 +170,7 @@ class PlanChanges:
         tiles = self._automatic.tiles
         if cluster is None or tiles is None or self._members.has_older_nodes:
             return
+        self._searched_for = cluster
         options = self._options
         cut = () if options.cut is None else tiles.partitioned.cut
         self._search_result = await asyncio.to_thread(

@@ -22,10 +22,13 @@ class Home:
 
     def __init__(self, **seconds):
         self.speeds, self.links, self.with_cameras, self.several = NodeSpeeds(), LinkRates(), (), {}
-        self.memory = {}
+        self.memory, self.kernel_costs = {}, {}
         for node, taken in seconds.items():
             self.speeds.add_trial(node, MACS / taken)
         self.devices = MeasuredDevices(NETWORK, COSTS, self, self.speeds, self.links)
+
+    def kernels(self, node):
+        return self.kernel_costs.get(node, {})
 
     def memory_bytes(self, node):
         return self.memory.get(node, 0)
@@ -49,6 +52,17 @@ def test_devices_are_as_fast_as_they_have_measured():
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "old")[1] == pytest.approx(1.0)
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "b", "c", "old")[3] == pytest.approx(2.0)
+
+
+def test_a_device_that_has_measured_kinds_of_layers_takes_as_long_as_before_for_a_whole_frame():
+    """Its speed was measured with all kinds together; only their parts are others."""
+    home = Home(a=2.0, b=2.0)
+    home.kernel_costs["a"] = {"pool": 500.0, "picture": 9.0}
+    a, b = home.devices.describe(("a", "b"), NOW).devices
+    assert COSTS.of_tiles(a) / a.macs_per_s == pytest.approx(2.0)
+    assert COSTS.of_tiles(b) / b.macs_per_s == pytest.approx(2.0)
+    assert a.kernels
+    assert not b.kernels
 
 
 def test_lanes_are_one_device_together():
