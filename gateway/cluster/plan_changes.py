@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
     from gateway.planning.profiles import ClusterProfile
     from shared.payloads.bridge import PlannedDevice, PredictedPlan
+    from shared.wire.headers import ResultHeader
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,15 @@ class PlanChanges:
             self._sharing.forget_plan(epoch)
         if self._automatic.update():
             self._changed.set()
+
+    def usual_macs(self, running: RunningPlan, result: ResultHeader) -> int:
+        """Return the operations of a result; with method `auto` so many of the whole network as take as long.
+
+        Other methods have one plan, whose results are compared with each other only.
+        """
+        if self._options.method is not Method.AUTO:
+            return result.macs
+        return self._devices.usual_macs(running.partitioned.costs, result.tile, result.worker, result.macs)
 
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
         """Note how long a published frame took from its first task to its objects."""

@@ -37,7 +37,7 @@ class DivisionCosts:
     """The costs of a division: operations by stage and tile, bytes in float32, and the cost behind the cut.
 
     Operations are weighted by the usual costs of kinds of layers; `work` and `tail_work` are the same by kind, for
-    devices that have measured their own.
+    devices that have measured their own. `tile_macs`: those of each tile as they are counted, of any kind.
 
     `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `tile_bytes`: by tile, the
     memory of its maps; `weight_bytes`: of the weights of all stages.
@@ -52,6 +52,7 @@ class DivisionCosts:
     weight_bytes: int
     work: tuple[tuple[Units, ...], ...] = ()
     tail_work: Units = NO_WORK
+    tile_macs: tuple[int, ...] = ()
 
     @property
     def total(self) -> float:
@@ -130,6 +131,10 @@ def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
         tiles=tuple(tuple(cost_of_work(of_tile, usual) for of_tile in of_stage) for of_stage in work),
         work=work,
         tail_work=tail_work,
+        tile_macs=tuple(
+            sum(tile.macs for tile in of_stages)
+            for of_stages in zip(*(stage.tiles for stage in stages), strict=True)
+        ),
         strips=tuple(_strips(network, earlier, stage) for earlier, stage in zip(before, stages, strict=True)),
         pixel_bytes=tuple(3 * tile.inputs[0].area for tile in first.tiles),
         result_bytes=tuple(

@@ -32,8 +32,11 @@ MIN_RUNS, MAX_RUNS = 2, 60
 """Runs besides the first one. A profile has 700 bytes for each layer of each run, so a fast network pauses between
 them: the trial still lasts as long as it should."""
 
-QUOTA_RUNS, MAX_QUOTA_S = 8, 10.0
-"""Runs where a quota stops this process now and then, so that each layer runs once without; but no longer than this."""
+CLEAN_RUNS = 12
+"""Runs among which there should be one for each layer in which neither a quota nor another program stops it."""
+
+MAX_STRETCH = 5.0
+"""For these runs a trial may last this many times as long as it should, but no longer."""
 
 GOLDEN_RATIO = 0.618
 """Its multiples are spread evenly between two whole numbers, however many there are."""
@@ -111,7 +114,7 @@ def _compute_nothing(seconds: float) -> None:
 def _goes_on(trial: KernelTrial, runs: int, passed_s: float) -> bool:
     if runs < MIN_RUNS or passed_s < trial.seconds:
         return runs < MAX_RUNS
-    return bool(trial.stopped) and runs < QUOTA_RUNS and passed_s < MAX_QUOTA_S
+    return runs < CLEAN_RUNS and passed_s < MAX_STRETCH * trial.seconds
 
 
 def decode_reading(text: str) -> KernelReading:

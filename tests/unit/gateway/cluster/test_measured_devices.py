@@ -6,8 +6,9 @@ from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.planning.plan_prediction import costs_of_stages
+from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
-from shared.ftp.tiles import whole_stage
+from shared.ftp.tiles import partition, whole_stage
 from shared.mqtt.client_ids import OWN_NODE
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 from tests.unit.gateway.cluster.offered_plans import NETWORK
@@ -32,6 +33,10 @@ class Home:
 
     def memory_bytes(self, node):
         return self.memory.get(node, 0)
+
+    def describe_speed(self, node):
+        (device,) = self.devices.describe((node,), NOW).devices
+        return device.macs_per_s
 
     def lanes(self, node):
         return self.several.get(node, 1)
@@ -63,6 +68,19 @@ def test_a_device_that_has_measured_kinds_of_layers_takes_as_long_as_before_for_
     assert COSTS.of_tiles(b) / b.macs_per_s == pytest.approx(2.0)
     assert a.kernels
     assert not b.kernels
+
+
+def test_tiles_of_slow_operations_do_not_make_a_device_seem_slower():
+    """The first layer, of so few channels as a picture has, takes longer for each operation than the network."""
+    home = Home(a=2.0)
+    first = costs_of_stages(NETWORK, [partition(NETWORK, [NETWORK.layers[0].outputs[0]], Grid(2, 2))])
+    speed = home.describe_speed("a")
+    for tile in range(4):
+        took_s = first.tiles[0][tile] / speed
+        usual = home.devices.usual_macs(first, tile, "a", first.tile_macs[tile])
+        assert usual / took_s == pytest.approx(MACS / 2.0, rel=0.01)
+        assert usual != first.tile_macs[tile]
+    assert home.devices.usual_macs(COSTS, 0, "a", MACS) == pytest.approx(MACS, rel=0.01)
 
 
 def test_lanes_are_one_device_together():
