@@ -295,6 +295,7 @@ class EdgeNode:
             threads=lanes.count * lanes.threads,
             lanes=lanes.count,
             macs_per_s=self._preparation.macs_per_s,
+            kernels=self._preparation.kernels.costs,
             usable_cores=self._config.computing.usable,
             memory_bytes=self._preparation.memory.bytes,
             temperature=vitals.temperature(),
@@ -389,7 +390,7 @@ def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:
     return (
         stats.epoch,
         stats.also,
-        stats.macs_per_s,
+        (stats.macs_per_s, stats.kernels),
         stats.tiles,
         stats.tiles_per_s,
         stats.cameras,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.mqtt.topic_kinds import Topic
+    from shared.payloads.bridge import BridgeInfo
     from shared.plan.plan import Plan
 
 
@@ -72,6 +73,7 @@ class Witness:
         self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}", login=login)
         self.bridge: list[BridgeState] = []
         self.plans: list[Plan] = []
+        self.infos: list[BridgeInfo] = []
         self.nodes: dict[str, NodeReport] = {}
         self.gateway_bytes: dict[str, int] = {}
         self.detections: list[FrameDetections] = []
@@ -82,6 +84,7 @@ class Witness:
         self._said = asyncio.Event()
         self._hear(topics.BRIDGE_STATE, lambda _, message: self.bridge.append(message))
         self._hear(topics.PLAN, lambda _, message: self.plans.append(message))
+        self._hear(topics.BRIDGE_INFO, lambda _, message: self.infos.append(message))
         self._hear(topics.BRIDGE_NODES, self._on_nodes)
         self._hear(topics.BRIDGE_HEALTH, lambda _, message: setattr(self, "problems", message.problems))
         self._hear(topics.DETECTIONS, lambda _, message: self.detections.append(message))

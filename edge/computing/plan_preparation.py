@@ -8,26 +8,35 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge.computing.device_kernels import DeviceKernels
 from edge.computing.plan_memory import explain_missing
 from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
 from edge.computing.speed_trial import measure_speed
-from shared.engine.opening import open_engine
+from shared.engine.opening import open_engine, prepared_folder
+from shared.engine.sessions import PreparedEngine
 from shared.errors import ModelError, WrongResultError
 from shared.network.addresses import Address
 from shared.process.malloc import release_freed_memory
 from shared.process.usable_memory import MemoryForPlans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from edge.computing.prepared_plans import PreparedPlans
     from edge.options import EdgeConfig
+    from shared.engine.opening import TileKinds
     from shared.engine.sessions import TileEngine
     from shared.plan.plan import Plan, PlanOffer
     from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
+
+QUIET_MOMENT_S = 5.0
+QUIET_MOMENTS = 12
+"""Kinds of layers are measured once nothing was computed for a moment; after so many moments anyway, as they are
+measured in a process of low priority."""
 
 SPEED_TRIAL_PERIOD_S = 120.0
 """Between trials of an idle device."""
@@ -57,6 +66,9 @@ class PlanPreparation:
         self.preferred = 0
         """The plan to prepare first."""
         self.memory = MemoryForPlans(config.max_memory_bytes)
+        self.kernels = DeviceKernels(config.computing)
+        self._measured: tuple[Path, TileKinds, int] | None = None  # the program of the first plan of a single stage
+        self._measurable = asyncio.Event()
         self.macs_per_s = 0.0
         """The speed of this device, measured with the first plan; 0 before."""
 
@@ -104,10 +116,12 @@ class PlanPreparation:
         self.passed_trial, self._opened_cores, self._computes_correctly = trial, cores, True
 
     async def repeat_speed_trials(self, tiles_computed: Callable[[], int]) -> None:
-        """Measure the speed again from time to time while this device computes nothing, until cancelled.
+        """Measure kinds of layers once, and the speed from time to time while this device computes nothing.
 
-        Heat and other programs change it, and a device that counts as slow gets no work that would show its speed.
+        Heat and other programs change it, and a device that counts as slow gets no work that would show its speed. Runs
+        until cancelled.
         """
+        await self._measure_kernels(tiles_computed)
         while True:
             before = tiles_computed()
             await asyncio.sleep(SPEED_TRIAL_PERIOD_S)
@@ -117,6 +131,21 @@ class PlanPreparation:
             self.macs_per_s = await measure_speed(work, quota=self._config.computing.is_limited)
             if work.epoch in self._prepared.epochs:
                 self._prepared.add(replace(work, macs_per_s=self.macs_per_s))
+            if self._measured is not None and self.kernels.is_due(self.macs_per_s):
+                await self.kernels.measure(*self._measured, self.macs_per_s)
+
+    async def _measure_kernels(self, tiles_computed: Callable[[], int]) -> None:
+        """Measure kinds of layers with the first plan, in a quiet moment if there is one; not if they are known."""
+        await self._measurable.wait()
+        assert self._measured is not None
+        if self.kernels.costs:
+            return
+        for _ in range(QUIET_MOMENTS):
+            before = tiles_computed()
+            await asyncio.sleep(QUIET_MOMENT_S)
+            if tiles_computed() == before:
+                break
+        await self.kernels.measure(*self._measured, self.macs_per_s)
 
     async def _prepare(self, plan: Plan, cores: int, *, afresh: bool) -> None:
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
@@ -130,8 +159,19 @@ class PlanPreparation:
         work = PlanWork(plan, engines, gateway)
         if not self.macs_per_s:
             self.macs_per_s = await measure_speed(work, quota=self._config.computing.is_limited)
+        await self._note_program(plan, engines)
         release_freed_memory()
         self._add(replace(work, macs_per_s=self.macs_per_s))
+
+    async def _note_program(self, plan: Plan, engines: Sequence[TileEngine]) -> None:
+        """Remember the program of the first plan of a single stage that is prepared here, to measure kinds with it."""
+        if self._measured is None and len(engines) == 1 and engines[0].name == PreparedEngine.name:
+            kinds, lanes = PlanWork.tile_kinds(plan.stages[0]), engines[0].lanes
+            program = self._programs.path_of(plan.stages[0].program)
+            folder = await asyncio.to_thread(prepared_folder, program, kinds, self._config.cache)
+            self._measured = folder, kinds, lanes.threads
+            await asyncio.to_thread(self.kernels.read_kept, folder, lanes.threads)
+            self._measurable.set()
 
     async def _open_engines(self, plan: Plan, gateway: Address, cores: int, *, afresh: bool) -> list[TileEngine]:
         """Return an engine for each stage of a plan, all for the lanes of the first; programs come from `gateway`."""

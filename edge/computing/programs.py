@@ -65,6 +65,11 @@ class ProgramCache:
             log.info("program %s is in the cache", path.stem[:12])
         return path
 
+    def path_of(self, program: ProgramRef) -> Path:
+        """Return the file in which a program is once it has been fetched."""
+        part = program if program.parts is None else program.parts.graph
+        return self._folder / f"{part.sha256}.onnx"
+
     async def _get_parts(self, parts: ProgramParts, gateway: Address) -> tuple[Path, int]:
         names = "".join(f"{weights.sha256}\n" for weights in parts.weights)
         needed = self._folder / f"{parts.graph.sha256}.list"

@@ -160,6 +160,7 @@ class Cluster:
             labels=spec.labels,
             plan=running.info,
             predicted=self._plan_changes.predicted,
+            planned_devices=self._plan_changes.planned_devices,
         )  # fmt: skip
 
     async def _stop_frames(self, stop: asyncio.Event) -> None:
@@ -290,7 +291,8 @@ class Cluster:
             self._open_frame(running, result.info, result.owner)
             return
         now = time.monotonic()
-        self._speeds.add_result(result.worker, result.macs, result.compute_ms, now)
+        macs = self._plan_changes.usual_macs(running, result)
+        self._speeds.add_result(result.worker, macs, result.compute_ms, now)
         self.links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
         if receipt is Receipt.COMPLETED:  # first, so that the confirmations of the tile and of its frame go together
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))

@@ -22,12 +22,18 @@ class DeviceWatch:
     """Watches the devices, for plans that are made for them."""
 
     def __init__(
-        self, members: Membership, speeds: NodeSpeeds, takes_tiles: Callable[[str], bool], lasts_s: float
+        self,
+        members: Membership,
+        speeds: NodeSpeeds,
+        takes_tiles: Callable[[str], bool],
+        lasts_s: float,
+        kernels: Callable[[str], object] | None = None,
     ) -> None:
         """`takes_tiles` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change after `lasts_s` at the earliest.
+        Speeds alone are a change after `lasts_s` at the earliest, and so is what a node has measured of its `kernels`.
         """
+        self._kernels = kernels or (lambda _: None)
         self._members = members
         self._speeds = speeds
         self._takes_tiles = takes_tiles
@@ -37,6 +43,7 @@ class DeviceWatch:
         """Yield the devices and the share of the work of each, first and whenever these have changed. Never ends."""
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
+        measured: tuple[object, ...] = ()
         planned_at = -self._lasts_s
         while True:
             computing = self._computing_nodes()
@@ -44,10 +51,11 @@ class DeviceWatch:
             if not computing or computing != self._computing_nodes():
                 continue  # none is present, or the set of devices still changes
             wanted = self._speeds.work_shares(computing)
+            known = tuple(map(self._kernels, computing))
             speeds_count = time.monotonic() - planned_at >= self._lasts_s
-            if computing == planned and not (speeds_count and shares_differ(wanted, shares)):
+            if computing == planned and not (speeds_count and (known != measured or shares_differ(wanted, shares))):
                 continue
-            planned, shares, planned_at = computing, wanted, time.monotonic()
+            planned, shares, measured, planned_at = computing, wanted, known, time.monotonic()
             yield planned, shares
 
     def _computing_nodes(self) -> tuple[str, ...]:

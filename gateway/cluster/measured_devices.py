@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from gateway.planning.kernel_costs import unit_costs
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
 from shared.ftp.macs import macs_of
 from shared.mqtt.client_ids import OWN_NODE
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.cluster.link_rates import LinkRates
     from gateway.cluster.speeds import NodeSpeeds
     from gateway.membership.members import Membership
+    from gateway.planning.kernel_costs import Units
     from gateway.planning.plan_prediction import DivisionCosts
     from shared.model.network import Network
     from shared.wire.map_values import MapType
@@ -37,7 +40,8 @@ class MeasuredDevices:
         `maps` is the type of maps on the wire.
         """
         self._maps: MapType = maps
-        self._scale = whole.total / max(1, macs_of(network, network.layers))
+        self._whole = whole
+        self._macs = max(1, macs_of(network, network.layers))
         self._members = members
         self._speeds = speeds
         self._links = links
@@ -60,7 +64,26 @@ class MeasuredDevices:
             devices, gateway, owner=with_cameras[0] if len(with_cameras) == 1 else "", maps=self._maps
         )
 
+    def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
+        """Return the operations of a tile as so many of the whole network as take the node as long.
+
+        Tiles of the first layers have slower operations than the whole network, and those of the last ones faster ones:
+        counted as they are, a device would seem to change its speed with the plan.
+        """
+        planned = costs.tile_macs[tile] if tile < len(costs.tile_macs) else 0
+        if not planned:
+            return macs
+        device = DeviceProfile(node, 1.0, kernels=self._costs_of(node))
+        cost = sum(costs.of_tile(stage, tile, device) for stage in range(len(costs.tiles)))
+        return round(macs * (cost / planned) / (self._whole.of_tiles(device) / self._macs))
+
+    def _costs_of(self, node: str) -> Units:
+        measured = self._members.kernels(node)
+        return unit_costs(measured) if measured else ()
+
     def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
-        return DeviceProfile(
-            node, macs_per_s * self._scale * self._members.lanes(node), bytes_per_s, self._members.memory_bytes(node)
+        device = DeviceProfile(node, macs_per_s, bytes_per_s, self._members.memory_bytes(node), self._costs_of(node))
+        # It has measured its speed with all kinds of layers together.
+        return replace(
+            device, macs_per_s=macs_per_s * self._members.lanes(node) * self._whole.of_tiles(device) / self._macs
         )

@@ -14,7 +14,7 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
-from gateway.planning.predicted_plans import predicted_plans
+from gateway.planning.predicted_plans import planned_devices, predicted_plans
 from shared.errors import DeepThingsError
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from gateway.options import GatewayOptions
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
     from gateway.planning.profiles import ClusterProfile
-    from shared.payloads.bridge import PredictedPlan
+    from shared.payloads.bridge import PlannedDevice, PredictedPlan
+    from shared.wire.headers import ResultHeader
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class PlanChanges:
         self._changed = asyncio.Event()
         self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
+        self._searched_for: ClusterProfile | None = None
         whole, *others = self._offer(partitions)
         self._whole = whole
         self._devices = MeasuredDevices(
@@ -89,6 +91,7 @@ class PlanChanges:
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles),
             SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
+            members.kernels if self._searches else None,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -104,6 +107,15 @@ class PlanChanges:
             self._sharing.forget_plan(epoch)
         if self._automatic.update():
             self._changed.set()
+
+    def usual_macs(self, running: RunningPlan, result: ResultHeader) -> int:
+        """Return the operations of a result; with method `auto` so many of the whole network as take as long.
+
+        Other methods have one plan, whose results are compared with each other only.
+        """
+        if self._options.method is not Method.AUTO:
+            return result.macs
+        return self._devices.usual_macs(running.partitioned.costs, result.tile, result.worker, result.macs)
 
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
         """Note how long a published frame took from its first task to its objects."""
@@ -121,6 +133,11 @@ class PlanChanges:
             for plan in offered
         }
         return predicted_plans(self._search_result, measured)
+
+    @property
+    def planned_devices(self) -> tuple[PlannedDevice, ...]:
+        """Return the devices for which plans were considered last, with what they have measured."""
+        return () if self._searched_for is None else planned_devices(self._searched_for, self._members.kernels)
 
     def _offer(self, partitions: Sequence[PartitionedModel], nodes: Sequence[str] = ()) -> list[RunningPlan]:
         """Offer these plans instead of the ones before; return them. `nodes` as in RunningPlan."""
@@ -166,6 +183,7 @@ class PlanChanges:
         tiles = self._automatic.tiles
         if cluster is None or tiles is None or self._members.has_older_nodes:
             return
+        self._searched_for = cluster
         options = self._options
         cut = () if options.cut is None else tiles.partitioned.cut
         self._search_result = await asyncio.to_thread(

@@ -37,7 +37,7 @@ USUAL_SPEEDS = "1,1,1,1"
 
 MAX_EXPLAINED_DEVICES = 64
 
-OPTIONS_OF_EXPLANATIONS = frozenset(["devices", "gateway_speed", "link_mbit_per_s"])
+OPTIONS_OF_EXPLANATIONS = frozenset(["devices", "gateway_speed", "link_mbit_per_s", "memory_mib"])
 OPTIONS_OF_TILES = frozenset(["method", "image", "png", "quick"])
 
 PIPE_WIDTH = 120
@@ -81,11 +81,15 @@ def _speeds(_context: click.Context, _option: click.Parameter, text: str | None)
     "--link", "link_mbit_per_s", type=click.FloatRange(0.1, 1e5), default=100.0, metavar="MBIT/S",
     help="With --explain: what each device's link carries.",
 )  # fmt: skip
+@click.option(
+    "--memory", "memory_mib", type=click.IntRange(1), metavar="MIB",
+    help="With --explain: the memory of each edge for plans.  [default: as much as they need]",
+)  # fmt: skip
 @json_option
 def command(
     model: str, weights: Path | None, method: Method, grid: Grid, cut: str | None, image: Path | None,
     png: Path | None, quick: bool, explain: bool, devices: tuple[float, ...], gateway_speed: float,
-    link_mbit_per_s: float, as_json: bool,
+    link_mbit_per_s: float, memory_mib: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
     if image and not png:
@@ -93,7 +97,7 @@ def command(
     _refuse_unread_options(explain=explain)
     opened = open_model(model, weights)
     if explain:
-        _show_explanation(opened, devices, gateway_speed, link_mbit_per_s, cut, grid, as_json=as_json)
+        _show_explanation(opened, devices, gateway_speed, link_mbit_per_s, cut, grid, memory_mib or 0, as_json=as_json)
         return
     if method is Method.WHOLE or (not cut and why_whole_only(opened)):
         _show_whole(opened, png, measured=not quick, as_json=as_json)
@@ -129,11 +133,13 @@ def _console() -> Console:
 
 def _show_explanation(
     model: Model, devices: tuple[float, ...], gateway_speed: float, link_mbit_per_s: float, cut: str | None,
-    grid: Grid, *, as_json: bool,
+    grid: Grid, memory_mib: int, *, as_json: bool,
 ) -> None:  # fmt: skip
     given = click.get_current_context().get_parameter_source("grid") is not ParameterSource.DEFAULT
     maps = choose_cut(model, cut, grid) if cut else ()
-    explanation = explain_plans(model, devices, gateway_speed, link_mbit_per_s, maps, grid if given else None)
+    explanation = explain_plans(
+        model, devices, gateway_speed, link_mbit_per_s, maps, grid if given else None, memory_mib
+    )
     if as_json:
         print(explanation.model_dump_json())
     else:

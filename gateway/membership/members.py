@@ -131,6 +131,11 @@ class Membership:
         member = self._members.get(node)
         return member.stats.memory_bytes if member and member.stats else 0
 
+    def kernels(self, node: str) -> Mapping[str, float]:
+        """Return the costs of kinds of layers that a node has measured, by the names of kinds."""
+        member = self._members.get(node)
+        return member.stats.kernels if member and member.stats else {}
+
     @property
     def with_cameras(self) -> tuple[str, ...]:
         """Return the names of online edges whose cameras run, as they reported last, sorted."""

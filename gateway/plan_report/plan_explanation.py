@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -10,31 +12,45 @@ from rich.text import Text
 
 from gateway.plan_report.formatting import format_mebibytes
 from gateway.plan_report.plan_figures import Figures
+from gateway.planning.kernel_costs import unit_costs
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_search import GAIN_TO_DIVIDE, search_plans
 from gateway.planning.predicted_plans import predicted_plans
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
+from shared.engine.kernel_measuring import run_kernel_trial
+from shared.engine.kernel_trial import KernelTrial
 from shared.engine.measuring import MemoryTrial, run_memory_trial
+from shared.engine.opening import open_engine, prepared_folder
+from shared.engine.sessions import PreparedEngine
 from shared.files.unfinished import temporary_folder
 from shared.payloads.bridge import PredictedPlan  # noqa: TC001  (pydantic reads it)
+from shared.process.signals import run_coroutine
+from shared.process.usable_cores import PROBE_PERIODS, QUOTA_PERIOD_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from rich.console import RenderableType
 
     from gateway.models.catalogue import Model
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from shared.engine.kernel_kinds import KernelKind
+    from shared.engine.opening import TileKinds
     from shared.ftp.grid import Grid
 
 BYTES_OF_MEGABIT = 125_000
 
 
 class PlanExplanation(Figures):
-    """The plans for a cluster, the best first. `device_s`: seconds of a whole frame on one core of this device."""
+    """The plans for a cluster, the best first. `device_s`: seconds of a whole frame on one core of this device.
+
+    `kernels`: the costs of kinds of layers that were measured on this device, relative to a usual convolution.
+    """
 
     model: str
     device_s: float
+    kernels: dict[str, float]
     speeds: tuple[float, ...]
     gateway_speed: float
     link_mbit_per_s: float
@@ -67,23 +83,26 @@ def explain_plans(
     link_mbit_per_s: float,
     cut: Sequence[str] = (),
     grid: Grid | None = None,
+    memory_mib: int = 0,
 ) -> PlanExplanation:
     """Return the plans for edges of these speeds, relative to this device, which is measured; the first has the camera.
 
-    The gateway's cores compute, too.
+    The gateway's cores compute, too. Plans may use `memory_mib` of each edge, 0: as much as they need.
     Raises ModelError when the network cannot be run, CutError and ConfigurationError for a cut that is none.
     """
     whole = PartitionedModel.whole(model)
-    device_s = _measure(whole)
+    device_s, kernels = _measure(whole)
     link = link_mbit_per_s * BYTES_OF_MEGABIT
-    this = whole.costs.total / device_s
-    devices = tuple(DeviceProfile(f"edge-{i}", speed * this, link) for i, speed in enumerate(speeds, 1))
-    gateway = DeviceProfile("gateway", gateway_speed * this, link)
+    like = DeviceProfile("", 0.0, link, memory_mib * 2**20, unit_costs(kernels))
+    this = whole.costs.of_tiles(like) / device_s
+    devices = tuple(replace(like, name=f"edge-{i}", macs_per_s=speed * this) for i, speed in enumerate(speeds, 1))
+    gateway = replace(like, name="gateway", macs_per_s=gateway_speed * this, memory_bytes=0)
     cluster = ClusterProfile((*devices, gateway), gateway, owner="edge-1")
     search = search_plans(model.network, cluster, cut=cut, grid=grid)
     return PlanExplanation(
         model=model.spec.name,
         device_s=device_s,
+        kernels={kind.value: float(f"{cost:.3g}") for kind, cost in kernels.items()},
         speeds=tuple(speeds),
         gateway_speed=gateway_speed,
         link_mbit_per_s=link_mbit_per_s,
@@ -98,14 +117,27 @@ def _used(search: PlanSearch) -> list[PlanCandidate]:
     return [whole, best] if best is not None and pays else [whole]
 
 
-def _measure(whole: PartitionedModel) -> float:
-    """Return the seconds of a whole frame on one core of this device."""
+def _measure(whole: PartitionedModel) -> tuple[float, Mapping[KernelKind, float]]:
+    """Return the seconds of a whole frame on one core of this device, and the costs of kinds of layers there."""
     with temporary_folder("plan") as folder:
         program = folder / "program.onnx"
         program.write_bytes(whole.build_programs()[0].join())
+        kinds = whole.kinds[0]
         form = whole.stage.tiles[0].form
-        trial = MemoryTrial("plain", str(program), (form,), whole.kinds[0].working_bytes, str(folder))
-        return min(run_memory_trial(trial).seconds)
+        trial = MemoryTrial("plain", str(program), (form,), kinds.working_bytes, str(folder))
+        seconds = min(run_memory_trial(trial).seconds)
+        return seconds, run_coroutine(partial(_measure_kinds, program, kinds, folder))
+
+
+async def _measure_kinds(program: Path, kinds: TileKinds, folder: Path) -> Mapping[KernelKind, float]:
+    """Return the costs of kinds of layers, none for a network that edges run as it is."""
+    engine = await open_engine(program, kinds, folder)
+    if engine.name != PreparedEngine.name:
+        return {}
+    prepared = prepared_folder(program, kinds, folder)
+    return await run_kernel_trial(
+        KernelTrial(prepared, kinds.largest, kinds.working_bytes, 1, PROBE_PERIODS * QUOTA_PERIOD_S)
+    )
 
 
 def render_explanation(explanation: PlanExplanation) -> RenderableType:
@@ -128,7 +160,12 @@ def render_explanation(explanation: PlanExplanation) -> RenderableType:
             f"{explanation.gateway_speed:g} whose cores compute, too, and links of "
             f"{explanation.link_mbit_per_s:g} Mbit/s"
         ),
+        Text(f"kinds of layers, by a usual operation: {_kinds(explanation.kernels)}"),
         Text(""),
         table,
         Text(f"\n{explanation.verdict}"),
     )
+
+
+def _kinds(kernels: Mapping[str, float]) -> str:
+    return ", ".join(f"{kind} {cost:.3g}" for kind, cost in kernels.items()) or "not measured, the usual ones"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
 
-from gateway.planning.kernel_costs import cost_of_cells
+from gateway.planning.kernel_costs import NO_WORK, Units, cost_of_work, sum_work, unit_costs, work_of_layer
 from gateway.planning.methods import Method
 from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST
 from shared.ftp.costs import map_bytes, working_bytes_of_tiles
@@ -37,6 +37,9 @@ TABLE_BYTES = 4096
 class DivisionCosts:
     """The costs of a division: operations by stage and tile, bytes in float32, and the cost behind the cut.
 
+    Operations are weighted by the usual costs of kinds of layers; `work` and `tail_work` are the same by kind, for
+    devices that have measured their own. `tile_macs`: those of each tile as they are counted, of any kind.
+
     `strips`: by stage, the bytes that a tile (second) needs of another (first) for it. `tile_bytes`: by tile, the
     memory of its maps; `weight_bytes`: of the weights of all stages.
     """
@@ -48,11 +51,28 @@ class DivisionCosts:
     tail: float
     tile_bytes: tuple[int, ...]
     weight_bytes: int
+    work: tuple[tuple[Units, ...], ...] = ()
+    tail_work: Units = NO_WORK
+    tile_macs: tuple[int, ...] = ()
 
     @property
     def total(self) -> float:
         """Return the operations of all tiles."""
         return sum(sum(stage) for stage in self.tiles)
+
+    def of_tile(self, stage: int, tile: int, device: DeviceProfile) -> float:
+        """Return the operations of a tile on a device, by the kinds that it has measured."""
+        if not (device.kernels and self.work):
+            return self.tiles[stage][tile]
+        return cost_of_work(self.work[stage][tile], device.kernels)
+
+    def of_tiles(self, device: DeviceProfile) -> float:
+        """Return the operations of all tiles on a device."""
+        return sum(self.of_tile(stage, tile, device) for stage, of in enumerate(self.tiles) for tile in range(len(of)))
+
+    def of_tail(self, device: DeviceProfile) -> float:
+        """Return the operations behind the cut on a device."""
+        return cost_of_work(self.tail_work, device.kernels) if device.kernels and self.work else self.tail
 
     @property
     def memory_bytes(self) -> int:
@@ -106,13 +126,22 @@ class _Busy:
 
 def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
     """Return the costs of the stages of a division, and of the layers behind them."""
-    costs = {layer.name: cost_of_cells(layer, network.shapes) for layer in network.layers}
+    works = {layer.name: work_of_layer(layer, network.shapes) for layer in network.layers}
+    usual = unit_costs({})
     head = {layer.name for stage in stages for layer in stage.layers}
     behind = [layer for layer in network.layers if layer.name not in head]
     first, last = stages[0], stages[-1]
     before: list[Stage | None] = [None, *stages[:-1]]
+    work = tuple(_tile_works(network, stage, works) for stage in stages)
+    tail_work = sum_work([_whole_work(network, layer, works) for layer in behind])
     return DivisionCosts(
-        tiles=tuple(_tile_costs(network, stage, costs) for stage in stages),
+        tiles=tuple(tuple(cost_of_work(of_tile, usual) for of_tile in of_stage) for of_stage in work),
+        work=work,
+        tail_work=tail_work,
+        tile_macs=tuple(
+            sum(tile.macs for tile in of_stages)
+            for of_stages in zip(*(stage.tiles for stage in stages), strict=True)
+        ),
         strips=tuple(_strips(network, earlier, stage) for earlier, stage in zip(before, stages, strict=True)),
         pixel_bytes=tuple(3 * tile.inputs[0].area for tile in first.tiles),
         result_bytes=tuple(
@@ -120,7 +149,7 @@ def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
             else sum(map_bytes(network, name, box) for name, box in zip(last.cut, tile.outputs, strict=True))
             for tile in last.tiles
         ),
-        tail=sum(_whole_cost(network, layer, costs) for layer in behind),
+        tail=cost_of_work(tail_work, usual),
         tile_bytes=tuple(
             max(of_stages)
             for of_stages in zip(*(working_bytes_of_tiles(network, stage) for stage in stages), strict=True)
@@ -138,10 +167,10 @@ def predict_plan(method: Method, costs: DivisionCosts, cluster: ClusterProfile) 
 
 def predict_whole(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
     """Predict whole frames: one of them on the device that ends it soonest, many of them on all devices."""
-    (cost,), owner = costs.tiles[0], _owner(cluster)
+    owner = _owner(cluster)
     per_s, latency_s = 0.0, float("inf")
     for device in cluster.devices:
-        own = device is owner
+        own, cost = device is owner, costs.of_tile(0, 0, device)
         besides = OWNER_COST if own or not cluster.owner else 0.0
         sent_s = _sending_s(owner, device, costs.pixel_bytes[0])
         latency_s = min(latency_s, OWNER_COST / owner.macs_per_s + sent_s + (cost + TILE_COST) / device.macs_per_s)
@@ -157,11 +186,13 @@ def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredict
     prepared_s = busy.compute(owner, OWNER_COST)
     free = {device.name: prepared_s for device in cluster.devices}
     sent_s, arrived_s = prepared_s, prepared_s
-    for cost, pixels, result in sorted(
-        zip(costs.tiles[0], costs.pixel_bytes, costs.result_bytes, strict=True), reverse=True
-    ):
+    largest_first = sorted(range(len(costs.tiles[0])), key=lambda tile: (costs.tiles[0][tile], tile), reverse=True)
+    for tile in largest_first:
+        pixels, result = costs.pixel_bytes[tile], costs.result_bytes[tile]
         ends = {
-            device.name: _end_s(device, free[device.name], cost, sent_s + _sending_s(owner, device, pixels))
+            device.name: _end_s(
+                device, free[device.name], costs.of_tile(0, tile, device), sent_s + _sending_s(owner, device, pixels)
+            )
             for device in cluster.devices
         }
         device = min(cluster.devices, key=lambda device: ends[device.name])
@@ -171,9 +202,10 @@ def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredict
             busy.send_pixels(device, pixels, "to")
             busy.bytes += pixels
         arrived_s = _send_result(busy, device, cluster, result, max(arrived_s, end_s))
-    total = sum(costs.tiles[0]) + TILE_COST * len(costs.tiles[0]) + OWNER_COST
-    busy.seconds["computing on all devices"] = total / sum(device.macs_per_s for device in cluster.devices)
-    return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
+    besides = TILE_COST * len(costs.tiles[0]) + OWNER_COST
+    frames_per_s = sum(device.macs_per_s / (costs.of_tiles(device) + besides) for device in cluster.devices)
+    busy.seconds["computing on all devices"] = 1 / frames_per_s
+    return busy.predict(arrived_s + busy.compute(gateway, costs.of_tail(gateway) + TILE_COST), costs.memory_bytes)
 
 
 def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
@@ -192,7 +224,7 @@ def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredi
         busy.compute(device, TILE_COST)
     ends = ready_s
     free_s: dict[str, float] = defaultdict(float)
-    for stage, of_tiles in enumerate(costs.tiles):
+    for stage in range(len(costs.tiles)):
         begins = list(ends)
         for (giver, taker), in_float32 in costs.strips[stage].items():
             passes = workers[giver] is not workers[taker]
@@ -201,11 +233,12 @@ def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredi
             busy.bytes += sent
             begins[taker] = max(begins[taker], ends[giver] + taken_s)
         exchanged = EXCHANGE_COST if costs.strips[stage] else 0.0
-        ends = _run_stage(busy, workers, free_s, begins, [cost + exchanged for cost in of_tiles])
+        of_tiles = [costs.of_tile(stage, tile, device) + exchanged for tile, device in enumerate(workers)]
+        ends = _run_stage(busy, workers, free_s, begins, of_tiles)
     arrived_s = 0.0
     for end_s, tile in sorted((end_s, tile) for tile, end_s in enumerate(ends)):
         arrived_s = _send_result(busy, workers[tile], cluster, costs.result_bytes[tile], max(arrived_s, end_s))
-    return busy.predict(arrived_s + busy.compute(gateway, costs.tail + TILE_COST), costs.memory_bytes)
+    return busy.predict(arrived_s + busy.compute(gateway, costs.of_tail(gateway) + TILE_COST), costs.memory_bytes)
 
 
 def _end_s(device: DeviceProfile, free_s: float, cost: float, ready_s: float) -> float:
@@ -252,22 +285,27 @@ def _owner(cluster: ClusterProfile) -> DeviceProfile:
     return named[0] if named else max(cluster.devices, key=lambda device: device.macs_per_s)
 
 
-def _tile_costs(network: Network, stage: Stage, costs: Mapping[str, tuple[float, float]]) -> tuple[float, ...]:
+def _tile_works(network: Network, stage: Stage, works: Mapping[str, tuple[Units, Units]]) -> tuple[Units, ...]:
     if stage.whole:
-        return (sum(_whole_cost(network, layer, costs) for layer in stage.layers),)
+        return (sum_work([_whole_work(network, layer, works) for layer in stage.layers]),)
     propagation = Propagation(network, stage.layers, stage.inputs)
     boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
     return tuple(
-        sum(cell * regions[layer.outputs[0]].area + fixed
-            for layer in stage.layers for cell, fixed in (costs[layer.name],) if layer.outputs[0] in regions)
+        sum_work([
+            _work_of_area(works[layer.name], regions[layer.outputs[0]].area)
+            for layer in stage.layers if layer.outputs[0] in regions
+        ])
         for regions in boxes
     )  # fmt: skip
 
 
-def _whole_cost(network: Network, layer: Layer, costs: Mapping[str, tuple[float, float]]) -> float:
+def _whole_work(network: Network, layer: Layer, works: Mapping[str, tuple[Units, Units]]) -> Units:
     shape = network.shapes.get(layer.outputs[0], ())
-    cell, fixed = costs[layer.name]
-    return cell * shape[2] * shape[3] + fixed if len(shape) == 4 else 0.0
+    return _work_of_area(works[layer.name], shape[2] * shape[3]) if len(shape) == 4 else NO_WORK
+
+
+def _work_of_area(work: tuple[Units, Units], area: int) -> Units:
+    return tuple(of_cell * area + fixed for of_cell, fixed in zip(*work, strict=True))
 
 
 def _strips(network: Network, before: Stage | None, stage: Stage) -> Mapping[tuple[int, int], int]:

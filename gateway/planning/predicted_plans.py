@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.payloads.bridge import PredictedPlan
+from shared.payloads.bridge import PlannedDevice, PredictedPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.profiles import ClusterProfile
 
 MAX_PREDICTED_PLANS = 8
 """Plans that are described; more are rarely read."""
@@ -23,6 +24,22 @@ def predicted_plans(search: PlanSearch, measured_s: Mapping[str, float | None]) 
     best = search.candidates[:MAX_PREDICTED_PLANS]
     wanted = [*best, *(found for found in search.candidates if found not in best and str(found) in measured_s)]
     return tuple(_describe(candidate, measured_s) for candidate in wanted)
+
+
+def planned_devices(
+    cluster: ClusterProfile, kernels: Callable[[str], Mapping[str, float]]
+) -> tuple[PlannedDevice, ...]:
+    """Return the devices that plans were predicted for. `kernels` returns the costs that a device has measured."""
+    return tuple(
+        PlannedDevice(
+            name=device.name,
+            macs_per_s=round(device.macs_per_s),
+            bytes_per_s=round(device.bytes_per_s),
+            memory_bytes=device.memory_bytes,
+            kernels=dict(kernels(device.name)),
+        )
+        for device in cluster.devices
+    )
 
 
 def _describe(candidate: PlanCandidate, measured_s: Mapping[str, float | None]) -> PredictedPlan:

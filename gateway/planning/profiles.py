@@ -11,6 +11,7 @@ from shared.wire.map_values import value_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from gateway.planning.kernel_costs import Units
     from shared.wire.map_values import MapType
 
 OWNER_COST = 0.8e9
@@ -33,13 +34,15 @@ class DeviceProfile:
     """A device that computes.
 
     `macs_per_s`: operations a second of all its cores that compute. `bytes_per_s`: of its link, in each direction.
-    `memory_bytes`: what plans may use of its memory; 0: unknown.
+    `memory_bytes`: what plans may use of its memory; 0: unknown. `kernels`: the costs of kinds of layers that it has
+    measured, see `kernel_costs`; empty: the usual ones.
     """
 
     name: str
     macs_per_s: float
     bytes_per_s: float = USUAL_LINK_BYTES_PER_S
     memory_bytes: int = 0
+    kernels: Units = ()
 
 
 @dataclass(frozen=True, slots=True)

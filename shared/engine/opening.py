@@ -97,6 +97,11 @@ class TileKinds:
         return tuple(sorted(form.kind for form in self.forms))
 
 
+def prepared_folder(program: Path, kinds: TileKinds, cache: Path) -> Path:
+    """Return the folder of a prepared program, whether it is there or not: it is for this processor only."""
+    return cache / f"prepared-{_fingerprint(program, kinds)}"
+
+
 async def open_engine(
     program: Path,
     kinds: TileKinds,
@@ -115,7 +120,7 @@ async def open_engine(
     even after preparing it again.
     """
     share_arena(kinds.working_bytes)
-    folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
+    folder = await asyncio.to_thread(prepared_folder, program, kinds, cache)
     if afresh:
         remove_atomically(folder)
     wrong: WrongResultError | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,7 +25,6 @@ from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from shared.ftp.stage import Form
     from shared.model.arrays import Array, FeatureMap
@@ -165,9 +165,15 @@ class PreparedEngine:
     name = "prepared"
     reuses = True
 
-    def __init__(self, folder: Path, manifest: ProgramManifest, lanes: TileLanes = ONE_LANE) -> None:
-        """Open all sessions. Raises ModelError when onnxruntime cannot load a model, OSError for missing files."""
+    def __init__(
+        self, folder: Path, manifest: ProgramManifest, lanes: TileLanes = ONE_LANE, profile: Path | None = None
+    ) -> None:
+        """Open all sessions. Raises ModelError when onnxruntime cannot load a model, OSError for missing files.
+
+        With `profile`, the first part of a path, all runs are profiled, see end_profiles.
+        """
         self.lanes = lanes
+        self._profile = profile
         self._files: dict[str, Array] = {}
         self._values: dict[tuple[str, int, tuple[int, ...]], Any] = {}
         self._sessions = {kind.form.kind: self._open(folder, kind, lanes.threads) for kind in manifest.kinds}
@@ -228,8 +234,15 @@ class PreparedEngine:
                 self._values[key] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             shared[weight.name] = self._values[key]
         level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the model is optimised already
+        options: dict[str, object] = {"graph_optimization_level": level}
+        if self._profile is not None:
+            options |= {"enable_profiling": True, "profile_file_prefix": str(self._profile)}
         entries = {"session.use_env_allocators": "1"}
-        return open_session(folder / kind.file, threads, {"graph_optimization_level": level}, entries, shared)
+        return open_session(folder / kind.file, threads, options, entries, shared)
+
+    def end_profiles(self) -> list[Path]:
+        """End the profiles of all kinds of tile; return their files, in onnxruntime's format (JSON)."""
+        return [Path(session.end_profiling()) for session in self._sessions.values()]
 
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()

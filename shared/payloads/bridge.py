@@ -38,6 +38,19 @@ class PredictedPlan(Message):
     )
 
 
+class PlannedDevice(Message):
+    """A device as plans were predicted for it."""
+
+    name: str
+    macs_per_s: float = Field(description="operations of a usual convolution in a second, all its cores together")
+    bytes_per_s: float = Field(description="of its link")
+    memory_bytes: int = Field(default=0, description="memory that plans may use there; 0: not known")
+    kernels: dict[str, float] = Field(
+        default_factory=dict,
+        description="by kind of layer: the cost of an operation that it has measured, relative to a usual convolution",
+    )
+
+
 class BridgeInfo(Message):
     """The gateway's version, model, plan and cameras; it holds no secrets."""
 
@@ -49,6 +62,9 @@ class BridgeInfo(Message):
     plan: PlanInfo
     predicted: tuple[PredictedPlan, ...] = Field(
         default=(), description="with method auto: the best of the plans that were considered, and those in use"
+    )
+    planned_devices: tuple[PlannedDevice, ...] = Field(
+        default=(), description="the devices that these plans were predicted for, with what they have measured"
     )
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False

@@ -31,10 +31,18 @@ MAX_CAMERAS_PER_EDGE = 256
 MAX_TRAFFIC_KINDS = 32
 """Kinds of messages whose bytes are counted; there are about twenty."""
 
+MAX_KERNEL_KINDS = 16
+"""Kinds of layers that a device tells apart; this release knows 7."""
+
 MAX_NEIGHBOURS = 4
 """Tiles beside a tile, which can get strips of it."""
 
 NodeTraffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=MAX_TRAFFIC_KINDS)]
+
+KernelCosts = Annotated[
+    dict[Annotated[str, Field(max_length=32)], Annotated[float, Field(gt=0, le=1e9)]],
+    Field(max_length=MAX_KERNEL_KINDS),
+]
 
 Versions = Annotated[tuple[Count, ...], Field(max_length=MAX_UNDERSTOOD_PROTOCOLS)]
 
@@ -250,6 +258,10 @@ class NodeStats(Message):
     lanes: Count = Field(default=1, description="tiles that it computes at the same time")
     macs_per_s: float = Field(
         default=0.0, ge=0, le=1e18, description="operations that a lane computes in a second, as tried; 0: not known"
+    )
+    kernels: KernelCosts = Field(
+        default_factory=dict,
+        description="by kind of layer: the cost of an operation, relative to one of a usual convolution; as measured",
     )
     usable_cores: float = Field(default=0.0, ge=0, le=1e6, description="cores that it may use; 0: not known")
     memory_bytes: Count = Field(

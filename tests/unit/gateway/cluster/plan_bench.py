@@ -50,7 +50,7 @@ class Bench:
             SimpleNamespace(add_plan=self.serve, forget_plan=lambda epoch: self.forgotten.append(("sharing", epoch))),
             SimpleNamespace(forget_plan=lambda epoch: self.forgotten.append(("stealing", epoch))),
         )
-        self.links, self.memory = LinkRates(), {}
+        self.links, self.memory, self.kernel_costs = LinkRates(), {}, {}
         self.changes = PlanChanges(
             options, self, self.partitions, self.plans, services, self, self, self.links, self, lambda _: True
         )  # fmt: skip
@@ -59,6 +59,9 @@ class Bench:
 
     def forget_weights(self):
         self.weights_forgotten += 1
+
+    def kernels(self, node):
+        return self.kernel_costs.get(node, {})
 
     def memory_bytes(self, node):
         return self.memory.get(node, 0)

@@ -51,7 +51,7 @@ class Bench:
         self.frames_under_way, self.with_tiles, self.with_whole = 1.0, None, None
         self.whole = running(WHOLE, whole_stage(NETWORK), Method.WHOLE)
         self.tiles = running(TILES, STAGE, Method.WST) if tiled else None
-        self.links, self.has_older_nodes, self.memory = LinkRates(), False, {}
+        self.links, self.has_older_nodes, self.memory, self.kernel_costs = LinkRates(), False, {}, {}
         self.without_tiles, self.with_cameras = set(), ()
         devices = MeasuredDevices(NETWORK, self.whole.partitioned.costs, self, self, self.links)
         self.automatic = AutomaticPlans(
@@ -67,6 +67,9 @@ class Bench:
 
     def speed_of(self, node):
         return MACS / self.seconds[node] if self.seconds.get(node) else None
+
+    def kernels(self, node):
+        return self.kernel_costs.get(node, {})
 
     def memory_bytes(self, node):
         return self.memory.get(node, 0)

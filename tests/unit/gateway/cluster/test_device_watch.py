@@ -17,7 +17,10 @@ class House:
         self.present, self.without_tiles = NODES, set()
         monkeypatch.setattr("gateway.cluster.device_watch.NODES_SETTLE_S", 0.0)
         self.speeds = NodeSpeeds()
-        watch = DeviceWatch(self, self.speeds, lambda node: node not in self.without_tiles, lasts_s=0.0)
+        self.kernels = {}
+        watch = DeviceWatch(
+            self, self.speeds, lambda node: node not in self.without_tiles, lasts_s=0.0, kernels=self.kernels.get
+        )
         self._changes = watch.changes()
 
     async def next_devices(self):
@@ -65,6 +68,16 @@ async def test_a_device_that_becomes_slower_than_the_others_is_a_change(house):
     assert await house.next_devices() == NODES
     for node in NODES:  # all of them alike: the shares are the same
         house.speeds.add_trial(node, 1e9)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await anext(house._changes)
+
+
+async def test_kinds_of_layers_that_a_device_has_measured_are_a_change(house):
+    assert await house.next_devices() == NODES
+    house.kernels["pi-2"] = {"depthwise": 3.0}
+    assert await house.next_devices() == NODES
+    house.kernels["pi-2"] = {"depthwise": 3.0}
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await anext(house._changes)

@@ -6,8 +6,9 @@ from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.planning.plan_prediction import costs_of_stages
+from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
-from shared.ftp.tiles import whole_stage
+from shared.ftp.tiles import partition, whole_stage
 from shared.mqtt.client_ids import OWN_NODE
 from shared.wire.link_speed import USUAL_LINK_BYTES_PER_S
 from tests.unit.gateway.cluster.offered_plans import NETWORK
@@ -22,13 +23,20 @@ class Home:
 
     def __init__(self, **seconds):
         self.speeds, self.links, self.with_cameras, self.several = NodeSpeeds(), LinkRates(), (), {}
-        self.memory = {}
+        self.memory, self.kernel_costs = {}, {}
         for node, taken in seconds.items():
             self.speeds.add_trial(node, MACS / taken)
         self.devices = MeasuredDevices(NETWORK, COSTS, self, self.speeds, self.links)
 
+    def kernels(self, node):
+        return self.kernel_costs.get(node, {})
+
     def memory_bytes(self, node):
         return self.memory.get(node, 0)
+
+    def describe_speed(self, node):
+        (device,) = self.devices.describe((node,), NOW).devices
+        return device.macs_per_s
 
     def lanes(self, node):
         return self.several.get(node, 1)
@@ -49,6 +57,30 @@ def test_devices_are_as_fast_as_they_have_measured():
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "old")[1] == pytest.approx(1.0)
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "b", "c", "old")[3] == pytest.approx(2.0)
+
+
+def test_a_device_that_has_measured_kinds_of_layers_takes_as_long_as_before_for_a_whole_frame():
+    """Its speed was measured with all kinds together; only their parts are others."""
+    home = Home(a=2.0, b=2.0)
+    home.kernel_costs["a"] = {"pool": 500.0, "picture": 9.0}
+    a, b = home.devices.describe(("a", "b"), NOW).devices
+    assert COSTS.of_tiles(a) / a.macs_per_s == pytest.approx(2.0)
+    assert COSTS.of_tiles(b) / b.macs_per_s == pytest.approx(2.0)
+    assert a.kernels
+    assert not b.kernels
+
+
+def test_tiles_of_slow_operations_do_not_make_a_device_seem_slower():
+    """The first layer, of so few channels as a picture has, takes longer for each operation than the network."""
+    home = Home(a=2.0)
+    first = costs_of_stages(NETWORK, [partition(NETWORK, [NETWORK.layers[0].outputs[0]], Grid(2, 2))])
+    speed = home.describe_speed("a")
+    for tile in range(4):
+        took_s = first.tiles[0][tile] / speed
+        usual = home.devices.usual_macs(first, tile, "a", first.tile_macs[tile])
+        assert usual / took_s == pytest.approx(MACS / 2.0, rel=0.01)
+        assert usual != first.tile_macs[tile]
+    assert home.devices.usual_macs(COSTS, 0, "a", MACS) == pytest.approx(MACS, rel=0.01)
 
 
 def test_lanes_are_one_device_together():

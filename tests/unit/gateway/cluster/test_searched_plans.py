@@ -54,6 +54,14 @@ async def test_better_tiles_that_were_found_for_the_devices_replace_those_before
     assert first not in searching.plans.offered
 
 
+async def test_the_devices_that_were_planned_for_are_told_with_what_they_have_measured(searching):
+    searching.kernel_costs["pi-1"], searching.memory["pi-2"] = {"depthwise": 3.0}, 2**28
+    first, second, third, _ = searching.changes.planned_devices
+    assert [device.name for device in (first, second, third)] == ["pi-0", "pi-1", "pi-2"]
+    assert (first.kernels, second.kernels) == ({}, {"depthwise": 3.0})
+    assert first.macs_per_s > 0
+
+
 async def test_frames_that_began_with_tiles_are_finished_by_them_though_others_were_found(searching):
     first = searching.tiles
     open_frame(first)

@@ -73,10 +73,20 @@ def test_a_cluster_of_slow_devices_is_explained_with_all_that_was_considered(dee
     assert not any(plan["used"] for plan in others if plan["plan"] != "whole frames")
 
 
+def test_devices_of_little_memory_are_explained_with_what_is_missing(deepthings):
+    done = deepthings("plan", "--explain", "--devices", "1,1", "--memory", "10", "--json")
+    report = json.loads(done.stdout)
+    whole = next(plan for plan in report["plans"] if plan["plan"] == "whole frames")
+    assert re.fullmatch(r"it needs 25 MiB of edge-\d, 15 MiB more than it has", whole["refused"])
+    assert all(plan["memory_bytes"] <= 10 * 2**20 for plan in report["plans"] if not plan["refused"])
+    assert all(cost > 0 for cost in report["kernels"].values())
+
+
 def test_an_explanation_says_in_a_sentence_what_is_used_and_why(deepthings):
     """Devices a hundred times faster than the network between them."""
     words = " ".join(deepthings("plan", "--explain", "--devices", "100,100", "--link", "1").stdout.split())
     assert re.search(r"Frames are computed whole, [\d.e-]+ s each: the best tiles, .*, would take \d+ % of that", words)
+    assert "kinds of layers, by a usual operation: " in words
     for heading in ("s a frame", "frames/s", "MB a frame", "limited by"):
         assert heading in words
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from gateway.planning.kernel_costs import FEW_CHANNELS_COST, POOLED_COST, unit_costs
 from gateway.planning.methods import Method, chained_stages
 from gateway.planning.plan_prediction import (
     EXCHANGE_S,
@@ -149,3 +150,29 @@ def test_throughput_is_that_of_the_busiest_device_link_or_gateway():
     assert predict_plan(Method.WST, costs, cluster_of(*[SPEED] * 4)).neck == "computing on gateway"
     tail_s = (8e9 + TILE_COST) / SPEED
     assert predict_plan(Method.WST, costs, cluster_of(*[SPEED] * 4)).frames_per_s == pytest.approx(1 / tail_s)
+
+
+def test_devices_are_as_slow_with_kinds_of_layers_as_they_have_measured(network):
+    """The second device takes ten times as long for pools, and half as long for the picture's convolution."""
+    costs = costs_of_stages(network, [whole_stage(network)])
+    usual, own = (
+        DeviceProfile("d0", SPEED, math.inf, kernels=kernels)
+        for kernels in ((), unit_costs({"pool": 10 * POOLED_COST, "picture": 0.5 * FEW_CHANNELS_COST}))
+    )
+    assert costs.of_tiles(usual) == costs.total == sum(map(sum, costs.tiles))
+    picture, pooled = 32 * 32 * 3 * 8 * 9, 16 * 16 * 8
+    expected = costs.total + 9 * POOLED_COST * pooled - 0.5 * FEW_CHANNELS_COST * picture
+    assert costs.of_tiles(own) == pytest.approx(expected)
+    alone = [predict_plan(Method.WHOLE, costs, cluster_with(device)).latency_s for device in (usual, own)]
+    assert alone[1] - alone[0] == pytest.approx((expected - costs.total) / SPEED)
+
+
+def cluster_with(*devices):
+    return ClusterProfile(devices, DeviceProfile("gateway", SPEED, math.inf), devices[0].name)
+
+
+def test_the_layers_behind_the_cut_take_the_gateway_as_long_as_it_has_measured(network):
+    costs = costs_of_stages(network, [partition(network, ["pool"], Grid(2, 1))])
+    gateways = [DeviceProfile("gateway", SPEED, math.inf, kernels=unit_costs({"usual": cost})) for cost in (1.0, 3.0)]
+    assert costs.of_tail(gateways[0]) == pytest.approx(costs.tail)
+    assert costs.of_tail(gateways[1]) > 2 * costs.tail

@@ -1,0 +1,158 @@
+"""Kinds of layers that a processor computes at different speeds, and their costs from a profile of onnxruntime. Pure.
+
+The unit of all costs is the time of one multiply-accumulate operation of a usual convolution on the same device.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import StrEnum
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+WEIGHT_CELLS = 27.0
+"""Reading all weights of a convolution takes as long as computing this many cells of its output. Measured: 70 of the
+361 cells of a layer of 1024 channels, 19 %, take 25 % of its time."""
+
+FEW_CHANNELS = 4
+"""Input channels of a convolution that does not fill the units that compute: the picture's."""
+
+MIN_KIND_SHARE = 0.002
+"""Kinds that take less of a frame's time are not measured: their costs would be noise, and do not matter."""
+
+MAX_KERNEL_COST = 1e9
+"""A microsecond for a layer on a device of 1e15 operations a second; larger costs are mistakes."""
+
+
+QUOTA_PERIODS_S = (0.1, 0.05, 0.02, 0.01)
+"""Usual periods of CPU quotas."""
+
+MAX_UNEXPLAINED = 0.15
+"""Part of a run's processor time by which the times of its layers may differ from it."""
+
+
+class KernelKind(StrEnum):
+    """A kind of layer, and the unit in which its work is counted."""
+
+    USUAL = "usual"
+    """Multiply-accumulate operations of a convolution of many channels."""
+    PICTURE = "picture"
+    """The same, of a convolution of so few channels as a picture has."""
+    POINTWISE = "pointwise"
+    """The same, of a convolution whose kernel is a single cell."""
+    DEPTHWISE = "depthwise"
+    """The same, of a convolution that computes each channel for itself."""
+    POOL = "pool"
+    """Values that a pool gives."""
+    ELEMENTWISE = "elementwise"
+    """Values that other layers give, but those that are computed with the convolution before them."""
+    DISPATCH = "dispatch"
+    """Layers that are begun."""
+
+
+BASE_KINDS = (KernelKind.USUAL, KernelKind.POINTWISE)
+"""Kinds whose cost is the unit: the second one in networks that have none of the first."""
+
+_SMALL_KERNELS = frozenset(["ReorderInput", "ReorderOutput"])
+"""Operators that onnxruntime adds: their time counts as that of convolutions, which need them."""
+
+
+def kind_of_convolution(weight: Sequence[int]) -> KernelKind:
+    """Return the kind of a convolution with weights of this shape: outputs, inputs of a group, kernel."""
+    outputs, inputs, *kernel = weight
+    if inputs == 1 and outputs > 1:
+        return KernelKind.DEPTHWISE
+    if inputs <= FEW_CHANNELS:
+        return KernelKind.PICTURE
+    return KernelKind.POINTWISE if prod(kernel) == 1 else KernelKind.USUAL
+
+
+def kernel_costs(
+    events: Iterable[Mapping[str, Any]], run_s: float, stopped: float = 0.0
+) -> dict[KernelKind, float]:  # fmt: skip
+    """Return the measured costs by kind, from the events of a profile of several runs.
+
+    `run_s`: the shortest time of a run; of a single thread the processor time, which shows how much others held it up.
+    `stopped`: the part of the time for which a quota stops this process. Kinds that the network has not, or hardly,
+    are missing. Nothing is returned without a convolution to compare with, or when other programs took too much time.
+    """
+    durations: dict[str, list[float]] = defaultdict(list)
+    nodes: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and str(event.get("name", "")).endswith("_kernel_time"):
+            node = event["args"]["node_index"]
+            durations[node].append(event["dur"] / 1e6)
+            nodes[node] = event["args"]
+    # Other programs only add time; and the first run does not count, because its memory is new.
+    shortest: Mapping[str, float] = {node: min(took[1:] or took) for node, took in durations.items()}
+    if stopped:
+        shortest = _without_pauses(shortest, run_s, stopped)
+    if sum(shortest.values()) > (1 + MAX_UNEXPLAINED) * run_s:
+        return {}
+    return _costs_of_nodes(nodes, shortest, run_s) if shortest else {}
+
+
+def _without_pauses(shortest: Mapping[str, float], run_s: float, stopped: float) -> Mapping[str, float]:
+    """Return the times of nodes without the pauses of a quota; none when they do not add up to the processor time.
+
+    A node that is shorter than what a quota grants at once was not stopped in the shortest of its runs. A longer one
+    was stopped each time, for whole pauses. Their length is known only by the period of the quota, which may be hidden:
+    it is the one with which the times add up.
+    """
+    ways = [shortest]
+    ways += [{node: took % (stopped * period_s) for node, took in shortest.items()} for period_s in QUOTA_PERIODS_S]
+    best = min(ways, key=lambda way: abs(sum(way.values()) - run_s))
+    return best if abs(sum(best.values()) - run_s) <= MAX_UNEXPLAINED * run_s else {}
+
+
+def _costs_of_nodes(
+    nodes: Mapping[str, Mapping[str, Any]], took_s: Mapping[str, float], run_s: float
+) -> dict[KernelKind, float]:
+    seconds: dict[KernelKind, float] = defaultdict(float)
+    units: dict[KernelKind, float] = defaultdict(float)
+    beside_s = 0.0
+    for node, arguments in nodes.items():
+        if arguments["op_name"] in _SMALL_KERNELS:
+            beside_s += took_s[node]
+            continue
+        kind, work = _work_of(arguments)
+        seconds[kind] += took_s[node]
+        units[kind] += work
+    base = next((kind for kind in BASE_KINDS if units[kind]), None)
+    if base is None:
+        return {}
+    kernels_s = sum(seconds.values()) + beside_s
+    seconds[base] += beside_s
+    seconds[KernelKind.DISPATCH], units[KernelKind.DISPATCH] = max(0.0, run_s - kernels_s), len(nodes)
+    unit_s = seconds[base] / units[base]
+    return {
+        kind: min(MAX_KERNEL_COST, seconds[kind] / units[kind] / unit_s)
+        for kind in KernelKind
+        if units[kind] and seconds[kind] >= MIN_KIND_SHARE * kernels_s
+    }
+
+
+def _work_of(arguments: Mapping[str, Any]) -> tuple[KernelKind, float]:
+    """Return the kind of a node of a profile, and its work in the unit of this kind."""
+    values = prod(_shape(arguments["output_type_shape"][0]))
+    operator = arguments["op_name"]
+    if "Conv" in operator:
+        shapes = [_shape(shape) for shape in arguments["input_type_shape"][1:]]
+        # the first one: another map that is added to the result comes behind it
+        weight = next((shape for shape in shapes if len(shape) == 4), None)
+        if weight is not None:
+            kind = kind_of_convolution(weight)
+            macs = values * prod(weight[1:])
+            reading = WEIGHT_CELLS * prod(weight) if kind in BASE_KINDS else 0.0
+            return kind, macs + reading
+    if operator in {"MaxPool", "AveragePool"}:
+        return KernelKind.POOL, values
+    return KernelKind.ELEMENTWISE, values
+
+
+def _shape(typed: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    """Return the shape of a tensor, which a profile gives by the name of its type."""
+    return next(iter(typed.values()), ())
