@@ -11,13 +11,19 @@ import hashlib
 import logging
 import math
 import os
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.process.control_groups import find_groups, is_visible, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.process.control_groups import GroupFolders, ReadFile
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +43,6 @@ of a Raspberry Pi; a tile that shares its core with it holds up the whole frame.
 more for tiles than what cameras would gain."""
 
 _PROBE_BLOCK = bytes(64 * 1024)
-
-ReadFile = Callable[[Path], str | None]
-"""Returns the text of a file, None when it cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupFolders:
-    """The folders of our own control group and its visible ancestors, own first, for the CPU."""
-
-    version: int
-    folders: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,49 +70,15 @@ class UsableCores:
 
 
 def find_cpu_groups(own_groups: str, mounts: str) -> GroupFolders | None:
-    """Return the folders of our group, from the texts of /proc/self/cgroup and /proc/self/mountinfo.
-
-    Return None when the kernel has given us a group, but its folder is not visible here.
-    """
-    rows = [line.split(":", 2) for line in own_groups.splitlines() if line.count(":") >= 2]
-    first = next((path for _, names, path in rows if "cpu" in names.split(",")), None)
-    version, own = (1, first) if first is not None else (2, next((path for _, names, path in rows if not names), None))
-    if own is None:
-        return GroupFolders(2, ())
-    for root, folder, kind, options in reversed([_mount(line) for line in mounts.splitlines() if " - " in line]):
-        wanted = kind == "cgroup2" if version == 2 else kind == "cgroup" and "cpu" in options
-        if wanted and (below := _below(own, root)) is not None:
-            parts = PurePosixPath(below).parts
-            return GroupFolders(version, tuple(Path(folder, *parts[:depth]) for depth in range(len(parts), -1, -1)))
-    return None
-
-
-def _mount(line: str) -> tuple[str, str, str, list[str]]:
-    """Return the root, folder, kind and options of a mount, from a line of proc_pid_mountinfo(5)."""
-    left, _, right = line.partition(" - ")
-    _, _, _, root, folder, *_ = left.split(" ")
-    kind, _, options = (*right.split(" "), "", "")[:3]
-    return _unescaped(root), _unescaped(folder), kind, options.split(",")
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
-
-
-def _below(own: str, root: str) -> str | None:
-    """Return the path of our group below the root of a mount; None when it is not below it."""
-    if "/.." in own or "/.." in root:  # the group is outside of this namespace
-        return None
-    path, top = PurePosixPath(own), PurePosixPath(root)
-    return str(path.relative_to(top)) if path.is_relative_to(top) else None
+    """Return the folders of our group for the CPU; see find_groups."""
+    return find_groups("cpu", own_groups, mounts)
 
 
 def tightest_quota(groups: GroupFolders, read: ReadFile) -> tuple[bool, float | None]:
     """Return whether all quotas of our groups can be read, and the tightest one in cores; None without a quota."""
     quotas = []
     for folder in groups.folders:
-        if read(folder / ("cgroup.procs" if groups.version == 1 else "cgroup.controllers")) is None:
-            # not a control group: something else is mounted over it
+        if not is_visible(folder, groups.version, read):
             return False, None
         # The topmost group has no such files, nor has one that its parent does not limit.
         if groups.version == 2:
@@ -155,14 +116,7 @@ def usable_cores(*, probing: bool = True) -> UsableCores:
     """Return the cores that this process may use. With `probing`, this takes 2 s where control groups are hidden."""
     if sys.platform != "linux":
         return UsableCores(os.cpu_count() or 1)
-    return find_usable_cores(len(os.sched_getaffinity(0)), _read_text, probe_cores if probing else None)
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
+    return find_usable_cores(len(os.sched_getaffinity(0)), read_text, probe_cores if probing else None)
 
 
 def probe_cores(threads: int, duration_s: float = PROBE_PERIODS * QUOTA_PERIOD_S) -> float:
