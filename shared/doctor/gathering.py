@@ -13,7 +13,7 @@ from shared.doctor.doctor_facts import Facts
 from shared.doctor.port_probe import resolve_name, try_page, try_port
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.member_login import member_login
-from shared.network.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address, local_address
 from shared.network.hosts import is_loopback, is_wildcard
 from shared.network.ports import PAGE_PORT
 from shared.process.lifecycle import installed_version
@@ -73,8 +73,7 @@ def _page_address(facts: Facts) -> Address | None:
     info = facts.cluster.info if facts.cluster else None
     host, port = (info.page_host, info.page_port) if info else ("", 0)
     if facts.on_gateway:
-        own = LOOPBACK if not host or is_wildcard(host) or is_loopback(host) else host
-        return Address(own, port or PAGE_PORT)
+        return local_address(Address(host or LOOPBACK, port or PAGE_PORT))
     if not port or is_loopback(host):
         return None
     return Address(facts.gateway.host if is_wildcard(host) else host, port)
