@@ -102,6 +102,7 @@ async def test_the_page_shows_what_mqtt_says(tmp_path):
             await speeds_and_links_match(page, cluster)
             await follows_a_killed_edge(page, cluster)
             await a_tried_zone_works(page)
+            await a_zone_is_switched(page)
             await every_view_is_usable(page)
             await keys_are_enough(page)
             await another_program_gets_a_stream(page, port)
@@ -191,6 +192,19 @@ async def a_tried_zone_works(page):
     await page.wait_for_selector(".zones polygon")
     await page.click(".why summary")
     await page.wait_for_selector("text=zone_1: in it")
+
+
+async def a_zone_is_switched(page):
+    """Off: it is not drawn, and nobody is in it; on again: it is."""
+    await page.click("summary:has-text('Settings')")
+    switch = page.get_by_label("zone_1")
+    await switch.uncheck()
+    await page.wait_for_selector(".zones polygon", state="detached")
+    await page.wait_for_selector("text=zone_1: this zone is switched off")
+    await switch.check()
+    await page.wait_for_selector(".zones polygon")
+    await page.wait_for_selector("text=zone_1: in it")
+    await page.click("summary:has-text('Settings')")
 
 
 async def every_view_is_usable(page):
