@@ -273,6 +273,8 @@ class Gateway:
                 "cluster_port": reached_at.port,
                 "data_port": self._data.address.port,
                 "insecure": self._options.insecure,
+                "page_host": "" if self._door is None else self._door.address.host,
+                "page_port": 0 if self._door is None else self._door.address.port,
             }
         )
 

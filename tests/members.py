@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.security.certificates import der_of, member_in
 from shared.security.data_security import DataSecurity
 from shared.security.issuing import issue_certificate, make_authority, make_key, public_key_of
 from shared.security.member_list import MemberList, Role
@@ -11,6 +12,8 @@ from shared.security.node_identity import NodeIdentity, store_identity
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gateway.authority.cluster_keys import ClusterKeys
 
 
 class KeyedCluster:
@@ -56,3 +59,14 @@ class KeyedCluster:
         self.members = members
         for follower in self._followers:
             follower.on_members(members)
+
+
+def edge_keys(keys: ClusterKeys, name: str, folder: Path) -> Path:
+    """Write the keys of an edge of a real gateway's cluster into a folder, as `deepthings join` does, and return it."""
+    key = make_key()
+    certificate = keys.authority.issue(Role.EDGE, name, public_key_of(key))
+    member = member_in(der_of(certificate))
+    token = keys.authority.token_of(member)
+    store_identity(NodeIdentity(folder, keys.authority.certificate, certificate, key, token))
+    keys.members.add(member)
+    return folder

@@ -30,7 +30,7 @@ def limit_link(host: tuple[str, ...], rate: str) -> None:
 
 @contextlib.contextmanager
 def three_hosts() -> Iterator[list[tuple[str, ...]]]:
-    """Give commands that run another command on host 1, 2 or 3; host N has the address 10.77.3.N."""
+    """Give commands that run another command on host 1, 2 or 3; host N has 10.77.3.N and fd77:3::N."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("making network namespaces needs root and iproute2")
     with _network_free(), _three_hosts() as commands:
@@ -63,6 +63,9 @@ def _three_hosts() -> Iterator[list[tuple[str, ...]]]:
             ip("-n", name, "address", "add", f"10.77.3.{number}/24", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "link", "set", "lo", "up")
+            # where the kernel has no IPv6, tests of it say so
+            ip6 = ("-n", name, "address", "add", f"fd77:3::{number}/64", "dev", "eth0", "nodad")
+            subprocess.run(["ip", *ip6], check=False, capture_output=True)
         yield [("ip", "netns", "exec", name) for name in names]
     finally:
         for number, name in enumerate(names, 1):

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from camera_sources.agent.agent_messages import describe_control, frame_header
 from camera_sources.agent.known_members import KnownMembers
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
@@ -24,7 +25,6 @@ from shared.wire.camera_headers import (
     MAX_UNDER_WAY,
     CameraHeader,
     ControlHeader,
-    FrameHeader,
     OfferHeader,
     OutcomeHeader,
     ReadyHeader,
@@ -251,7 +251,7 @@ class CameraAgent:
         offset = self._share_picture(shot)
         payload = [shot.picture.data] if offset is None else []
         waited, self._picture_waited = self._picture_waited, False
-        await connection.send(_frame_header(info, shot, offset, waited=waited), payload)
+        await connection.send(frame_header(info, shot, offset, waited=waited), payload)
         return True
 
     def _share_picture(self, shot: Shot) -> int | None:
@@ -318,7 +318,7 @@ class CameraAgent:
         if control != self._control:
             # The first control usually repeats what the agent was started with.
             level = logging.DEBUG if self._control is None else logging.INFO
-            log.log(level, "camera %s: %s", self._config.camera, _describe_control(control))
+            log.log(level, "camera %s: %s", self._config.camera, describe_control(control))
             self._control = control
             self._reader.selection.set_rate(detect=control.detect, fps=control.fps)
 
@@ -374,24 +374,6 @@ class CameraAgent:
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
-
-
-def _frame_header(info: FrameInfo, shot: Shot, offset: int | None, *, waited: bool) -> FrameHeader:
-    """Return the header of a frame that is sent now; `offset`: the place of its picture in the shared memory."""
-    return FrameHeader(
-        info=info,
-        offset=offset,
-        waited=waited,
-        capture_ms=max(0.0, shot.ready_at - shot.captured_at) * 1e3,
-        invite_ms=max(0.0, time.time() - shot.ready_at) * 1e3,
-        cpu_ms=shot.cpu_s * 1e3,
-    )
-
-
-def _describe_control(control: ControlHeader) -> str:
-    if not control.detect:
-        return "detection is off"
-    return f"detection is on{f', at most {control.fps:g} frames a second' if control.fps else ''}"
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, *call: object) -> None:

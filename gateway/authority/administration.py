@@ -21,9 +21,9 @@ from gateway.authority.admin_server import AdminServer
 from gateway.authority.join_admission import Admission, ClusterAccess
 from gateway.authority.join_server import JoinServer
 from shared.errors import BrokerError
-from shared.network.addresses import LOOPBACK, Address, network_address
+from shared.network.addresses import LOOPBACK, LOOPBACK_V6, Address, network_address
 from shared.network.hosts import is_wildcard
-from shared.network.interfaces import interface_address
+from shared.network.interfaces import interface_address, interface_address_v6
 from shared.process.lifecycle import run_together
 from shared.security.code_parts import authority_in_code
 from shared.security.join_messages import InvitationCode
@@ -135,4 +135,8 @@ class Administration:
 
 def reached_at(listen: str) -> str:
     """Return the address of this machine for other devices."""
-    return (network_address() or interface_address() or LOOPBACK) if is_wildcard(listen) else listen
+    if not is_wildcard(listen):
+        return listen
+    if ":" in listen:
+        return interface_address_v6() or LOOPBACK_V6
+    return network_address() or interface_address() or LOOPBACK

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from gateway.broker.broker_access import BrokerAccess, BrokerPlaces, ServerCertificate
 from gateway.broker.logins import LoginFile
-from shared.network.addresses import LOOPBACK, network_address
+from shared.network.addresses import LOOPBACK, LOOPBACK_V6, network_address
 from shared.network.hosts import is_wildcard
+from shared.network.interfaces import interface_address_v6
 from shared.security.issuing import make_key, public_key_of
 from shared.security.member_list import Role
 
@@ -46,5 +47,10 @@ def names_of_host(listen: str) -> tuple[str, ...]:
     """Return the names and addresses of this machine, by which programs in the home may know its broker."""
     name = socket.gethostname().split(".")[0]
     names = [name, f"{name}.local", socket.gethostname(), "localhost"]
-    addresses = [LOOPBACK, network_address()] if is_wildcard(listen) else [LOOPBACK, listen]
+    if not is_wildcard(listen):
+        addresses = [LOOPBACK, listen]
+    elif ":" in listen:
+        addresses = [LOOPBACK_V6, interface_address_v6()]
+    else:
+        addresses = [LOOPBACK, network_address()]
     return tuple(dict.fromkeys(host for host in (*names, *addresses) if host))

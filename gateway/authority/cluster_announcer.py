@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.errors import AnnouncementError
 from shared.logs.outage import Outage
 from shared.network.announcement import announced_addresses
-from shared.network.interfaces import interface_addresses
+from shared.network.interfaces import interface_addresses, interface_networks_v6
 from shared.security.code_parts import authority_in_code
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ClusterAnnouncer:
         self._mdns = await asyncio.to_thread(_mdns)
         try:
             while True:
-                addresses = announced_addresses(self._broker.host, interface_addresses())
+                addresses = announced_addresses(self._broker.host, _own_addresses())
                 if addresses != self._announced:
                     await self._withdraw()
                     await self._announce(addresses)
@@ -80,3 +80,7 @@ class ClusterAnnouncer:
         if announcement is not None:
             with contextlib.suppress(OSError):  # of an interface that is gone
                 await announcement.async_close()
+
+
+def _own_addresses() -> list[str]:
+    return [*interface_addresses(), *(str(interface.ip) for interface in interface_networks_v6())]

@@ -84,7 +84,7 @@ class ClusterSection(Section):
     policy: Literal["fewest-frames", "round-robin", "longest-queue"] = "fewest-frames"
     """The edge that idle edges steal from."""
     listen: ConfiguredHost = "127.0.0.1"
-    """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""
+    """The address that the gateway and its own broker listen on; `0.0.0.0` is every IPv4 address, `::` every IPv6."""
     port: int = Field(default=CLUSTER_PORT, ge=1, le=65535)
     """The port of the gateway's own broker for edges, as in their option `--gateway`."""
     tls_port: int = Field(default=CLUSTER_TLS_PORT, ge=1, le=65535)

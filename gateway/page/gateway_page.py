@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shared.status.cluster_facts import ClusterFacts
     from shared.status.status_report import Status
 
-    Link = tuple[str, str, float]
+    MeasuredLink = tuple[str, str, float]
     Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -57,7 +57,7 @@ class GatewayPage:
         traces: TraceCollector,
         state: Callable[[], BridgeState],
         entrants: Callable[[], Entrants] = Entrants,
-        links: Callable[[], Sequence[Link]] = tuple,
+        links: Callable[[], Sequence[MeasuredLink]] = tuple,
     ) -> None:
         """`state` describes the running gateway, `entrants` who is a member, and who was refused.
 

@@ -11,7 +11,7 @@ from shared.security.member_list import Role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.doctor.doctor_facts import Facts
+    from shared.doctor.doctor_facts import DeviceFacts, Facts
     from shared.doctor.doctor_findings import Finding
     from shared.plan.plan import PlanOffer
 
@@ -93,11 +93,22 @@ def check_memory(facts: Facts) -> Iterator[Finding]:
         return
     running = own_edge(facts)
     needed = MIN_FREE_BYTES if running or plan is None else _edge_bytes(plan)
+    if device.memory_limit is not None and plan is not None and device.memory_limit < _edge_bytes(plan):
+        yield failed(
+            "memory", f"the control group {device.memory_limited_by} may use {_megabytes(device.memory_limit)} MB, and "
+            f"an edge needs {_megabytes(_edge_bytes(plan))} MB: its processes are killed",
+            "a container has too little memory (docker run --memory, mem_limit), or a service (MemoryMax=)",
+            "docker update --memory 1g --memory-swap 1g NAME for a container; 'sudo systemctl set-property "
+            "deepthings-edge MemoryMax=1G' for a service; or start the gateway with a finer grid: deepthings gateway "
+            "--grid 3x3",
+        )  # fmt: skip
+        return
+    limited = _limit_words(device)
     free, total = _megabytes(device.memory_free), _megabytes(device.memory_total)
     purpose = "no plan is known" if plan is None else f"an edge needs {_megabytes(needed)} MB"
     purpose = f"edge {running} runs here" if running else purpose
     if device.memory_free >= needed:
-        yield passed("memory", f"{free} of {total} MB are free; {purpose}")
+        yield passed("memory", f"{free} of {total} MB are free; {purpose}{limited}")
     else:
         yield failed(
             "memory", f"{free} of {total} MB are free, and {_megabytes(needed)} MB are needed; {purpose}",
@@ -141,6 +152,12 @@ def check_power(facts: Facts) -> Iterator[Finding]:
         yield warned("power", "the processor was slowed down since this device started", hot, cooling)
     else:
         yield passed("power", "enough, and never too hot since this device started")
+
+
+def _limit_words(device: DeviceFacts) -> str:
+    if device.memory_limit is not None:
+        return f"; a control group limits it to {_megabytes(device.memory_limit)} MB"
+    return "" if device.memory_limit_known else "; whether a control group limits it is hidden here"
 
 
 def _program_bytes(plan: PlanOffer) -> int:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 from shared.doctor.doctor_facts import DeviceFacts
 from shared.files.program_folder import default_cache
 from shared.mqtt.identity import identity_of
+from shared.process.memory_limit import own_memory_limit, service_memory_limit
 from shared.process.usable_cores import usable_cores
 from shared.reasons.system_reasons import system_reason
 from shared.systemd.accounts import find_account
+from shared.systemd.unit import unit_name
 from shared.systemd.units import installed_units
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address
+    from shared.process.memory_limit import MemoryLimit
     from shared.systemd.unit import Unit
 
 MEMORY_FILE = Path("/proc/meminfo")
@@ -36,6 +39,7 @@ def look_at_device(gateway: Address) -> DeviceFacts:
     cache, other_user = cache_folder()
     memory = read_memory(MEMORY_FILE)
     usable = usable_cores(probing=False)
+    limit = memory_limit()
     return DeviceFacts(
         network=identity_of("", gateway).network,
         cache=str(cache),
@@ -46,7 +50,20 @@ def look_at_device(gateway: Address) -> DeviceFacts:
         cores=os.cpu_count() or 0,
         usable_cores=usable.cores if usable.known else 0.0,
         throttled=read_throttled(THROTTLED_FILE),
+        memory_limit=limit.limit,
+        memory_limited_by=limit.group,
+        memory_limit_known=limit.known,
     )
+
+
+def memory_limit() -> MemoryLimit:
+    """Return the tightest limit of this process and, if there is one, of the service of an edge on this device."""
+    found = [own_memory_limit()]
+    if any(unit.role == "edge" for unit in installed_units()):
+        found.append(service_memory_limit(unit_name("edge")))
+    limited = [limit for limit in found if limit.limit is not None]
+    unknown = [limit for limit in found if not limit.known]
+    return min(limited, key=lambda limit: limit.limit or 0) if limited else (unknown or found)[0]
 
 
 def cache_folder() -> tuple[Path, bool]:

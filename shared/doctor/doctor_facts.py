@@ -90,6 +90,7 @@ class DeviceFacts:
     """This device. `cache_fault`: why programs cannot be written; sizes are bytes; None and 0: not known.
 
     `usable_cores`: those that this process may use, of `cores`. `throttled`: the flags of a Raspberry Pi's firmware.
+    `memory_limit`: of the control group `memory_limited_by`; None: there is none, unless `memory_limit_known` is false.
     """
 
     network: str = ""
@@ -101,12 +102,16 @@ class DeviceFacts:
     cores: int = 0
     usable_cores: float = 0.0
     throttled: int | None = None
+    memory_limit: int | None = None
+    memory_limited_by: str = ""
+    memory_limit_known: bool = True
 
 
 @dataclass(slots=True)
 class Facts:
-    """All that was found out. `at` is in seconds since 1970; `page`: the reason if it was not reached.
+    """All that was found out. `at` is in seconds since 1970.
 
+    `page`: the reason if it was not reached at `page_address`; `on_gateway`: this is the gateway's own machine.
     `earlier`: the counts of cameras that are online, some seconds before those in `cluster`.
     """
 
@@ -128,3 +133,5 @@ class Facts:
     gateway_data: ReachAnswer | None = None
     edges_data: Mapping[str, ReachAnswer] = field(default_factory=dict)
     page: str | None = None
+    page_address: Address | None = None
+    on_gateway: bool = False

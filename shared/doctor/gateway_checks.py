@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from shared.doctor.doctor_findings import failed, not_tried, passed, split_cure, warned
 from shared.doctor.likely_causes import CHECK_LOG, find_cause
 from shared.network.hosts import is_loopback
-from shared.network.ports import PAGE_PORT
 from shared.payloads.cluster import State
 from shared.status.status_report import GATEWAY_SILENT_AFTER_S
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 MAX_CLOCK_AHEAD_S = 10.0
 """A gateway that publishes in our future by more than this has another clock: its messages take milliseconds."""
-
-PAGE_CURE = (
-    f"open http://127.0.0.1:{PAGE_PORT} on the gateway's machine; its section page: in the configuration has port"
-)
 
 
 def check_gateway(facts: Facts) -> Iterator[Finding]:
@@ -96,16 +91,30 @@ def check_plan_offer(facts: Facts) -> Iterator[Finding]:
 
 
 def check_page(facts: Facts) -> Iterator[Finding]:
-    """Check the gateway's page, if this is its machine."""
-    if facts.page is None:
-        yield not_tried("page", "it is for the gateway's own machine, and this is another one")
-    elif facts.page:
+    """Check the gateway's page: on its own machine, and on others if it listens to them."""
+    info, address = facts.cluster.info if facts.cluster else None, facts.page_address
+    if facts.page is None or address is None:
+        why = "the gateway has none, or does not tell of it"
+        if info is not None and info.page_port:
+            why = (
+                f"it listens on the gateway's own machine only, at {info.page_host}:{info.page_port}; page: {{listen: "
+                "0.0.0.0} in the configuration opens it to others, also out of a container"
+            )
+        yield not_tried("page", why)
+    elif not facts.page:
+        yield passed("page", f"it answers at {address}")
+    elif facts.on_gateway:
         yield warned(
-            "page", f"http://127.0.0.1:{PAGE_PORT}: {facts.page}", "the page is off, or has another port",
+            "page", f"http://{address}: {facts.page}", "the page is off, or has another port",
             "write page: {enabled: true} into the configuration, or open the port that is written there",
         )  # fmt: skip
     else:
-        yield passed("page", f"http://127.0.0.1:{PAGE_PORT} answers")
+        yield warned(
+            "page", f"{address}: {facts.page}",
+            "its port is not published from the container that the gateway runs in, or a firewall is closed there",
+            f"publish it: docker run -p {address.port}:{address.port}, or ports: in the compose file; or on the "
+            f"gateway: sudo ufw allow {address.port}/tcp",
+        )  # fmt: skip
 
 
 def check_home_assistant(facts: Facts, problems: Sequence[Problem]) -> Iterator[Finding]:

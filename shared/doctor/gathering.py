@@ -13,7 +13,9 @@ from shared.doctor.doctor_facts import Facts
 from shared.doctor.port_probe import resolve_name, try_page, try_port
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.member_login import member_login
-from shared.network.addresses import Address
+from shared.network.addresses import LOOPBACK, Address, local_address
+from shared.network.hosts import is_loopback, is_wildcard
+from shared.network.ports import PAGE_PORT
 from shared.process.lifecycle import installed_version
 from shared.security.data_security import DataSecurity
 
@@ -48,12 +50,14 @@ async def _follow_the_way(facts: Facts, identity: NodeIdentity | None) -> None:
 
 
 async def _look_at_devices(facts: Facts, identity: NodeIdentity | None) -> None:
-    """Ask the data planes, and the page on the gateway's own machine."""
+    """Ask the data planes, and the page where it should be reached."""
     assert facts.cluster is not None
     assert facts.cluster.state is not None
     network = facts.device.network if facts.device else ""
-    if network and facts.cluster.state.identity.network == network:
-        facts.page = await try_page()
+    facts.on_gateway = bool(network) and facts.cluster.state.identity.network == network
+    facts.page_address = _page_address(facts)
+    if facts.page_address is not None:
+        facts.page = await try_page(facts.page_address)
     if identity is None and facts.members is not None and not facts.members.open:
         return  # nothing is said to devices without keys
     security = None if identity is None else DataSecurity(identity, facts.members)
@@ -62,6 +66,17 @@ async def _look_at_devices(facts: Facts, identity: NodeIdentity | None) -> None:
         facts.gateway_data = await reach_gateway(address, facts.plan, security)
     own = ("" if identity is None else identity.name, network)
     facts.edges_data = await reach_edges(facts.gateway, facts.nodes, own, security)
+
+
+def _page_address(facts: Facts) -> Address | None:
+    """Return where this device should reach the page; None if it need not, or the gateway does not tell of one."""
+    info = facts.cluster.info if facts.cluster else None
+    host, port = (info.page_host, info.page_port) if info else ("", 0)
+    if facts.on_gateway:
+        return local_address(Address(host or LOOPBACK, port or PAGE_PORT))
+    if not port or is_loopback(host):
+        return None
+    return Address(facts.gateway.host if is_wildcard(host) else host, port)
 
 
 def _data_address(facts: Facts) -> Address | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 
 from shared.doctor.doctor_facts import NameAnswer, PortAnswer
-from shared.network.addresses import LOOPBACK, Address
+from shared.network.addresses import Address
 from shared.network.ports import (
     CLUSTER_PORT,
     CLUSTER_TLS_PORT,
     DATA_PORT,
-    PAGE_PORT,
     PUBLIC_PORT,
     PUBLIC_TLS_PORT,
 )
@@ -55,17 +55,31 @@ async def try_port(address: Address) -> PortAnswer:
     return PortAnswer()
 
 
-async def try_page() -> str:
-    """Ask this machine for the gateway's page; return the reason if it does not answer."""
+async def try_page(address: Address) -> str:
+    """Ask for the gateway's page, without encryption and with it; return the reason if it does not answer."""
+    reason = await _ask_page(address)
+    if reason and await _ask_page(address, _unverified()) == "":
+        return ""
+    return reason
+
+
+async def _ask_page(address: Address, tls: ssl.SSLContext | None = None) -> str:
     try:
         async with asyncio.timeout(OTHER_PORT_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(LOOPBACK, PAGE_PORT)
+            reader, writer = await asyncio.open_connection(*address, ssl=tls)
             with contextlib.closing(writer):
                 writer.write(PAGE_REQUEST)
                 start = await reader.readexactly(5)
-    except (OSError, asyncio.IncompleteReadError) as error:
+    except (OSError, ValueError, asyncio.IncompleteReadError) as error:
         return network_reason(error) if isinstance(error, OSError) else "it closed the connection without an answer"
     return "" if start == b"HTTP/" else "another program listens there"
+
+
+def _unverified() -> ssl.SSLContext:
+    """Return a context for a page whose certificate is of the cluster's own authority: nothing secret is sent."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 async def _connect(address: Address, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ from shared.errors import ConfigurationError
 from shared.network.hosts import format_address, is_loopback, is_wildcard
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_V6 = "::1"
 
 
 class Address(NamedTuple):
@@ -49,8 +50,10 @@ def _is_ipv6(text: str) -> bool:
 
 
 def local_address(listen: Address) -> Address:
-    """Return the address by which processes of this machine reach a listener."""
-    return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
+    """Return the address by which processes of this machine reach a listener; one on `::` has no addresses of IPv4."""
+    if not is_wildcard(listen.host):
+        return listen
+    return Address(LOOPBACK_V6 if ":" in listen.host else LOOPBACK, listen.port)
 
 
 def advertised_address(listen: Address, broker: Address) -> Address:

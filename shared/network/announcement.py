@@ -12,7 +12,14 @@ from shared.network.addresses import Address
 from shared.network.hosts import is_loopback, is_wildcard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from ipaddress import IPv6Interface
+
+UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
+"""IPv6 addresses that no router passes on to the world (RFC 4193)."""
+
+SMALLEST_PREFIX = 48
+"""Bits: a provider gives a home a network of this size or a smaller one; a larger one is no home."""
 
 SERVICE_TYPE = "_deepthings._tcp.local."
 
@@ -24,31 +31,43 @@ MAX_ANNOUNCED_ADDRESSES = 8
 
 
 def announced_addresses(listen: str, interfaces: Iterable[str]) -> tuple[str, ...]:
-    """Return the IPv4 addresses to announce for a listener, given those of this machine's interfaces."""
-    if listen == "0.0.0.0":  # noqa: S104  (compared, not listened on)
-        found = tuple(sorted({address for address in interfaces if not is_loopback(address)}))
-        return found[:MAX_ANNOUNCED_ADDRESSES]
+    """Return the addresses to announce for a listener, given those of this machine's interfaces.
+
+    A broker that listens on all IPv6 addresses, `::`, does not listen on those of IPv4.
+    """
+    if is_wildcard(listen):
+        fit = {address for address in interfaces if not is_loopback(address) and (":" in address) == (":" in listen)}
+        return tuple(sorted(fit))[:MAX_ANNOUNCED_ADDRESSES]
     return (listen,) if listen in interfaces and not is_loopback(listen) and not is_wildcard(listen) else ()
 
 
 def announced_places(
-    cluster: str, fields: Mapping[bytes, bytes | None], port: int | None, addresses: Iterable[str]
+    cluster: str,
+    fields: Mapping[bytes, bytes | None],
+    port: int | None,
+    addresses: Iterable[str],
+    own: Sequence[IPv6Interface] = (),
 ) -> tuple[Address, ...]:
     """Return the addresses of an announcement that may be tried; none if it is of another cluster.
 
-    Only those of a home's networks: nobody makes an edge knock at a machine elsewhere.
+    Only those of a home's networks: nobody makes an edge knock at a machine elsewhere. `own` are this machine's IPv6
+    addresses: those of others in the same networks are at home, too, although they are valid everywhere.
     """
     if fields.get(CLUSTER_FIELD.encode()) != cluster.encode() or not port or not 0 < port < 65536:
         return ()
-    hosts = [host for host in addresses if _is_at_home(host)]
+    hosts = [host for host in addresses if _is_at_home(host, own)]
     return tuple(Address(host, port) for host in hosts[:MAX_ANNOUNCED_ADDRESSES])
 
 
-def _is_at_home(host: str) -> bool:
-    """Return whether this is the IPv4 address of one other machine in a private network."""
+def _is_at_home(host: str, own: Sequence[IPv6Interface]) -> bool:
+    """Return whether this is the address of one other machine in a private network, or in one of our own."""
     try:
-        address = ipaddress.IPv4Address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    special = address.is_loopback or address.is_multicast or address.is_unspecified or address.is_reserved
-    return address.is_private and not special
+    if address.is_loopback or address.is_multicast or address.is_unspecified:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        near = any(address in each.network for each in own if each.network.prefixlen >= SMALLEST_PREFIX)
+        return not address.is_link_local and (near or address in UNIQUE_LOCAL)
+    return address.is_private and not address.is_reserved

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import socket
 import struct
+from ipaddress import IPv6Interface
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.network.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SIOCGIFADDR = 0x8915
 """Linux's request for the IPv4 address of an interface; see netdevice(7)."""
 
 _NAME_BYTES = 15
+
+_IPV6_FILE = Path("/proc/net/if_inet6")
+
+_GLOBAL_SCOPE = 0
+
+_UNFIT_FLAGS = 0x01 | 0x08 | 0x20 | 0x40
+"""Of an address: temporary (it changes), taken by another machine, about to expire, not usable yet (rtnetlink(7))."""
 
 
 def interface_address() -> str:
@@ -20,6 +34,30 @@ def interface_address() -> str:
     For a network without a router, where no route shows which address others see.
     """
     return next((address for address in interface_addresses() if not is_loopback(address)), "")
+
+
+def interface_address_v6() -> str:
+    """Return a lasting IPv6 address of this machine, one of a private network first; empty if there is none."""
+    found = sorted(interface_networks_v6(), key=lambda each: not each.ip.is_private)
+    return str(found[0].ip) if found else ""
+
+
+def interface_networks_v6() -> list[IPv6Interface]:
+    """Return the lasting IPv6 addresses of this machine's interfaces, each with its network.
+
+    Not those that lead nowhere without the name of an interface (link-local), and not those that change each day.
+    """
+    with contextlib.suppress(OSError):
+        return list(networks_in(_IPV6_FILE.read_text("ascii")))
+    return []
+
+
+def networks_in(table: str) -> Iterator[IPv6Interface]:
+    """Yield the same from the text of /proc/net/if_inet6."""
+    for line in table.splitlines():
+        digits, _, prefix_length, scope, flags, _ = line.split()
+        if int(scope, 16) == _GLOBAL_SCOPE and not int(flags, 16) & _UNFIT_FLAGS:
+            yield IPv6Interface((bytes.fromhex(digits), int(prefix_length, 16)))
 
 
 def interface_addresses() -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 from typing import TYPE_CHECKING
 
 import zeroconf
@@ -13,6 +12,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from shared.errors import AnnouncementError
 from shared.network.announcement import CLUSTER_FIELD, SERVICE_TYPE, announced_places
+from shared.network.interfaces import interface_networks_v6
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def announce(cluster: str, port: int, addresses: tuple[str, ...]) -> Async
     instance = secrets.token_hex(8)
     info = AsyncServiceInfo(
         SERVICE_TYPE, f"{instance}.{SERVICE_TYPE}", port=port, properties={CLUSTER_FIELD: cluster},
-        server=f"deepthings-{instance}.local.", addresses=[socket.inet_aton(address) for address in addresses],
+        server=f"deepthings-{instance}.local.", parsed_addresses=list(addresses),
     )  # fmt: skip
     responder = _opened(addresses)
     try:
@@ -67,10 +67,11 @@ async def places_of(cluster: str) -> list[Address]:
     finally:
         await browser.async_cancel()
         await responder.async_close()
+    own = interface_networks_v6()
     found = [
         place
         for info in infos
-        for place in announced_places(cluster, info.properties, info.port, info.parsed_addresses())
+        for place in announced_places(cluster, info.properties, info.port, info.parsed_addresses(), own)
     ]
     return list(dict.fromkeys(found))
 
@@ -79,9 +80,17 @@ def _opened(addresses: tuple[str, ...] = ()) -> AsyncZeroconf:
     """Open the sockets, on all interfaces or on those with these addresses. Raises AnnouncementError."""
     interfaces = list(addresses) if addresses else zeroconf.InterfaceChoice.All
     try:
-        return AsyncZeroconf(interfaces=interfaces, ip_version=zeroconf.IPVersion.V4Only)
+        return AsyncZeroconf(interfaces=interfaces, ip_version=_version_of(addresses))
     except (OSError, RuntimeError, zeroconf.Error) as error:  # RuntimeError: no interface has an address
         raise AnnouncementError(_reason(error)) from error
+
+
+def _version_of(addresses: tuple[str, ...]) -> zeroconf.IPVersion:
+    """Return the version of IP to speak at these addresses; without any, all that this machine has."""
+    versions = {":" in address for address in addresses} or {False, bool(interface_networks_v6())}
+    if len(versions) == 2:
+        return zeroconf.IPVersion.All
+    return zeroconf.IPVersion.V6Only if True in versions else zeroconf.IPVersion.V4Only
 
 
 def _reason(error: Exception) -> str:

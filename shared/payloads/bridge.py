@@ -72,6 +72,8 @@ class BridgeInfo(Message):
     cluster_port: int = Field(default=0, description="the port there; 0: unknown")
     data_port: int = Field(default=0, description="the port of its data plane, at the same host; 0: unknown")
     insecure: bool = Field(default=False, description="true: everybody on its network can reach it, as it has no keys")
+    page_host: str = Field(default="", description="the address that its page listens on; empty: there is no page")
+    page_port: int = Field(default=0, description="the port there; 0: there is no page")
 
 
 class FrameTime(Message):

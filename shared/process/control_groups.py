@@ -1,4 +1,7 @@
-"""The control groups that this process is in: their folders, with the files of one controller."""
+"""The control groups of this process, of version 1 or 2: where their folders are, for one controller. Pure.
+
+Control groups may be hidden: `ip netns exec` mounts another /sys, and a container may do so.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,19 @@ def find_groups(own_groups: str, mounts: str, controller: str) -> GroupFolders |
     return None
 
 
+def is_visible(folder: Path, version: int, read: ReadFile) -> bool:
+    """Return whether a folder is a control group: something else may be mounted over it."""
+    return read(folder / ("cgroup.procs" if version == 1 else "cgroup.controllers")) is not None
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file, None when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
 def _mount(line: str) -> tuple[str, str, str, list[str]]:
     """Return the root, folder, kind and options of a mount, from a line of proc_pid_mountinfo(5)."""
     left, _, right = line.partition(" - ")
@@ -56,11 +72,3 @@ def _below(own: str, root: str) -> str | None:
         return None
     path, top = PurePosixPath(own), PurePosixPath(root)
     return str(path.relative_to(top)) if path.is_relative_to(top) else None
-
-
-def read_text(path: Path) -> str | None:
-    """Return the text of a file; None when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None

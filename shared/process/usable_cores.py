@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.process.control_groups import find_groups, read_text
+from shared.process.control_groups import find_groups, is_visible, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +73,7 @@ def tightest_quota(groups: GroupFolders, read: ReadFile) -> tuple[bool, float | 
     """Return whether all quotas of our groups can be read, and the tightest one in cores; None without a quota."""
     quotas = []
     for folder in groups.folders:
-        if read(folder / ("cgroup.procs" if groups.version == 1 else "cgroup.controllers")) is None:
-            # not a control group: something else is mounted over it
+        if not is_visible(folder, groups.version, read):
             return False, None
         # The topmost group has no such files, nor has one that its parent does not limit.
         if groups.version == 2:

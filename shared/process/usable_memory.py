@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.process.control_groups import find_groups, read_text
+from shared.process.memory_limit import UNLIMITED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.process.control_groups import GroupFolders, ReadFile
-
-UNLIMITED_BYTES = 2**60
-"""Version 1 of control groups has no word for `no limit`, but a number near 2**63."""
 
 RUNTIME_BYTES = 40 * 2**20
 """The memory of an engine besides maps and weights. Measured: 15 MiB for onnxruntime, without the pages of its files,

@@ -96,3 +96,28 @@ async def test_an_edge_finds_its_gateway_at_another_address_and_goes_to_no_impos
         assert tried == b""  # once was enough
         assert edge.process.returncode is None
         assert edge.log.read_text().count("proved by its key") == 1
+
+
+OLD_V6, NEW_V6 = Address("fd77:3::1", 7886), Address("fd77:3::9", 7886)
+
+
+async def test_an_edge_finds_its_gateway_at_another_address_of_ipv6(hosts, tmp_path):
+    first, porch, _ = hosts
+    state, keys = tmp_path / "logs" / "state" / "deepthings", tmp_path / "porch"
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    impatient = (*porch, "env", f"PYTHONPATH={tmp_path}")
+    async with LocalCluster(OLD_V6, tmp_path / "logs") as processes:
+        gateway = await processes.start("gateway", "gateway", "--listen", "::", "--no-compute", host=first)
+        await until_said(gateway, "connected to broker")
+        said = await run_ok("invite", "porch", "--state", state)
+        (code,) = [word for word in said.split() if word.startswith("dt1.")]
+        joined = await processes.start("join", "join", code, "--keys", str(keys), host=porch)
+        await joined.wait()
+        edge = await processes.start("porch", "edge", "--listen", "::", "--keys", str(keys), host=impatient)
+        await until_said(edge, COMPUTES)
+        assert read_gateway(keys) == OLD_V6
+        ip("-n", first[-1], "address", "delete", f"{OLD_V6.host}/64", "dev", "eth0")
+        ip("-n", first[-1], "address", "add", f"{NEW_V6.host}/64", "dev", "eth0", "nodad")
+        await until_said(edge, f"it is at {NEW_V6} now, proved by its key", 60)
+        await until_said(edge, f"connected to broker {NEW_V6}")
+        assert read_gateway(keys) == NEW_V6

@@ -183,3 +183,35 @@ async def answered(listener, command):
     await listener.say(f"bridge/request/{command}", '{"transaction": 7}')
     await listener.until("an answer", lambda: listener.text(f"bridge/response/{command}"))
     return json.loads(listener.text(f"bridge/response/{command}"))
+
+
+@pytest.mark.slow
+async def test_a_zone_that_is_off_stays_so_and_a_profile_applies_over_a_kill_of_the_gateway(tmp_path):
+    street = {**STREET, "motion": {"enabled": True, "hold": 1}, "objects": {"mask": [0, 0, 1, 0, 1, 0.02, 0, 0.02]}}
+    profiles = {"home": {}, "away": {"cameras": {"street": {"detect": False}}}}
+    crossing = "detections/street/zones/crossing/person"
+    async with home(tmp_path, "pi-1", cameras={"street": street}, profiles=profiles) as (cluster, heard, options):
+        await heard.until("somebody in the zone", lambda: heard.count(crossing), 60)
+        await heard.until("motion", lambda: heard.text("cameras/street/motion/state") == "ON")
+        assert heard.text("bridge/profile/state") == "home"
+        assert heard.text("cameras/street/mask_objects_1/state") == "ON"
+        await heard.say("cameras/street/zones/crossing/set", "OFF")
+        await heard.say("cameras/street/mask_objects_1/set", "OFF")
+        await heard.until("nobody in the zone", lambda: heard.count(crossing) == 0)
+        await heard.until("somebody beside it", lambda: seen(heard), 60)
+        await heard.until("the mask", lambda: heard.text("cameras/street/mask_objects_1/state") == "OFF")
+        await heard.say("bridge/profile/set", "away")
+        await heard.until("nobody", lambda: heard.count("detections/street/person") == 0)
+        await heard.until("unknown motion", lambda: heard.text("cameras/street/motion/state") == "unknown")
+        assert heard.text("cameras/street/detect/state") == "OFF"
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await cluster.gateway.process.wait()
+        heard.forget()
+        await cluster.start_gateway(*options)
+        await heard.until("the gateway", lambda: online(heard), RIGHT_AGAIN_S)
+        await heard.until("the profile", lambda: heard.text("bridge/profile/state") == "away", RIGHT_AGAIN_S)
+        assert heard.text("cameras/street/zones/crossing/state") == "OFF"
+        assert heard.text("cameras/street/detect/state") == "OFF"
+        await heard.say("bridge/profile/set", "home")
+        await heard.until("somebody", lambda: seen(heard), 60)
+        assert heard.count(crossing) == 0

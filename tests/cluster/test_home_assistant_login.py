@@ -20,13 +20,10 @@ from shared.mqtt.bus import Bus
 from shared.mqtt.client_ids import OWN_NODE
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster
-from shared.security.certificates import der_of, member_in
-from shared.security.issuing import make_key, public_key_of
-from shared.security.member_list import Role
-from shared.security.node_identity import NodeIdentity, store_identity
 from tests.commands import run
 from tests.harness import connected, until_listening
 from tests.home_assistant import installed, running_home_assistant
+from tests.members import edge_keys
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # it is installed on first use
@@ -45,7 +42,7 @@ async def test_home_assistant_shows_the_stream_of_the_page_until_its_login_is_re
     file.write_text(json.dumps(HOUSE | {"state": str(state), "page": {"listen": "0.0.0.0"}}))  # noqa: S104
     ports = {"cluster": free_port(), "cluster-tls": free_port(), "tls": free_port(), "join": free_port(), "data": 0}
     ports |= {"page": page.port}
-    edge_keys = joined(open_cluster_keys(state, OWN_NODE, "never"), tmp_path / "pi")
+    pi = edge_keys(open_cluster_keys(state, OWN_NODE, "never"), "pi", tmp_path / "pi")
     options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
     async with (
         LocalCluster(Address(LOOPBACK, ports["cluster"]), tmp_path / "logs") as processes,
@@ -57,7 +54,7 @@ async def test_home_assistant_shows_the_stream_of_the_page_until_its_login_is_re
         )  # fmt: skip
         await until_listening(page, gateway)
         await processes.start(
-            "pi", "edge", "--gateway", f"{LOOPBACK}:{ports['cluster-tls']}", "--keys", str(edge_keys),
+            "pi", "edge", "--gateway", f"{LOOPBACK}:{ports['cluster-tls']}", "--keys", str(pi),
             "--cache", str(default_cache()), "--max-cores", "1",
         )  # fmt: skip
         added = await asyncio.to_thread(run, "user", "add", "homeassistant", "--state", str(state), "--json")
@@ -84,17 +81,6 @@ async def test_home_assistant_shows_the_stream_of_the_page_until_its_login_is_re
             assert removed.returncode == 0, removed.stderr
             with pytest.raises(AssertionError):
                 await assistant.get("camera_proxy/camera.street_live")
-
-
-def joined(keys, folder):
-    """The keys of an edge, as `deepthings join` gets them."""
-    key = make_key()
-    certificate = keys.authority.issue(Role.EDGE, "pi", public_key_of(key))
-    member = member_in(der_of(certificate))
-    token = keys.authority.token_of(member)
-    store_identity(NodeIdentity(folder, keys.authority.certificate, certificate, key, token))
-    keys.members.add(member)
-    return folder
 
 
 async def seen(assistant):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import pytest
 
+from benchmarks.cluster.limits import ControlGroup, NodeLimits, limits_unavailable_reason
 from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
@@ -24,6 +25,7 @@ from tests.commands import DEEPTHINGS
 from tests.harness import broker_at
 from tests.house_broker import HouseBroker
 from tests.integration.test_keyed_cluster import running_home
+from tests.integration.test_page_login import guarded
 from tests.members import KeyedCluster
 from tests.ports import free_port
 from tests.unit.shared.doctor.set_ups import EDGE, PLAN
@@ -32,6 +34,7 @@ from tests.unit.shared.status.clusters import ATTIC, DOOR, GATEWAY, HALL, HEALTH
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNAVAILABLE = limits_unavailable_reason()
 MAX_DURATION_S = 60.0
 """Of one doctor, on a machine where much else runs."""
 
@@ -42,6 +45,8 @@ class Doctor:
     def __init__(self, folder: Path) -> None:
         self.state = folder
         self.keys = default_key_folder(folder)
+        self.surroundings: tuple[str, ...] = ()
+        """Before its command: in a control group, for example."""
 
     def joins(self, identity: NodeIdentity, gateway: Address) -> None:
         """Have the keys of a member, and its gateway's address."""
@@ -60,8 +65,9 @@ class Doctor:
 
     async def run(self, gateway: Address | str, *options: str):
         process = await asyncio.create_subprocess_exec(
-            DEEPTHINGS, "doctor", "--gateway", str(gateway), *options, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE, env=os.environ | {"XDG_STATE_HOME": str(self.state), "COLUMNS": "150"},
+            *self.surroundings, DEEPTHINGS, "doctor", "--gateway", str(gateway), *options,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"XDG_STATE_HOME": str(self.state), "COLUMNS": "150"},
         )  # fmt: skip
         out, err = await asyncio.wait_for(process.communicate(), MAX_DURATION_S)
         return process.returncode, out.decode(), err.decode()
@@ -140,7 +146,7 @@ async def test_what_a_gateway_left_behind_is_named(doctor):
             await retain(topics.PLAN, PLAN.model_copy(update={"gateway_host": LOOPBACK, "gateway_port": port}))
             assert await doctor.finds(broker) == (0, {})
         await retain(topics.BRIDGE_STATE, GATEWAY)
-        await retain(topics.BRIDGE_INFO, INFO)
+        await retain(topics.BRIDGE_INFO, INFO.model_copy(update={"page_host": "0.0.0.0", "page_port": closed.port}))  # noqa: S104
         await retain(topics.BRIDGE_HEALTH, HEALTH.model_copy(update={"at": time.time() + 86_400}))
         await retain(topics.BRIDGE_NODES, Nodes(nodes={"attic": ATTIC, "hall": HALL}))
         await retain(topics.CAMERA_STATS, DOOR, "front_door")
@@ -149,10 +155,34 @@ async def test_what_a_gateway_left_behind_is_named(doctor):
         assert code == 1
         assert {"release", "clock", "data plane", "edge hall", "camera garden"} <= set(wrong)
         assert f"ufw allow {closed.port}/tcp" in wrong["data plane"]["cure"]
+        assert f"docker run -p {closed.port}:{closed.port}" in wrong["page"]["cure"]
         assert wrong["clock"]["result"] == "warning"
         await retain(topics.BRIDGE_STATE, GATEWAY.model_copy(update={"state": State.OFFLINE}))
         _, wrong = await doctor.finds(broker)
         assert list(wrong) == ["gateway"]
+
+
+@pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
+async def test_a_control_group_with_too_little_memory_for_the_plan_is_named(doctor):
+    broker = Address(LOOPBACK, free_port())
+    async with broker_at(broker), aiomqtt.Client(*broker, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        for topic, message in {topics.BRIDGE_STATE: GATEWAY, topics.PLAN: PLAN}.items():
+            await client.publish(topic.full_path(), message.model_dump_json(), qos=1, retain=True)
+        _, wrong = await doctor.finds(broker)
+        assert "memory" not in wrong
+        with ControlGroup("small", NodeLimits(cpu=1.0, memory_mb=96)) as group:
+            doctor.surroundings = tuple(group.command())
+            _, wrong = await doctor.finds(broker)
+    assert re.search(r"the control group \S+ may use 101 MB, and an edge needs \d{3} MB", wrong["memory"]["what"])
+    assert "docker update --memory" in wrong["memory"]["cure"]
+
+
+async def test_a_page_that_is_encrypted_answers_the_doctor(tmp_path, doctor):
+    """On the gateway's own machine, at a port of its own."""
+    async with guarded(tmp_path) as gateway:
+        doctor.joins(gateway.keys.own_node, gateway.edges)
+        _, out, _ = await doctor.run(gateway.edges)
+    assert f"it answers at 127.0.0.1:{gateway.page.port}" in out
 
 
 class BrokerWithRules(HouseBroker):

@@ -34,7 +34,7 @@ class GuardedGateway:
     def __init__(self, folder, processes):
         self.folder, self.processes = folder, processes
         self.state = folder / "logs" / "state" / "deepthings"
-        self.page = Address(LOOPBACK, free_port())
+        self.page, self.edges = Address(LOOPBACK, free_port()), Address(LOOPBACK, free_port())
         self.keys = open_cluster_keys(self.state, OWN_NODE, "never")
         key = make_key()
         certificate = self.keys.authority.issue(Role.EDGE, "porch", public_key_of(key))
@@ -44,9 +44,10 @@ class GuardedGateway:
 
     async def start(self):
         ports = [
-            word for name in ("--port", "--cluster-port", "--cluster-tls-port", "--tls-port", "--data-port")
+            word for name in ("--port", "--cluster-port", "--tls-port", "--data-port")
             for word in (name, str(free_port()))
         ]  # fmt: skip
+        ports += ["--cluster-tls-port", str(self.edges.port)]
         self.gateway = await self.processes.start(
             "gateway", "gateway", "--config", str(self.file), "--listen", "0.0.0.0", "--no-compute", *ports,  # noqa: S104
             "--page-port", str(self.page.port),

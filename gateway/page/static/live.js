@@ -222,7 +222,7 @@ function Settings({ camera }) {
       <label class="wide">Labels <input type="text" placeholder=${camera.track.join(", ")} value=${(settings.labels || []).join(", ")}
         onChange=${change("labels", "The labels are set.")} /></label>
     </div>
-    ${camera.switches.length ? html`<fieldset class="row"><legend>Zones and masks</legend>${camera.switches.map((area) =>
+    ${camera.switches.length ? html`<fieldset class="row"><legend class="soft">Zones and masks</legend>${camera.switches.map((area) =>
       html`<label class="check"><input type="checkbox" checked=${area.on}
         onChange=${(event) => switchArea(name, area, event.target.checked)} /> ${area.zone ? area.title : `mask: ${area.title}`}</label>`)}</fieldset>` : null}
     <p class="soft">As by MQTT: kept over restarts, and before the configuration. An empty field is as configured.</p>
@@ -289,7 +289,7 @@ function Camera({ camera }) {
 function Profiles() {
   const { profiles } = store;
   if (!profiles || !profiles.chosen) return null;
-  return html`<div class="toolbar" role="group" aria-label="Profile">${Object.entries(profiles.names).map(([name, title]) =>
+  return html`<div class="toolbar" role="group" aria-label="Profile"><span class="soft">Profile</span>${Object.entries(profiles.names).map(([name, title]) =>
     html`<button type="button" class="toggle" aria-pressed=${name === profiles.chosen ? "true" : "false"} disabled=${!store.session.may_change}
       onClick=${() => chooseProfile(name, title)}>${title}</button>`)}</div>`;
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import IPv6Interface
 from types import SimpleNamespace
 
 import pytest
@@ -55,6 +56,7 @@ def mdns(monkeypatch):
 def addresses(monkeypatch):
     found = ["127.0.0.1", "192.168.1.10"]
     monkeypatch.setattr(cluster_announcer, "interface_addresses", lambda: list(found))
+    monkeypatch.setattr(cluster_announcer, "interface_networks_v6", lambda: [IPv6Interface("fd77::5/64")])
     return found
 
 

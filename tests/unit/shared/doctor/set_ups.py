@@ -70,6 +70,7 @@ def well(**changed) -> Facts:
         plan=PLAN, nodes=NODES, device=DEVICE,
         gateway_data=ReachAnswer("192.168.1.5:7884", bytes_per_s=10e6),
         edges_data={"shed": ReachAnswer("192.168.1.32:7701")}, page="",
+        page_address=Address(BROKER.host, 8095),
     )  # fmt: skip
     for name, value in changed.items():
         setattr(facts, name, value)

@@ -152,7 +152,17 @@ SET_UPS = {
         "this is another one",
         "--gateway 192.168.1.6:7883",
     ),
-    "page off": SetUp(well(page=REFUSED), "page", "off, or has another port", "page: {enabled: true}", WARNING),
+    "page not published from its container": SetUp(
+        well(page=REFUSED), "page", "not published from the container", "docker run -p 8095:8095", WARNING
+    ),
+    "page behind a firewall": SetUp(well(page=SILENT), "page", "a firewall is closed", "sudo ufw allow 8095", WARNING),
+    "page off": SetUp(
+        well(page=REFUSED, page_address=Address("127.0.0.1", 8095), on_gateway=True),
+        "page",
+        "off, or has another port",
+        "page: {enabled: true}",
+        WARNING,
+    ),
     "broker of the house refuses the login": SetUp(
         well(cluster=cluster("broker 192.168.1.2:1883: bad user name or password, or none")),
         "home's broker",
@@ -189,6 +199,22 @@ SET_UPS = {
     ),
     "too little memory for the plan": SetUp(
         well(nodes={}, plan=HUGE, device=replace(DEVICE, memory_free=500 * 10**6)), "memory", "too large", "--grid"
+    ),
+    "a container with too little memory for the plan": SetUp(
+        well(device=replace(DEVICE, memory_limit=64 * 10**6, memory_limited_by="/sys/fs/cgroup/memory/docker/1f")),
+        "memory",
+        "docker run --memory",
+        "docker update --memory",
+    ),
+    "a service with too little memory beside a running edge": SetUp(
+        well(
+            device=replace(
+                DEVICE, memory_limit=64 * 10**6, memory_limited_by="/sys/fs/cgroup/system.slice/deepthings-edge.service"
+            )
+        ),
+        "memory",
+        "MemoryMax=",
+        "systemctl set-property",
     ),
     "memory used up beside an edge": SetUp(
         well(device=replace(DEVICE, memory_free=10**7)), "memory", "other programs", "ps aux"
@@ -385,3 +411,23 @@ def test_a_gateway_that_is_silent_is_not_reported_twice():
         well(cluster=cluster(health=HEALTH.model_copy(update={"at": NOW - 900, "problems": ()})))
     ).findings
     assert [each.check for each in findings if each.cause] == ["clock"]
+
+
+def finding(facts, check):
+    (found,) = [each for each in diagnose(facts).findings if each.check == check]
+    return found
+
+
+def test_a_page_for_its_own_machine_only_is_no_fault_on_another_one_and_says_how_to_open_it():
+    info = INFO.model_copy(update={"page_host": "127.0.0.1", "page_port": 8095})
+    found = finding(well(cluster=cluster(info=info), page=None, page_address=None), "page")
+    assert found.result is CheckResult.NOT_TRIED
+    assert "listens on the gateway's own machine only, at 127.0.0.1:8095; page: {listen: 0.0.0.0}" in found.what
+
+
+def test_a_limit_that_is_enough_is_named_and_one_that_is_hidden_is_not_taken_for_none():
+    limited = replace(DEVICE, memory_limit=2 * 10**9, memory_limited_by="/sys/fs/cgroup/docker")
+    assert finding(well(device=limited), "memory").what.endswith("a control group limits it to 2000 MB")
+    hidden = finding(well(device=replace(DEVICE, memory_limit_known=False)), "memory")
+    assert hidden.result is CheckResult.OK
+    assert hidden.what.endswith("whether a control group limits it is hidden here")

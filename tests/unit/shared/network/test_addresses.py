@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError
-from shared.network.addresses import Address, advertised_address
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.network.hosts import is_loopback, is_wildcard
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (nothing listens here)
@@ -99,3 +99,11 @@ def test_loopback_is_what_only_this_machine_reaches(host, loopback):
 )
 def test_a_wildcard_is_every_address(host, wildcard):
     assert is_wildcard(host) is wildcard
+
+
+@pytest.mark.parametrize(
+    ("listen", "local"),
+    [(EVERYWHERE, "127.0.0.1"), ("::", "::1"), ("192.168.1.5", "192.168.1.5"), ("fd77::5", "fd77::5")],
+)
+def test_processes_of_this_machine_reach_a_listener_by_the_version_that_it_speaks(listen, local):
+    assert local_address(Address(listen, 7883)) == Address(local, 7883)

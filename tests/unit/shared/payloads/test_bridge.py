@@ -20,6 +20,7 @@ INFO: dict[str, Any] = {
     ],
     "cameras": ["door"],
     "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884, "insecure": False,
+    "page_host": "10.0.0.1", "page_port": 8095,
 }  # fmt: skip
 HEALTH: dict[str, Any] = {
     "at": 1.5, "up_s": 60.0, "frames_per_s": 2.5, "published": 150, "dropped": 3, "nodes_online": 2,
