@@ -102,6 +102,10 @@ class EmulatedNodes:
     def cpu_seconds(self, node: str) -> float:
         return self._groups[node].cpu_seconds()
 
+    def cores(self, node: str) -> float:
+        """Return the CPU limit of a node."""
+        return self._limits[node].cpu
+
     def peak_memory_bytes(self, node: str) -> int:
         return self._groups[node].peak_memory_bytes()
 

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cluster.shaping import Link
 from benchmarks.scale.bare_figures import BareDevice, BareFigures
 from benchmarks.scale.cluster_window import ClusterWindow, PublishedFrame
-from benchmarks.scale.divided_rows import DividedRow, PlanTrial, divided_result
+from benchmarks.scale.divided_rows import DividedRow, PlanTrial, bytes_result, divided_result
 from benchmarks.scale.physical_bound import STAGED_WORK, DividedJob, bound_frames_per_s
 
 FAST = Link(10_000, shared=False)
@@ -23,12 +23,12 @@ def figures(frames_per_s):
     return BareFigures(30, frames_per_s, 1 / frames_per_s, 1.0)
 
 
-RIVAL = BareDevice(figures(1.0), figures(1.1))
+RIVAL, UNDISTURBED = BareDevice(figures(1.0), figures(1.1)), BareDevice(figures(1.25), figures(1.3))
 
 
 def result(goal, *frames_per_s):
     trials = [PlanTrial(f"plan-{rate}", 2.0, window_of(rate)) for rate in frames_per_s]
-    return divided_result(DividedRow("head", goal), trials, RIVAL, bound=4.0)
+    return divided_result(DividedRow("head", goal), trials, RIVAL, UNDISTURBED, bound=4.0)
 
 
 def test_the_best_plan_counts_and_all_are_named_with_their_predictions():
@@ -36,6 +36,7 @@ def test_the_best_plan_counts_and_all_are_named_with_their_predictions():
     assert row.ratio == pytest.approx(2.5)
     assert row.reached
     assert "physics allows 4.00x, 62 % of it was reached" in row.remark
+    assert "with the other devices idle, the device alone has 1.25 frames/s" in row.remark
     for words in ("plan-1.5: 1.50 frames/s, 500 ms a frame, predicted 2.00 frames/s", "plan-2.5: 2.50 frames/s"):
         assert words in row.remark
 
@@ -63,3 +64,16 @@ def test_the_owner_sends_all_but_its_own_tile_and_all_results_meet_at_the_gatewa
 def test_a_shared_medium_carries_both():
     shared = Link(8, shared=True)
     assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), 6, shared) == pytest.approx(1 / 3.5)
+
+
+def sent(name, megabytes):
+    return PlanTrial(name, 2.0, window_of(1.0), megabytes * 1e6)
+
+
+@pytest.mark.parametrize(("half", "reached"), [(2.4, True), (2.6, False)])
+def test_the_plan_with_the_fewest_bytes_counts_and_the_exact_one_is_printed_beside_it(half, reached):
+    row = bytes_result(sent("paper", 10.0), [sent("a", 5.0), sent("b", 4.0)], [sent("a", 3.0), sent("b", half)])
+    assert row.reached == reached
+    assert "exact 4.00 MB (b), -60 %" in row.remark
+    assert f"{half:.2f} MB a frame (b, half precision)" in row.remark
+    assert row.bare == "10.00 MB"
