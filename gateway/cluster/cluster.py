@@ -146,7 +146,7 @@ class Cluster:
 
     def problems(self) -> tuple[str, ...]:
         """Return the problems of edges, a line for each."""
-        return self._barring.problems()
+        return (*self._barring.problems(), *self._finisher.problems())
 
     def info(self) -> BridgeInfo:
         """Return the gateway's version, model and plan."""

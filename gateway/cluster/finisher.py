@@ -87,6 +87,10 @@ class Finisher:
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
 
+    def problems(self) -> tuple[str, ...]:
+        """Return the problems of edges whose results cannot be checked, a line for each."""
+        return tuple(text for edge, text in self._sampler.unseen.items() if self._address_of(edge) is not None)
+
     def finish_soon(self, running: RunningPlan, assembly: Assembly) -> None:
         """Queue a complete frame of a plan."""
         self._complete.put_nowait((running, assembly))
@@ -198,13 +202,22 @@ class Finisher:
         sample = self._sampler.take(running, assembly, suspected=suspected)
         if not (verify or write_picture or sample):
             return
-        picture = await self._fetch_picture(assembly, for_people=False)
+        try:
+            picture = await self._fetch_picture(assembly, for_people=False)
+        except DeepThingsError as error:
+            if sample is not None:
+                self._sampler.note_picture(assembly.owner, shown=False)
+            if verify or write_picture:
+                raise
+            log.debug("%s is not computed again: %s", info.frame, error)
+            return
         if verify:
             result = await asyncio.get_running_loop().run_in_executor(
                 self._thread, running.verifier.verify, picture, assembly.merged
             )
             await self._publish_verification(running, assembly, result)
         if sample is not None:
+            self._sampler.note_picture(assembly.owner, shown=True)
             self._sampler.check_soon(sample, picture)
         if write_picture:
             await asyncio.to_thread(self._pictures.write_annotated, info.camera, picture, detections.objects)

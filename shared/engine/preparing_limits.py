@@ -102,7 +102,8 @@ class PreparingLimits:
         """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         seconds = math.ceil(_used_processor_s() + self.processor_s)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + GRACE_S))
+        with contextlib.suppress(OSError, ValueError):  # whoever started the edge has set a lower one
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + GRACE_S))
         with contextlib.suppress(OSError, ValueError):
             most = _allocated_bytes() + self.memory_bytes
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # of allocated memory; not of files that are mapped

@@ -46,6 +46,14 @@ class SampledFrame:
     objects: FloatArray | None = None
 
 
+MAX_UNSEEN_PICTURES = 20
+"""An edge that did not show so many pictures in a row is reported. It keeps the newest one of each camera, so that a
+few may be gone already."""
+
+MAX_UNSEEN_EDGES = 1000
+"""More than a cluster has."""
+
+
 class ResultSampler:
     """Checks frames, one at a time, beside everything else, within a share of the gateway's time.
 
@@ -64,6 +72,7 @@ class ResultSampler:
         self._on_result = on_result
         self._checking: asyncio.Task[None] | None = None
         self._outage = Outage()
+        self._unseen: dict[str, int] = {}
 
     def take(self, running: RunningPlan, assembly: Assembly, *, suspected: bool) -> SampledFrame | None:
         """Return a complete frame with a copy of its results, if it is to be checked; else None.
@@ -83,6 +92,24 @@ class ResultSampler:
     def check_soon(self, sample: SampledFrame, picture: Pixels) -> None:
         """Check a frame in the background, with its picture, uint8 BGR (H, W, 3)."""
         self._checking = asyncio.create_task(self._check(sample, picture))
+
+    def note_picture(self, owner: str, *, shown: bool) -> None:
+        """Note whether an edge showed the picture of a frame that was to be checked: without it nothing can be."""
+        if shown:
+            self._unseen.pop(owner, None)
+        elif owner in self._unseen or len(self._unseen) < MAX_UNSEEN_EDGES:
+            self._unseen[owner] = self._unseen.get(owner, 0) + 1
+            if self._unseen[owner] == MAX_UNSEEN_PICTURES:
+                log.warning("edge %s %s", owner, _unseen_problem(MAX_UNSEEN_PICTURES))
+
+    @property
+    def unseen(self) -> dict[str, str]:
+        """Return the problems of edges whose results cannot be checked, by edge."""
+        return {
+            edge: f"edge {edge} {_unseen_problem(count)}"
+            for edge, count in sorted(self._unseen.items())
+            if count >= MAX_UNSEEN_PICTURES
+        }
 
     def cancel(self) -> None:
         """End a check that is under way."""
@@ -130,6 +157,13 @@ class ResultSampler:
     def _report_failure(self, reason: str) -> None:
         """Log why frames are not checked, each reason once."""
         log.log(self._outage.level(reason), "results of edges are not checked by samples: %s", reason)
+
+
+def _unseen_problem(count: int) -> str:
+    return (
+        f"did not show the pictures of {count} frames in a row, so that their results cannot be checked; check that "
+        "the gateway reaches it, and its log; if all is in order, somebody may have changed what it runs"
+    )
 
 
 def _needed_bytes(running: RunningPlan) -> int:

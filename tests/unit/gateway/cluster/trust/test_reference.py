@@ -171,3 +171,17 @@ def test_rounded_maps_may_differ_more(case):
     part = case[0].partitioned
     assert [Verifier(part, 0, 1, exact=exact).rounds for exact in (True, False)] == [False, True]
     assert np.isfinite(Verifier(part, 0, 1).floor)
+
+
+def test_an_edge_that_shows_no_pictures_is_a_problem_until_it_shows_one(caplog):
+    sampler = ResultSampler(1.0, {}.get, None)
+    for _ in range(sampling.MAX_UNSEEN_PICTURES - 1):
+        sampler.note_picture("porch", shown=False)
+    sampler.note_picture("hall", shown=False)
+    assert not sampler.unseen
+    sampler.note_picture("porch", shown=False)
+    assert set(sampler.unseen) == {"porch"}
+    assert "edge porch did not show the pictures of 20 frames in a row" in sampler.unseen["porch"]
+    assert caplog.text.count("edge porch did not show") == 1
+    sampler.note_picture("porch", shown=True)
+    assert not sampler.unseen
