@@ -297,7 +297,7 @@ class EdgeNode:
             macs_per_s=self._preparation.macs_per_s,
             kernels=self._preparation.kernels.costs,
             usable_cores=self._config.computing.usable,
-            memory_bytes=self._preparation.memory.bytes,
+            memory_bytes=self._preparation.memory_bytes(time.monotonic()),
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._preparation.passed_trial if self._worker.barred else 0,

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MEMORY_PERIOD_S = 10.0
+"""Reading it takes half a millisecond on a desktop processor, and much more on a small one."""
+
 QUIET_MOMENT_S = 5.0
 QUIET_MOMENTS = 12
 """Kinds of layers are measured once nothing was computed for a moment; after so many moments anyway, as they are
@@ -66,11 +69,19 @@ class PlanPreparation:
         self.preferred = 0
         """The plan to prepare first."""
         self.memory = MemoryForPlans(config.max_memory_bytes)
+        self._told_memory = float("-inf"), 0
         self.kernels = DeviceKernels(config.computing)
         self._measured: tuple[Path, TileKinds, int] | None = None  # the program of the first plan of a single stage
         self._measurable = asyncio.Event()
         self.macs_per_s = 0.0
         """The speed of this device, measured with the first plan; 0 before."""
+
+    def memory_bytes(self, now: float) -> int:
+        """Return the memory for plans, read at most every MEMORY_PERIOD_S; `now` is monotonic seconds."""
+        at, told = self._told_memory
+        if now - at >= MEMORY_PERIOD_S:
+            at, told = self._told_memory = now, self.memory.bytes
+        return told
 
     def request_trial(self, trial: int) -> bool:
         """Note the trial that the gateway requests, 0: none; return whether it is another one."""

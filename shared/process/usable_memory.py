@@ -42,11 +42,19 @@ def free_in_groups(groups: GroupFolders, read: ReadFile) -> int | None:
     return min(free, default=None)
 
 
+def own_memory_groups(read: ReadFile = read_text) -> GroupFolders | None:
+    """Return the folders of our control group and its ancestors; None where there are none, or they are hidden."""
+    own, mounts = read(Path("/proc/self/cgroup")), read(Path("/proc/self/mountinfo"))
+    return find_groups(own, mounts or "", "memory") if own is not None else None
+
+
 def free_memory(read: ReadFile = read_text) -> int | None:
     """Return the bytes that this process may still take; None when it is not known."""
+    return _free_memory(own_memory_groups(read), read)
+
+
+def _free_memory(groups: GroupFolders | None, read: ReadFile) -> int | None:
     available = _fields(read(Path("/proc/meminfo")) or "").get("MemAvailable:")
-    own, mounts = read(Path("/proc/self/cgroup")), read(Path("/proc/self/mountinfo"))
-    groups = find_groups(own, mounts or "", "memory") if own is not None else None
     in_groups = free_in_groups(groups, read) if groups is not None else None
     known = [size for size in (None if available is None else 1024 * available, in_groups) if size is not None]
     return min(known, default=None)
@@ -61,12 +69,13 @@ class MemoryForPlans:
     def __init__(self, limit_bytes: int | None = None, read: ReadFile = read_text) -> None:
         self._limit_bytes = limit_bytes
         self._read = read
+        self._groups = own_memory_groups(read)  # once: the list of mounts may be long
         self._begun_with = self._own_bytes()
 
     @property
     def bytes(self) -> int:
         """Return what plans may use now, those that are prepared already included; 0: not known."""
-        free = free_memory(self._read)
+        free = _free_memory(self._groups, self._read)
         if free is None:
             return self._limit_bytes or 0
         usable = max(1, free + max(0, self._own_bytes() - self._begun_with) - RUNTIME_BYTES)

@@ -6,7 +6,7 @@ import pytest
 
 from edge.computing import plan_preparation
 from edge.computing.plan_memory import explain_missing, memory_of_plan
-from edge.computing.plan_preparation import PlanPreparation
+from edge.computing.plan_preparation import MEMORY_PERIOD_S, PlanPreparation
 from edge.computing.prepared_plans import PreparedPlans
 from edge.options import EdgeConfig
 from gateway.planning.methods import Method, chained_stages
@@ -107,6 +107,14 @@ async def test_a_device_that_can_hold_no_plan_says_so(monkeypatch, tmp_path, pla
     with pytest.raises(ModelError, match="10 MiB more than this device has for plans"):
         await device.adopt(*plans)
     assert device.prepared.epochs == ()
+
+
+def test_the_memory_is_read_now_and_then(monkeypatch, tmp_path):
+    device = Device(monkeypatch, tmp_path, 100)
+    assert device.preparation.memory_bytes(50.0) == 100
+    device.preparation.memory = SimpleNamespace(bytes=90)
+    assert device.preparation.memory_bytes(50.0 + MEMORY_PERIOD_S - 0.1) == 100
+    assert device.preparation.memory_bytes(50.0 + MEMORY_PERIOD_S) == 90
 
 
 async def test_a_plan_that_was_prepared_stays_when_memory_becomes_less(monkeypatch, tmp_path, plans):
