@@ -7,9 +7,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edge.status.gateway_search import GatewaySearch, is_long_silence
 from shared.errors import AnnouncementError
 from shared.mqtt.member_login import require_gateway_at
+from shared.network.announced_gateways import announced_gateways
+from shared.network.gateway_search import GatewaySearch, is_long_silence
 from shared.reasons.network_reasons import network_reason
 from shared.reasons.system_reasons import system_reason
 from shared.security.code_parts import authority_in_code
@@ -25,17 +26,6 @@ log = logging.getLogger(__name__)
 
 _CHECK_PERIOD_S = 1.0
 """Between two looks at whether the gateway answers."""
-
-
-async def announced_gateways(cluster: str) -> list[Address]:
-    """Return where somebody announces this cluster. Raises AnnouncementError."""
-
-    def late() -> Callable[[str], Awaitable[list[Address]]]:
-        from shared.network.mdns import places_of  # noqa: PLC0415  (slow to import, and most edges never need it)
-
-        return places_of
-
-    return await (await asyncio.to_thread(late))(cluster)
 
 
 class GatewayFinder:

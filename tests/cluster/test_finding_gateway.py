@@ -21,7 +21,7 @@ OLD, NEW = Address("10.77.3.1", 7886), Address("10.77.3.9", 7886)
 LISTEN = ("--listen", "0.0.0.0")  # noqa: S104
 COMPUTES = "by whole, whole frames"
 
-IMPATIENT = "import edge.status.gateway_search\nedge.status.gateway_search.LOOK_AFTER_S = 3.0\n"
+IMPATIENT = "import shared.network.gateway_search\nshared.network.gateway_search.LOOK_AFTER_S = 3.0\n"
 
 IMPOSTOR = """
 import asyncio, sys
@@ -121,3 +121,34 @@ async def test_an_edge_finds_its_gateway_at_another_address_of_ipv6(hosts, tmp_p
         await until_said(edge, f"it is at {NEW_V6} now, proved by its key", 60)
         await until_said(edge, f"connected to broker {NEW_V6}")
         assert read_gateway(keys) == NEW_V6
+
+
+async def test_a_camera_finds_its_edge_beside_the_gateway_at_another_address(hosts, tmp_path):
+    first, porch, _ = hosts
+    state, edge_keys, camera_keys = tmp_path / "logs" / "state" / "deepthings", tmp_path / "hall", tmp_path / "door"
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    impatient = (*porch, "env", f"PYTHONPATH={tmp_path}")
+    edge_at, edge_then = Address(OLD.host, 7701), Address(NEW.host, 7701)
+    async with LocalCluster(OLD, tmp_path / "logs") as processes:
+        gateway = await processes.start("gateway", "gateway", *LISTEN, "--no-compute", host=first)
+        await until_said(gateway, "connected to broker")
+        for name, role, keys, host in (("hall", "edge", edge_keys, first), ("door", "camera", camera_keys, porch)):
+            said = await run_ok("invite", name, "--role", role, "--state", state)
+            (code,) = [word for word in said.split() if word.startswith("dt1.")]
+            joined = await processes.start(f"join-{name}", "join", code, "--keys", str(keys), host=host)
+            await joined.wait()
+        edge = await processes.start(
+            "hall", "edge", *LISTEN, "--port", str(edge_at.port), "--gateway", "127.0.0.1:7886", "--keys",
+            str(edge_keys), host=first,
+        )  # fmt: skip
+        await until_said(edge, COMPUTES)
+        camera = await processes.start(
+            "door", "camera", "--source", "test://320x240?fps=5", "--name", "door", "--edge", str(edge_at), "--keys",
+            str(camera_keys), host=impatient,
+        )  # fmt: skip
+        await until_said(camera, f"feeds edge {edge_at}")
+        ip("-n", first[-1], "address", "delete", f"{OLD.host}/24", "dev", "eth0")
+        ip("-n", first[-1], "address", "add", f"{NEW.host}/24", "dev", "eth0")
+        await until_said(camera, f"it is at {edge_then} now, proved by its key", 90)
+        await until_said(camera, f"feeds edge {edge_then}")
+        assert camera.process.returncode is None

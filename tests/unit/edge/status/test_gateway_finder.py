@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from edge.status import gateway_finder, gateway_search
+from edge.status import gateway_finder
 from edge.status.gateway_finder import GatewayFinder
 from shared.errors import AnnouncementError, PeerRefusedError
+from shared.network import gateway_search
 from shared.network.addresses import Address
 from shared.security.code_parts import authority_in_code
 from shared.security.issuing import issue_certificate, make_authority, make_key, public_key_of

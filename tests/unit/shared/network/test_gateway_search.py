@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import itertools
 
-from edge.status.gateway_search import (
+from shared.network.addresses import Address
+from shared.network.gateway_search import (
     FIRST_REST_S,
     LONGEST_REST_S,
     LOOK_AFTER_S,
@@ -10,7 +11,6 @@ from edge.status.gateway_search import (
     MAX_TRIES,
     GatewaySearch,
 )
-from shared.network.addresses import Address
 
 KNOWN, MOVED, IMPOSTOR = (Address(f"192.168.1.{number}", 7886) for number in (10, 11, 66))
 
