@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from camera_sources.agent.agent_messages import describe_control, frame_header
-from camera_sources.agent.edge_finder import EdgeFinder
 from camera_sources.agent.known_members import KnownMembers
+from camera_sources.agent.member_finder import MemberFinder
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
@@ -93,7 +93,7 @@ class CameraAgent:
             config.camera, config.identity, config.gateway
         )  # fmt: skip
         self._reader = reader
-        self._finder = EdgeFinder(config.identity, config.edge)
+        self._finder = MemberFinder(config.identity, config.edge)
         self._session = f"{time.time_ns() // 1_000_000:x}"
         self._backoff, self._outage = Backoff(), Outage()
         self._under_way: dict[int, str] = {}
@@ -200,7 +200,7 @@ class CameraAgent:
         if members is not None:
             await members.refresh()
         traffic = WireTraffic(None if members is None else members.security)
-        connection = await Connection.open(self._finder.edge, traffic, ANY_EDGE)
+        connection = await Connection.open(self._finder.address, traffic, ANY_EDGE)
         self._finder.note_connected(connection.member)
         try:
             self._edge_wants_offers = False
@@ -212,8 +212,8 @@ class CameraAgent:
             )  # fmt: skip
             await connection.send(hello)
             self._connection, self._credit = connection, 0
-            log.info("camera %s feeds edge %s", self._config.camera, self._finder.edge)
-            notification.current_manager.notify_status(f"feeds edge {self._finder.edge}")
+            log.info("camera %s feeds edge %s", self._config.camera, self._finder.address)
+            notification.current_manager.notify_status(f"feeds edge {self._finder.address}")
             await run_together(
                 self._receive_messages(connection),  # first: of several failures, the edge's refusal is reported
                 self._send_frames(connection),
@@ -335,7 +335,7 @@ class CameraAgent:
         if self._shared is not None:
             self._shared.close()
         self._shared, self._edge_reads_shared = None, False
-        notification.current_manager.notify_status(f"not connected to edge {self._finder.edge}; trying again")
+        notification.current_manager.notify_status(f"not connected to edge {self._finder.address}; trying again")
         for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # only if edges never report outcomes
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)

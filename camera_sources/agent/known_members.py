@@ -11,18 +11,19 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from camera_sources.agent.member_finder import MemberFinder
 from shared.errors import DeepThingsError, PeerLostError
 from shared.files.whole_file import write_whole
 from shared.logs.outage import Outage
+from shared.network.addresses import Address
 from shared.security.data_security import THE_GATEWAY, DataSecurity
-from shared.security.key_folder import ADDRESS_FILE, KNOWN_MEMBERS_FILE
-from shared.security.member_list import MemberList
+from shared.security.key_folder import ADDRESS_FILE, KNOWN_MEMBERS_FILE, read_gateway, store_gateway
+from shared.security.member_list import MemberList, Role
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, MembersHeader, MembersRequestHeader
 
 if TYPE_CHECKING:
-    from shared.network.addresses import Address
     from shared.security.node_identity import NodeIdentity
 
 log = logging.getLogger(__name__)
@@ -37,13 +38,17 @@ FRESH_LIST_S = 5.0
 class KnownMembers:
     """Keeps the list of members up to date; `security` follows it, and closes connections of those that are gone."""
 
-    def __init__(self, camera: str, identity: NodeIdentity, gateway: Address) -> None:
+    def __init__(
+        self, camera: str, identity: NodeIdentity, gateway: Address, finder: MemberFinder | None = None
+    ) -> None:
         """`gateway` is the address of its data plane. Raises OSError when the keys cannot be read."""
         self._camera = camera
-        self._gateway = gateway
+        self._finder = finder or MemberFinder(identity, gateway)
         self._file = identity.folder / KNOWN_MEMBERS_FILE
         self._kept = self._read_file()
         self.security = DataSecurity(identity, self._kept)
+        if self._kept is not None:
+            self._finder.note_connected(next((m for m in self._kept.members if m.role is Role.GATEWAY), None))
         self._traffic = WireTraffic(self.security)
         self._fetched_at: float | None = None
         self._fetching = asyncio.Lock()
@@ -61,6 +66,7 @@ class KnownMembers:
                 members = await self._fetch()
             except DeepThingsError as error:
                 self._on_failure(str(error))
+                await self._look_elsewhere()
                 return
         self._fetched_at = time.monotonic()
         if self._outage.note_success():
@@ -79,7 +85,9 @@ class KnownMembers:
 
     async def _fetch(self) -> MemberList:
         """Return the list as the gateway has it, proved by its role and, once a list is here, by its key."""
-        connection = await Connection.open(self._gateway, self._traffic, THE_GATEWAY)
+        gateway = self._finder.address
+        connection = await Connection.open(gateway, self._traffic, THE_GATEWAY)
+        self._finder.note_connected(connection.member)
         try:
             header, payload = await connection.request(
                 MembersRequestHeader(), MembersHeader, AbsentHeader, max_payload=MAX_PAYLOAD_BYTES[MessageKind.MEMBERS]
@@ -87,11 +95,22 @@ class KnownMembers:
         finally:
             connection.close()
         if isinstance(header, AbsentHeader):
-            raise PeerLostError(f"the gateway at {self._gateway} has no list: {header.reason}")
+            raise PeerLostError(f"the gateway at {gateway} has no list: {header.reason}")
         try:
             return MemberList.model_validate_json(bytes(payload))
         except ValueError as error:
-            raise PeerLostError(f"the gateway at {self._gateway} sent no list of members") from error
+            raise PeerLostError(f"the gateway at {gateway} sent no list of members") from error
+
+    async def _look_elsewhere(self) -> None:
+        """Look for a gateway that has moved, and keep its address for later starts."""
+        before = self._finder.address
+        await self._finder.look_after_failure()
+        known, folder = self._finder.address, self._file.parent
+        if known == before:
+            return
+        with contextlib.suppress(DeepThingsError, OSError):  # it is found again at the next start, too
+            kept = read_gateway(folder)
+            store_gateway(folder, Address(known.host, known.port if kept is None else kept.port))
 
     def _on_failure(self, reason: str) -> None:
         """Log that the list is not fetched. Raises PeerLostError when there is none."""

@@ -10,15 +10,17 @@ import pytest
 from camera_sources.agent import known_members
 from camera_sources.agent.agent import AgentConfig, CameraAgent
 from camera_sources.agent.known_members import KnownMembers
+from camera_sources.agent.member_finder import MemberFinder
 from camera_sources.agent.selection import PictureSelection
 from camera_sources.agent.source_reader import SourceReader
 from camera_sources.camera_settings import CameraSettings
 from camera_sources.open_source import open_source
 from gateway.cluster.data_plane import DataPlane
 from shared.errors import PeerLostError, PeerRefusedError
+from shared.network import gateway_search
 from shared.network.addresses import LOOPBACK, Address
 from shared.security.data_security import ANY_EDGE, DataSecurity
-from shared.security.key_folder import KNOWN_MEMBERS_FILE
+from shared.security.key_folder import KNOWN_MEMBERS_FILE, read_gateway, store_gateway
 from shared.security.member_list import Role
 from shared.wire.camera_headers import CameraHeader, ReadyHeader
 from shared.wire.connection import Connection, WireTraffic
@@ -112,10 +114,31 @@ async def test_without_a_list_an_edge_is_not_believed_and_the_gateway_is_named(h
         await home.connected(nobody)
 
 
+async def test_a_gateway_that_has_moved_is_found_and_its_address_is_kept(home, monkeypatch):
+    monkeypatch.setattr(gateway_search, "LOOK_AFTER_S", 0.0)
+    before = Address("127.0.0.9", home.gateway.address.port)
+    store_gateway(home.yard.folder, before)
+
+    async def announced(_):
+        return [home.gateway.address]
+
+    members = KnownMembers("yard", home.yard, before, MemberFinder(home.yard, before, listen=announced))
+    members._finder.note_connected(home.cluster.members.find(Role.GATEWAY, "gateway"))
+    with pytest.raises(PeerLostError):
+        await members.refresh()  # there never was a list
+    members.security.on_members(home.cluster.members)  # as if an earlier start had kept one
+    for _ in range(2):
+        await members.refresh()
+    assert read_gateway(home.yard.folder) == Address(LOOPBACK, before.port)
+    home.cluster.revoke(Role.EDGE, "hall")
+    await members.refresh()
+    assert members.security.members.find(Role.EDGE, "hall") is None
+
+
 async def test_the_last_list_holds_while_the_gateway_is_away_and_its_age_is_said(home, caplog):
     members = home.members()
     await members.refresh()
-    members._gateway = Address(LOOPBACK, 1)
+    members._finder.address = Address(LOOPBACK, 1)
     for _ in range(2):
         await members.refresh()
     (said,) = [record.getMessage() for record in caplog.records if "cannot be fetched" in record.getMessage()

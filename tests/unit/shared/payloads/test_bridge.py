@@ -18,6 +18,12 @@ INFO: dict[str, Any] = {
             "refused": "", "used": True, "measured_s": 1.6,
         },
     ],
+    "planned_devices": [
+        {
+            "name": "pi-1", "macs_per_s": 5e9, "bytes_per_s": 12.5e6, "memory_bytes": 400000000,
+            "kernels": {"depthwise": 4.5},
+        },
+    ],
     "cameras": ["door"],
     "home_assistant": True, "cluster_host": "10.0.0.1", "cluster_port": 7883, "data_port": 7884, "insecure": False,
     "page_host": "10.0.0.1", "page_port": 8095,

@@ -1,7 +1,7 @@
-"""Finds the edge of a camera that has joined where its gateway is now, when both run on a machine that has moved.
+"""Finds the gateway of a camera that has joined, or its edge beside the gateway, when that machine has moved.
 
-An edge does not announce itself, but a gateway does. So a camera whose edge is silent tries its port where somebody
-announces the cluster, and believes who proves to be that edge.
+An edge does not announce itself, but a gateway does. So a camera whose edge or gateway is silent tries its port where
+somebody announces the cluster, and believes who proves to be that member.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def require_edge_at(address: Address, identity: NodeIdentity, edge: Member) -> None:
-    """Connect, and require that this edge answers. Raises PeerLostError or PeerTimeoutError."""
+async def require_member_at(address: Address, identity: NodeIdentity, member: Member) -> None:
+    """Connect, and require that this member answers. Raises PeerLostError or PeerTimeoutError."""
     traffic = WireTraffic(DataSecurity(identity, by_certificate=True))
-    connection = await Connection.open(address, traffic, ExpectedPeer(edge.role, edge.name))
+    connection = await Connection.open(address, traffic, ExpectedPeer(member.role, member.name))
     connection.close()
 
 
-class EdgeFinder:
-    """Knows where the edge of a camera is. Without keys, nobody could prove anything, and that never changes."""
+class MemberFinder:
+    """Knows where the edge or the gateway of a camera is.
+
+    Without keys, nobody could prove anything, and that never changes.
+    """
 
     def __init__(
         self,
@@ -43,22 +46,22 @@ class EdgeFinder:
         known: Address,
         *,
         listen: Callable[[str], Awaitable[list[Address]]] = announced_gateways,
-        require_edge: Callable[[Address, NodeIdentity, Member], Awaitable[None]] = require_edge_at,
+        require_member: Callable[[Address, NodeIdentity, Member], Awaitable[None]] = require_member_at,
     ) -> None:
-        self.edge = known
+        self.address = known
         self._identity = identity
         self._listen = listen
-        self._require_edge = require_edge
+        self._require_member = require_member
         self._search = GatewaySearch(known)
         self._member: Member | None = None
         self._silent_since: float | None = None
 
     def note_connected(self, member: Member | None) -> None:
-        """Note that an edge has proved to be this member; None: without keys."""
+        """Note that somebody has proved to be this member; None: without keys."""
         self._member, self._silent_since = member or self._member, None
 
     async def look_after_failure(self) -> None:
-        """Look for the edge elsewhere, if it has been silent for long enough; takes some seconds then."""
+        """Look for the member elsewhere, if it has been silent for long enough; takes some seconds then."""
         now = time.monotonic()
         if self._silent_since is None:
             self._silent_since = now
@@ -71,19 +74,19 @@ class EdgeFinder:
         except AnnouncementError as error:
             log.debug("the gateway cannot be looked for on the network: %s", error)
             return
-        ports = {Address(place.host, self.edge.port) for place in announced}
+        ports = {Address(place.host, self.address.port) for place in announced}
         for place in self._search.choose(ports, time.monotonic()):
             if await self._proves_itself(place, self._identity, self._member):
                 log.info(
-                    "edge %s does not answer any more at %s; it is at %s now, proved by its key, and this camera goes "
-                    "on there", self._member.name, self.edge, place,
+                    "%s does not answer any more at %s; it is at %s now, proved by its key, and this camera goes on "
+                    "there", self._member, self.address, place,
                 )  # fmt: skip
-                self.edge, self._search, self._silent_since = place, GatewaySearch(place), None
+                self.address, self._search, self._silent_since = place, GatewaySearch(place), None
                 return
 
-    async def _proves_itself(self, place: Address, identity: NodeIdentity, edge: Member) -> bool:
+    async def _proves_itself(self, place: Address, identity: NodeIdentity, member: Member) -> bool:
         try:
-            await self._require_edge(place, identity, edge)
+            await self._require_member(place, identity, member)
         except (PeerLostError, PeerTimeoutError) as error:
             self._search.note_failure(place, time.monotonic())
             log.debug("somebody announces this cluster at %s, but: %s", place.host, error)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.agent import edge_finder
-from camera_sources.agent.edge_finder import EdgeFinder
+from camera_sources.agent import member_finder
+from camera_sources.agent.member_finder import MemberFinder
 from shared.errors import AnnouncementError, PeerLostError
 from shared.network import gateway_search
 from shared.network.addresses import Address
@@ -31,7 +31,7 @@ class Network:
             raise AnnouncementError("the network is down")
         return list(self.announced)
 
-    async def require_edge(self, address, _, edge):
+    async def require_member(self, address, _, edge):
         self.tried.append((address, edge))
         if address != self.edge:
             raise PeerLostError("it is not the edge 'hall'")
@@ -45,12 +45,12 @@ def identity(tmp_path):
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(edge_finder.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(member_finder.time, "monotonic", lambda: now[0])
     return now
 
 
 def finder_in(network, identity):
-    return EdgeFinder(identity, KNOWN, listen=network.listen, require_edge=network.require_edge)
+    return MemberFinder(identity, KNOWN, listen=network.listen, require_member=network.require_member)
 
 
 async def silent(finder, clock, seconds=gateway_search.LOOK_AFTER_S):
@@ -65,7 +65,7 @@ async def test_an_edge_beside_the_gateway_is_found_at_its_port_there(identity, c
     finder = finder_in(network, identity)
     finder.note_connected(EDGE)
     await silent(finder, clock)
-    assert finder.edge == Address(MOVED.host, KNOWN.port)
+    assert finder.address == Address(MOVED.host, KNOWN.port)
     assert network.asked == [authority_in_code(identity.authority_hash)]
     assert {edge for _, edge in network.tried} == {EDGE}
 
@@ -77,7 +77,7 @@ async def test_who_does_not_prove_to_be_this_edge_is_not_believed_and_rests(iden
     await silent(finder, clock)
     clock[0] += gateway_search.LOOK_AFTER_S
     await finder.look_after_failure()
-    assert finder.edge == KNOWN
+    assert finder.address == KNOWN
     assert len(network.asked) == 2
     assert network.tried == [(Address(STRANGER.host, KNOWN.port), EDGE)]
 
@@ -105,4 +105,4 @@ async def test_a_network_without_announcements_changes_nothing(identity, clock):
     finder = finder_in(Network(None), identity)
     finder.note_connected(EDGE)
     await silent(finder, clock)
-    assert finder.edge == KNOWN
+    assert finder.address == KNOWN
