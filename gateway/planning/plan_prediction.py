@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateway.planning.kernel_costs import NO_WORK, Units, cost_of_work, sum_work, unit_costs, work_of_layer
 from gateway.planning.methods import Method
-from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST
+from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, PREPARING_COST, TILE_COST
 from shared.ftp.costs import map_bytes, working_bytes_of_tiles
 from shared.ftp.propagation import Propagation
 from shared.wire.link_speed import predict_transfer_s
@@ -173,7 +173,8 @@ def predict_whole(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredicti
         own, cost = device is owner, costs.of_tile(0, 0, device)
         besides = OWNER_COST if own or not cluster.owner else 0.0
         sent_s = _sending_s(owner, device, costs.pixel_bytes[0])
-        latency_s = min(latency_s, OWNER_COST / owner.macs_per_s + sent_s + (cost + TILE_COST) / device.macs_per_s)
+        computing_s = (cost + TILE_COST) / device.macs_per_s
+        latency_s = min(latency_s, PREPARING_COST / owner.macs_per_s + sent_s + computing_s)
         computed = device.macs_per_s / (cost + TILE_COST + besides)
         per_s += computed if own or not cluster.owner else min(computed, 1 / sent_s)
     stolen = sum(costs.pixel_bytes) * (len(cluster.devices) - 1) // len(cluster.devices) if cluster.owner else 0
@@ -183,7 +184,7 @@ def predict_whole(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredicti
 def predict_stolen(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
     """Predict tiles of one stage that idle devices steal: each goes to the device that ends it soonest."""
     busy, owner, gateway = _Busy(), _owner(cluster), cluster.gateway
-    prepared_s = busy.compute(owner, OWNER_COST)
+    prepared_s = _prepare(busy, owner)
     free = {device.name: prepared_s for device in cluster.devices}
     sent_s, arrived_s = prepared_s, prepared_s
     largest_first = sorted(range(len(costs.tiles[0])), key=lambda tile: (costs.tiles[0][tile], tile), reverse=True)
@@ -213,7 +214,7 @@ def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredi
     busy, owner, gateway = _Busy(), _owner(cluster), cluster.gateway
     count = len(costs.pixel_bytes)
     workers = [cluster.devices[tile % len(cluster.devices)] for tile in range(count)]
-    prepared_s = sent_s = busy.compute(owner, OWNER_COST)
+    prepared_s = sent_s = _prepare(busy, owner)
     ready_s = [prepared_s] * count
     for tile, device in enumerate(workers):
         if device is not owner:
@@ -239,6 +240,12 @@ def predict_assigned(costs: DivisionCosts, cluster: ClusterProfile) -> PlanPredi
     for end_s, tile in sorted((end_s, tile) for tile, end_s in enumerate(ends)):
         arrived_s = _send_result(busy, workers[tile], cluster, costs.result_bytes[tile], max(arrived_s, end_s))
     return busy.predict(arrived_s + busy.compute(gateway, costs.of_tail(gateway) + TILE_COST), costs.memory_bytes)
+
+
+def _prepare(busy: _Busy, owner: DeviceProfile) -> float:
+    """Note what a frame costs its owner besides computing; return the seconds of it before the first tile."""
+    busy.compute(owner, OWNER_COST)
+    return PREPARING_COST / owner.macs_per_s
 
 
 def _end_s(device: DeviceProfile, free_s: float, cost: float, ready_s: float) -> float:

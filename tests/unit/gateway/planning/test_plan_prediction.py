@@ -12,7 +12,7 @@ from gateway.planning.plan_prediction import (
     costs_of_stages,
     predict_plan,
 )
-from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST, ClusterProfile, DeviceProfile
+from gateway.planning.profiles import EXCHANGE_COST, PREPARING_COST, TILE_COST, ClusterProfile, DeviceProfile
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition, whole_stage
 from tests.networks import ModelBuilder
@@ -76,9 +76,9 @@ def test_memory_is_that_of_the_largest_layer_and_all_weights(network):
 def test_a_whole_frame_takes_its_owner_its_operations_and_others_its_transfer_too():
     costs = costs_of([5e9], pixels=12_500_000)
     alone = predict_plan(Method.WHOLE, costs, cluster_of(SPEED))
-    assert alone.latency_s == pytest.approx((OWNER_COST + 5e9 + TILE_COST) / SPEED)
+    assert alone.latency_s == pytest.approx((PREPARING_COST + 5e9 + TILE_COST) / SPEED)
     helped = predict_plan(Method.WHOLE, costs, cluster_of(SPEED, 5 * SPEED, bytes_per_s=12_500_000))
-    assert helped.latency_s == pytest.approx(OWNER_COST / SPEED + 1 + (5e9 + TILE_COST) / (5 * SPEED))
+    assert helped.latency_s == pytest.approx(PREPARING_COST / SPEED + 1 + (5e9 + TILE_COST) / (5 * SPEED))
 
 
 @pytest.mark.parametrize("method", [Method.WHOLE, Method.WST])
@@ -101,7 +101,7 @@ def test_stolen_tiles_are_shared_out_so_that_all_devices_end_soon():
     slow = predict_plan(Method.WST, costs, cluster_of(SPEED, owner="d0"))
     pair = predict_plan(Method.WST, costs, cluster_of(SPEED, SPEED))
     for prediction, in_a_row in ((slow, 4), (pair, 2)):
-        computing_s = (OWNER_COST + in_a_row * (1e9 + TILE_COST)) / SPEED
+        computing_s = (PREPARING_COST + in_a_row * (1e9 + TILE_COST)) / SPEED
         assert prediction.latency_s == pytest.approx(computing_s + (2e9 + TILE_COST) / SPEED, rel=0.2)
 
 
@@ -113,7 +113,7 @@ def test_a_device_that_would_hold_up_a_frame_gets_no_stolen_tile():
 
 def test_tiles_wait_for_their_pixels_one_after_the_other_and_results_for_the_gateways_link():
     cluster = cluster_of(*[SPEED] * 3, bytes_per_s=1e3)
-    computing_s = (OWNER_COST + 1e9 + TILE_COST) / SPEED
+    computing_s = (PREPARING_COST + 1e9 + TILE_COST) / SPEED
     sent = predict_plan(Method.STAGED, costs_of([1e9] * 3, pixels=1000), cluster)
     assert sent.latency_s == pytest.approx(2 + computing_s + TILE_COST / SPEED, rel=0.1)
     received = predict_plan(Method.STAGED, costs_of([1e9] * 3, results=1000), cluster)
@@ -125,7 +125,7 @@ def test_tiles_wait_for_their_pixels_one_after_the_other_and_results_for_the_gat
 def test_a_stage_begins_when_the_strips_of_the_neighbours_have_arrived():
     costs = costs_of([2e9, 1e9], (1e9, 1e9), strips=({(0, 1): 500},))
     both = predict_plan(Method.STAGED, costs, cluster_of(SPEED, SPEED, bytes_per_s=1e3))
-    of_first_s = (OWNER_COST + 2e9) / SPEED
+    of_first_s = (PREPARING_COST + 2e9) / SPEED
     assert both.latency_s == pytest.approx(
         of_first_s + EXCHANGE_S + 0.5 + (1e9 + EXCHANGE_COST) / SPEED + TILE_COST / SPEED
     )
@@ -136,7 +136,7 @@ def test_tiles_of_one_device_run_one_after_the_other_and_exchange_nothing_over_i
     costs = costs_of([1e9, 1e9], (1e9, 1e9), strips=({(0, 1): 500},))
     alone = predict_plan(Method.STAGED, costs, cluster_of(SPEED, bytes_per_s=1.0))
     assert alone.frame_bytes == 0
-    assert alone.latency_s == pytest.approx((OWNER_COST + 4e9 + 2 * EXCHANGE_COST + TILE_COST) / SPEED)
+    assert alone.latency_s == pytest.approx((PREPARING_COST + 4e9 + 2 * EXCHANGE_COST + TILE_COST) / SPEED)
 
 
 def test_results_of_the_gateways_own_node_need_no_link():
