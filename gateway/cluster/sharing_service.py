@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cluster.share_queue import ShareQueue, TileShare
-from gateway.planning.tile_allocation import allocate_tiles
+from gateway.planning.tile_allocation import share_out_tiles
+from shared.plan.plan import Distribution
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.wire.courier import Courier
@@ -36,11 +37,14 @@ CollectedTile = tuple[TileHeader, "Payload"]
 
 @dataclass(frozen=True, slots=True)
 class _SharedPlan:
-    """A plan's tiles that are shared out, `together` in several stages. `nodes` as in SharingService.add_plan."""
+    """A plan's tiles that are shared out. `by_speed`: all tiles of a frame at once, to devices by their speed.
+
+    `nodes` as in SharingService.add_plan.
+    """
 
     epoch: int
     tile_count: int
-    together: bool
+    by_speed: bool
     shares: ShareQueue[CollectedTile]
     nodes: tuple[str, ...]
 
@@ -74,11 +78,11 @@ class SharingService:
 
     def add_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
         """Share out a plan's tiles. `nodes`: those that its tiles were made for, tile by tile; empty if it fits any."""
-        together = len(plan.stages) > 1
         shares: ShareQueue[CollectedTile] = ShareQueue(
-            plan.tile_count, plan.deadline_s / 2, self._capacity, together=together
+            plan.tile_count, plan.deadline_s / 2, self._capacity, together=len(plan.stages) > 1
         )
-        self._plans[plan.epoch] = _SharedPlan(plan.epoch, plan.tile_count, together, shares, tuple(nodes))
+        by_speed = plan.distribution is Distribution.ASSIGNING and len(plan.stages) > 1
+        self._plans[plan.epoch] = _SharedPlan(plan.epoch, plan.tile_count, by_speed, shares, tuple(nodes))
 
     def forget_plan(self, epoch: int) -> None:
         """Forget a plan that is not followed any more."""
@@ -131,17 +135,17 @@ class SharingService:
     def _able_nodes(self, plan: _SharedPlan, without: str = "") -> tuple[str, ...]:
         """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others.
 
-        Tiles that were made for no nodes in particular are given to all of them by speed, if they are computed
-        together: then a node is named once for each of its tiles, and not at all if it would be late. Drained nodes are
-        left out, unless there are no others.
+        The gateway assigns tiles in stages that were made for no nodes in particular to all of them by speed: then a
+        node is named once for each of its tiles, and not at all if it would be late. Drained nodes are left out, unless
+        there are no others.
         """
         following = [name for name in self._members.ready_nodes(plan.epoch) if name != without]
         able = tuple(name for name in following if self._may_compute(name))
         ready = tuple(name for name in able if not self._members.is_drained(name)) or able
         made_for = tuple(name for name in plan.nodes if name in ready)
-        if made_for or not (ready and plan.together):
+        if made_for or not (ready and plan.by_speed):
             return made_for or ready
-        return tuple(ready[index] for index in allocate_tiles(plan.tile_count, self._speeds_of(ready)))
+        return tuple(ready[index] for index in share_out_tiles(plan.tile_count, self._speeds_of(ready)))
 
     def _on_lost(self, address: Address) -> None:
         for node in self._members.present:

@@ -100,19 +100,20 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
 
         try:
             gateway = await cluster.start("gateway", "gateway", host=first)
-            lonely = await start("attic", second)
+            lonely = await start("attic", second, "--insecure")
             await until_said(lonely, "has not answered for 1")
             for child in (lonely, gateway):
                 await cluster.stop(child)
             logs = {"lonely": lonely.log.read_text()}
             gateway = await cluster.start("gateway", "gateway", *everywhere, host=first)
-            attic = await start("attic", second)
+            attic = await start("attic", second, "--insecure")
             shed = await start("shed", third, "--insecure", "--listen", "10.99.0.1")
             await witness.until("loopback of an edge", lambda: said("edge attic", "127.0.0.1 only", "--listen"))
             await witness.until(
                 "an address of no use", lambda: said("cannot reach edge shed at 10.99.0.1", "no route", "--listen")
             )
-            clone = await cluster.start("clone", "edge", "--name", "attic", "--gateway", GATEWAY.host, host=third)
+            options = "--name", "attic", "--gateway", GATEWAY.host, "--insecure"
+            clone = await cluster.start("clone", "edge", *options, host=third)
             assert await asyncio.wait_for(clone.process.wait(), 20) == 1
             await witness.until("two of one name", lambda: said("two edges are called attic", "10.77.3.3", "--name"))
             logs |= {child.name: child.log.read_text() for child in (attic, clone)}

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.cameras.mqtt_values import encode_setting, with_setting
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides
 from shared.network.addresses import LOOPBACK
 from shared.payloads.bridge import Response
@@ -19,7 +19,12 @@ from tests.documents import ROOT, SERVICES, commands, free_ports, running, table
 
 HOME = """
 cameras:
-  front_door: {source: "test://", fps: 1}
+  front_door:
+    source: "test://"
+    fps: 1
+    zones: {porch: {coordinates: "0.3,0.55,0.7,0.55,0.78,1,0.22,1"}}
+    objects: {mask: "0,0,0.2,0,0.2,0.2"}
+profiles: {home: {}, away: {}}
 state: STATE
 """
 
@@ -42,7 +47,13 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
         await stack.enter_async_context(running(edge, SERVICES["edge"]))
         client = aiomqtt.Client(LOOPBACK, int(ports["1883"]), protocol=aiomqtt.ProtocolVersion.V5)
         await stack.enter_async_context(client)
-        for topic in ("deepthings/bridge/response/+", "deepthings/cameras/front_door/+/state"):
+        told = (
+            "bridge/response/+",
+            "bridge/profile/state",
+            "cameras/front_door/+/state",
+            "cameras/front_door/zones/+/state",
+        )
+        for topic in (f"deepthings/{each}" for each in told):
             await client.subscribe(topic, qos=1)
         for words in lines:
             await say(client, words)
@@ -89,6 +100,8 @@ async def answer_to(client, words):
 def told_of(words):
     """What a camera's state is after that."""
     setting = words[words.index("-t") + 1].split("/")[-2]
+    if setting not in CAMERA_SETTINGS:  # a switch, or the profile
+        return words[words.index("-m") + 1].encode()
     if "-n" in words:
         return {"detect": b"ON"}[setting]
     return encode_setting(getattr(with_setting(Overrides(), setting, words[words.index("-m") + 1].encode()), setting))

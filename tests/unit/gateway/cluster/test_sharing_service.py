@@ -9,11 +9,14 @@ from gateway.cluster.sharing_service import SharingService
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, State
 from shared.payloads.versions import PROTOCOL
+from shared.plan.plan import Distribution
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import TileHeader
 from tests.unit.edge.works import frame_info
 
-PLAN = SimpleNamespace(epoch=7, tile_count=4, deadline_s=10.0, stages=[None])
+PLAN = SimpleNamespace(
+    epoch=7, tile_count=4, deadline_s=10.0, stages=[None], distribution=Distribution.ASSIGNING
+)  # fmt: skip
 
 
 def able_nodes(*ready, drained=(), barred=(), made_for=()):
@@ -46,7 +49,7 @@ def test_the_nodes_that_a_plan_was_made_for_come_in_its_order_unless_they_are_dr
 
 @pytest.mark.parametrize(
     ("speeds", "able"),
-    [((1, 1, 1), ("a", "a", "b", "c")), ((1, 2, 1), ("a", "b", "b", "c")), ((2, 2, 0.1), ("a", "a", "b", "b"))],
+    [((1, 1, 1), ("a", "b", "c", "a")), ((1, 2, 1), ("a", "b", "b", "c")), ((2, 2, 0.1), ("a", "a", "b", "b"))],
 )
 def test_tiles_that_are_computed_together_are_given_to_nodes_by_speed(speeds, able):
     members = SimpleNamespace(ready_nodes=lambda _: ("a", "b", "c"), is_drained=lambda _: False)
@@ -54,7 +57,9 @@ def test_tiles_that_are_computed_together_are_given_to_nodes_by_speed(speeds, ab
     service = SharingService(
         members, WireTraffic(), 8, lambda *_: True, speeds_of=lambda nodes: [speed_of[node] for node in nodes]
     )
-    service.add_plan(SimpleNamespace(epoch=7, tile_count=4, deadline_s=10.0, stages=[None] * 2))
+    service.add_plan(
+        SimpleNamespace(epoch=7, tile_count=4, deadline_s=10.0, stages=[None] * 2, distribution=Distribution.ASSIGNING)
+    )
     assert service._able_nodes(service._plans[7]) == able
     assert set(service._able_nodes(service._plans[7], without="a")) <= {"b", "c"}
 
@@ -69,7 +74,9 @@ class Assigning:
             address=lambda node: Address(node, 5000), last_address=lambda _: None,
         )  # fmt: skip
         self.service = SharingService(members, WireTraffic(), 8, self.assign)
-        plan = SimpleNamespace(epoch=7, tile_count=2, deadline_s=10.0, stages=[None] * stages)
+        plan = SimpleNamespace(
+            epoch=7, tile_count=2, deadline_s=10.0, stages=[None] * stages, distribution=Distribution.ASSIGNING
+        )  # fmt: skip
         self.service.add_plan(plan)
 
     @staticmethod

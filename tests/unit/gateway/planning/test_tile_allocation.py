@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.planning.tile_allocation import allocate_tiles
+from gateway.planning.tile_allocation import allocate_tiles, share_out_tiles
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ def test_no_other_device_would_end_the_last_tile_sooner(count, speeds):
     last_s = max(places.count(place) / speeds[place] for place in places)
     others_s = min((places.count(place) + 1) / speed for place, speed in enumerate(speeds))
     assert last_s <= others_s * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("count", "speeds", "expected"),
+    [
+        (3, [1, 0.8, 0.45], (0, 1, 2)),
+        (3, [1, 1, 0.3], (0, 0, 1)),
+        (8, [1, 1, 1, 1, 1, 1, 1.8], (0, 1, 2, 3, 4, 5, 6, 6)),
+        (5, [1, 1], (0, 1, 0, 1, 0)),
+        (6, [1, 1, 0.5, 0.5, 0.25, 0.25], (0, 0, 1, 1, 2, 3)),
+    ],
+)
+def test_tiles_are_given_out_in_turn_unless_speeds_differ_clearly(count, speeds, expected):
+    assert share_out_tiles(count, speeds) == expected
