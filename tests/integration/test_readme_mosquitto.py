@@ -53,7 +53,7 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
             "cameras/front_door/+/state",
             "cameras/front_door/zones/+/state",
         )
-        for topic in (f"deepthings/{each}" for each in told):
+        for topic in (f"deepthings/{each}" for each in ("bridge/response/+", "bridge/profile/state", *of_camera)):
             await client.subscribe(topic, qos=1)
         for words in lines:
             await say(client, words)
