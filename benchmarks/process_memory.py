@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import FrameDetections
     from shared.process.local_cluster import ChildProcess
 
+NO_SAMPLES = ("--verify-share", "0")
+"""A frame that is computed again takes memory for a second; it would be counted or not, by chance."""
+
 SIZES = {"768x576": (768, 576), "1080p": (1920, 1080)}
 """Width and height of the pictures, the first that of the footage itself."""
 
@@ -71,7 +74,7 @@ async def measure_processes(setting: MemorySetting) -> dict[str, Footprint]:
         async with LocalCluster(broker, folder / "logs") as cluster:
             choices = {"--model": setting.model, "--method": setting.method, "--grid": setting.grid}
             gateway = await cluster.start(
-                "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
+                "gateway", "gateway", "--config", str(file), *NO_SAMPLES, "--cluster-port", str(broker.port),
                 "--port", str(free_port()), "--data-port", "0", "--page-port", "0",
                 *(word for option, value in choices.items() if value for word in (option, value)),
             )  # fmt: skip

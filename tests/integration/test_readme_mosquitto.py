@@ -47,12 +47,7 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
         await stack.enter_async_context(running(edge, SERVICES["edge"]))
         client = aiomqtt.Client(LOOPBACK, int(ports["1883"]), protocol=aiomqtt.ProtocolVersion.V5)
         await stack.enter_async_context(client)
-        told = (
-            "bridge/response/+",
-            "bridge/profile/state",
-            "cameras/front_door/+/state",
-            "cameras/front_door/zones/+/state",
-        )
+        of_camera = "cameras/front_door/+/state", "cameras/front_door/zones/+/state"
         for topic in (f"deepthings/{each}" for each in ("bridge/response/+", "bridge/profile/state", *of_camera)):
             await client.subscribe(topic, qos=1)
         for words in lines:
