@@ -250,10 +250,25 @@ def _with_several_tiles(cluster: ClusterProfile, count: int, total: float) -> Cl
 
 
 def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[str]) -> Iterator[PlanCandidate]:
-    """Yield the stages up to the cuts at which a frame is predicted to end soonest."""
+    """Yield the stages up to the cuts at which a frame is predicted to end soonest.
+
+    Where each device computes one tile, these are as large as fits its speed; in rows and columns, equal ones are tried
+    as well, because halos differ there.
+    """
     total = macs_of(network, network.layers)
-    by_speed = min(grid.rows, grid.columns) == 1 and len(set(cluster.devices)) == grid.count
-    shares = fitted_shares(cluster, total) if by_speed else ()
+    if len(set(cluster.devices)) < grid.count:
+        yield from _ways_with(network, cluster, grid, cut, ())
+        return
+    yield from _ways_with(network, cluster, grid, cut, fitted_shares(cluster, total))
+    if min(grid.rows, grid.columns) > 1:
+        yield from _ways_with(network, cluster, grid, cut, ())
+
+
+def _ways_with(
+    network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[str], shares: tuple[float, ...]
+) -> Iterator[PlanCandidate]:
+    """Yield these stages for tiles of these shares; equal ones without."""
+    total = macs_of(network, network.layers)
     slowest = min(device.macs_per_s / cluster.devices.count(device) for device in cluster.devices)
     mean = sum(device.macs_per_s for device in cluster.devices) / len(cluster.devices)
     terms = StageTerms(

@@ -47,32 +47,38 @@ class Grid:
 
         `halo` is the number of rows above and below, and of columns left and right, that a tile needs beyond its own.
         With it, tiles are equal including their halos: those at the border have a halo on one side only and get more
-        cells of their own. With `shares`, one for each tile of a single row or column, sizes are proportional to them.
-        Raises ConfigurationError when a tile would be empty, or the shares do not fit.
+        cells of their own. With `shares`, one for each tile, sizes are proportional to them: a row is as high as the
+        shares of its tiles together, and divided for itself. Raises ConfigurationError when a tile would be empty, or
+        the shares do not fit.
         """
         if self.rows > height or self.columns > width:
             raise ConfigurationError(
                 f"grid {self} is larger than the map it divides ({height}x{width} cells); "
                 f"choose at most {height}x{width}, or cut the network earlier"
             )
-        rows, columns = _bounds(height, self.rows, halo[0]), _bounds(width, self.columns, halo[1])
+        rows, columns = _bounds(height, self.rows, halo[0]), [_bounds(width, self.columns, halo[1])] * self.rows
         if shares:
-            if min(self.rows, self.columns) > 1 or len(shares) != self.count or min(shares) < 0 or not any(shares):
+            if len(shares) != self.count or min(shares) < 0 or not any(shares):
                 raise ConfigurationError(
-                    f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: one row or one "
-                    "column is divided, with a share for each tile, not all 0"
+                    f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: there must be one "
+                    "for each tile, not all 0"
                 )
-            rows = _biased(height, shares) if self.columns == 1 else rows
-            columns = _biased(width, shares) if self.columns > 1 else columns
+            of_rows = [shares[row * self.columns : (row + 1) * self.columns] for row in range(self.rows)]
+            rows = _biased(height, [sum(of_row) for of_row in of_rows])
+            columns = [_biased(width, of_row) for of_row in of_rows]
         return tuple(
-            Region(rows[r], columns[c], rows[r + 1], columns[c + 1])
+            Region(rows[r], columns[r][c], rows[r + 1], columns[r][c + 1])
             for r in range(self.rows)
             for c in range(self.columns)
         )
 
 
 def _biased(length: int, shares: Sequence[float]) -> list[int]:
-    """Return the bounds of parts in proportion to `shares`, one cell at least. Source: MoDNN, biased 1-D partition."""
+    """Return the bounds of parts in proportion to `shares`, one cell at least; equal ones if all are 0.
+
+    Source: MoDNN, biased 1-D partition.
+    """
+    shares = shares if any(shares) else [1.0] * len(shares)
     total, bounds = sum(shares), [0]
     for number in range(1, len(shares)):
         ideal = floor(length * sum(shares[:number]) / total + 0.5)

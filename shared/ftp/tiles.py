@@ -32,8 +32,7 @@ def partition(
     """Fuse the layers between `after` (the picture, when empty) and `cut`, and divide them into the tiles of `grid`.
 
     The grid divides the coarsest map at the cut: evenly as in the paper, `balanced` so that tiles are equal including
-    their halos, or, for a single row or column, by the `shares` of its tiles. Finer maps are divided at the same
-    positions, axis by axis.
+    their halos, or by the `shares` of tiles. Finer maps are divided at the same positions, axis by axis.
     Raises CutError for a layer that cannot be tiled, ConfigurationError for a grid with empty tiles.
     Source: paper, section III-A, algorithm 1, extended to graphs with branches.
     """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +136,27 @@ def test_tiles_are_as_large_as_their_shares_and_have_a_cell_at_least(length, sha
     assert [cell.width for cell in across.divide(5, length, shares=shares)] == sizes
     assert {cell.width for cell in down.divide(length, 5, shares=shares)} == {5}
     assert {cell.height for cell in across.divide(5, length, shares=shares)} == {5}
+
+
+def test_in_rows_and_columns_each_row_is_divided_for_itself():
+    cells = Grid(2, 2).divide(12, 12, shares=(1, 3, 4, 4))
+    assert [cell.sides for cell in cells] == [(0, 0, 4, 3), (0, 3, 4, 12), (4, 0, 12, 6), (4, 6, 12, 12)]
+
+
+def test_a_row_without_any_share_has_a_cell_of_each_map():
+    cells = Grid(2, 2).divide(4, 4, shares=(0, 0, 1, 1))
+    assert [cell.sides for cell in cells] == [(0, 0, 1, 2), (0, 2, 1, 4), (1, 0, 4, 2), (1, 2, 4, 4)]
+
+
+@given(
+    shares=st.lists(st.floats(0.01, 100), min_size=6, max_size=6), height=st.integers(2, 30), width=st.integers(3, 30)
+)
+def test_whatever_the_shares_tiles_in_rows_and_columns_cover_the_map_once(shares, height, width):
+    covered = np.zeros((height, width), int)
+    for cell in Grid(2, 3).divide(height, width, shares=shares):
+        assert cell.area > 0
+        covered[cell.slices] += 1
+    assert (covered == 1).all()
 
 
 @st.composite
