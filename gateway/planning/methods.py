@@ -98,8 +98,9 @@ def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
 
 
 def _in_stages(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
-    """Return the stages in which a frame alone is predicted to end soonest."""
-    return chained_stages(network, choose_stages(network, cut, grid, shares), grid, shares)
+    """Return the stages in which a frame alone is predicted to end soonest; rows and columns are divided evenly."""
+    fitted = shares if min(grid.rows, grid.columns) == 1 else ()
+    return chained_stages(network, choose_stages(network, cut, grid, fitted), grid, fitted)
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:

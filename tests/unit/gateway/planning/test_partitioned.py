@@ -116,7 +116,6 @@ METHODS = [
     (Method.BODP, Grid(1, 3), ()),
     (Method.STAGED, Grid(4, 1), (3, 1, 2, 1)),
     (Method.STAGED, Grid(2, 3), ()),
-    (Method.STAGED, Grid(2, 3), (3, 1, 2, 1, 1, 4)),
     (Method.WSH, Grid(3, 3), ()),
     (Method.WST_S, Grid(3, 3), ()),
     (Method.WST_S, Grid(4, 5), ()),
