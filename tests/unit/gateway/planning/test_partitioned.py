@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from gateway.models.catalogue import MODELS, Model
-from gateway.planning.methods import Method
+from gateway.planning.methods import Method, chained_stages
 from gateway.planning.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare_maps, verify_tiles
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
@@ -131,6 +131,13 @@ def test_the_built_in_model_by_every_method_equals_the_whole(nanodet, street, wh
 def test_the_layers_that_the_paper_fuses_by_every_method_equal_the_whole(yolov2, method, grid, shares):
     model, pixels, whole = yolov2
     assert_exact(model, grid, "layer_15", pixels, whole, method=method, shares=shares)
+
+
+def test_tiles_of_unequal_size_in_rows_and_columns_equal_the_whole(nanodet, street, whole_street):
+    even = PartitionedModel.of(nanodet, Grid(2, 3), None, Method.STAGED)
+    stages = chained_stages(nanodet.network, [stage.cut for stage in even.stages], Grid(2, 3), (3, 1, 2, 1, 1, 4))
+    tiled = TiledHead(PartitionedModel(nanodet, stages, Method.STAGED), threads=1).run(street)
+    assert compare_maps(tiled, whole_street).max_abs_diff <= TOLERANCE
 
 
 @pytest.mark.parametrize("grid", [Grid(2, 2), Grid(3, 3)], ids=str)
