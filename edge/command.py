@@ -70,7 +70,8 @@ if TYPE_CHECKING:
 @click.option(
     "--frames-in-flight",
     type=click.IntRange(1, 16),
-    help=f"Frames of one camera at once.  [default: those that are computed side by side and {FRAMES_BESIDES_WORK}]",
+    help="Frames of one camera at once.  "
+    f"[default: those that all devices compute side by side and {FRAMES_BESIDES_WORK}]",
 )
 @click.option("--cameras/--no-cameras", default=True, help="Serve cameras, or only compute for other edges.")
 @click.option(

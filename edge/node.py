@@ -111,7 +111,7 @@ class EdgeNode:
         self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._prepared, self._worker, self._exchange)
         self._cameras = CameraSessions(
-            config.name, self._bus, self._owner, config.max_frames(1), lambda: self._worker.idle_lanes,
+            config.name, self._bus, self._owner, config.max_frames, lambda: self._worker.idle_lanes,
             reports_to_gateway=config.identity is not None,
         )  # fmt: skip
         self._link = GatewayLink(
@@ -360,7 +360,7 @@ class EdgeNode:
         work = self._prepared.preferred
         if work is not None:
             self._worker.use_lanes(work.lanes)
-            self._cameras.allow_frames(self._config.max_frames(work.lanes.count if work.finds_objects else 1))
+            self._cameras.use_lanes(work.lanes.count if work.finds_objects else 1)
 
     async def _adopt_plans(self, newest: PlanOffer) -> None:
         """Prepare the offered plans and follow them. Raises DeepThingsError."""

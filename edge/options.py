@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity
 
 FRAMES_BESIDES_WORK = 2
-"""Of one camera, besides those in work here: one on its way here, and one that another device has."""
+"""Of one camera, besides those in work: one on its way here, and one on its way to another device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +48,5 @@ class EdgeConfig:
         return ANONYMOUS if self.identity is None else member_login(self.identity)
 
     def max_frames(self, side_by_side: int) -> int:
-        """Return how many frames of a camera may be under way while so many are computed side by side here."""
+        """Return how many frames of a camera may be under way while so many can be computed at the same time."""
         return self.frames_in_flight or side_by_side + FRAMES_BESIDES_WORK

@@ -83,7 +83,8 @@ class Owner:
         with tracer.measure(Part.PREPARE, info.frame):  # in the loop: the way to a thread and back costs more
             pixels = letterbox.apply(picture, work.plan.preprocessing)
         now = time.monotonic()
-        info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
+        earlier = self.tasks.frames.numbers_before(info)
+        info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3, "after": earlier})
         owned = OwnedFrame(info, picture, pixels, now, finished, plan, promised=promised)
         self._busy.set()
         if work.plan.distribution.by_gateway:
@@ -110,7 +111,7 @@ class Owner:
 
     def send_assigned_tile(self, assigned: TileHeader) -> None:
         """Send a tile of a frame that is under way to its worker, as the gateway has assigned it."""
-        owned = self.tasks.find(assigned.info.frame)
+        owned = self.tasks.frames.find(assigned.info.frame)
         if owned is None:
             return  # the frame has ended meanwhile
         work = owned.plan.work
@@ -126,7 +127,7 @@ class Owner:
     def find_frame(self, frame: str) -> OwnedFrame | None:
         """Return a frame that is under way or was published recently; None for others."""
         published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
-        return self.tasks.find(frame) or next(iter(published), None)
+        return self.tasks.frames.find(frame) or next(iter(published), None)
 
     # outcomes
 
@@ -136,7 +137,7 @@ class Owner:
 
     def give_up_frames(self, outcome: Outcome) -> None:
         """Give up all frames, with this outcome unless the gateway answers with another."""
-        self._give_up_frames(self.tasks, outcome)
+        self._give_up_frames(self.tasks.frames, outcome)
 
     def _give_up_frames(self, frames: Iterable[OwnedFrame], outcome: Outcome) -> None:
         self._give_up({owned.info.frame: owned.finished for owned in frames}, outcome)
@@ -181,7 +182,7 @@ class Owner:
         Outcomes that were missed meanwhile are requested, and the gateway publishes those of announced frames again.
         """
         self._request_outcomes(time.monotonic(), all_again=True)
-        self.tasks.reannounce(owned for owned in self.tasks if owned.info.frame not in self._given_up)
+        self.tasks.reannounce(owned for owned in self.tasks.frames if owned.info.frame not in self._given_up)
 
     def on_frame_done(self, done: FrameDone) -> None:
         """Finish a frame with the outcome that the gateway has published."""
@@ -192,7 +193,7 @@ class Owner:
         while True:
             await self._busy.wait()
             await asyncio.sleep(LEASE_CHECK_PERIOD_S)
-            if not (self.tasks or self._given_up or self._published):
+            if not (self.tasks.frames or self._given_up or self._published):
                 self._busy.clear()
             now = time.monotonic()
             self._request_outcomes(now)
@@ -205,7 +206,7 @@ class Owner:
         self._give_up_frames(
             [
                 owned
-                for owned in self.tasks
+                for owned in self.tasks.frames
                 if owned.opened_at < now - owned.plan.work.plan.deadline_s - NO_ANSWER_GRACE_S
                 and owned.info.frame not in self._given_up
             ],

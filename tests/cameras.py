@@ -130,9 +130,12 @@ class EdgeSide:
         self._changed = asyncio.Event()
         self.credit = 2
         self.tasks = SimpleNamespace(
-            frames_wanted=lambda invited, _: self.credit - invited, next_frame_due_s=lambda: 0.05, intake=Intake()
+            frames_wanted=lambda invited, _: self.credit - invited,
+            next_frame_due_s=lambda: 0.05,
+            intake=Intake(),
+            lanes_elsewhere=0,
         )
-        self.sessions = CameraSessions("edge-1", self, self, self.credit, lambda: 1)
+        self.sessions = CameraSessions("edge-1", self, self, lambda _: self.credit, lambda: 1)
         self.server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())
         self.supervisor = CameraSupervisor(self.server.address, self.sessions)
         self.sessions.open()

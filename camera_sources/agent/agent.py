@@ -16,7 +16,7 @@ from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import AGENT_STOPPED, MAX_REASON_LENGTH, State
-from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
+from shared.payloads.frames import FrameCounts, FrameInfo, Outcome, frame_name
 from shared.process.idle_code import unmap_idle_code
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
@@ -242,7 +242,7 @@ class CameraAgent:
             return False
         # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
         self._credit -= 1
-        frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
+        frame = frame_name(f"{self._config.camera}-{self._session}", shot.number)
         self._under_way[shot.number] = frame
         info = FrameInfo(
             frame=frame,

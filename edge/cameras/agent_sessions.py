@@ -63,21 +63,22 @@ class CameraSessions:
         node: str,
         bus: Bus,
         owner: Owner,
-        max_frames: int,
+        max_frames: Callable[[int], int],
         idle_lanes: Callable[[], int],
         *,
         reports_to_gateway: bool = False,
     ) -> None:
-        """`max_frames` of one camera are under way at once; `idle_lanes` returns how many tiles could begin now.
+        """`max_frames` returns how many frames of a camera may be under way while so many can be computed at once.
 
-        An edge with a login reports its cameras to the gateway, which publishes the figures; others do it themselves.
+        `idle_lanes` returns how many tiles could begin now. An edge with a login reports its cameras to the gateway.
         """
         self._reports_to_gateway = reports_to_gateway
         self._node = node
         self._bus = bus
         self._owner = owner
-        self._idle_lanes = idle_lanes
-        self._invitations = Invitations(max_frames)
+        self._idle_lanes, self._lanes = idle_lanes, 1
+        # Of a single camera, all nodes that compute whole frames can have some at the same time.
+        self._invitations = Invitations(lambda: max_frames(self._lanes + owner.tasks.lanes_elsewhere))
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         self._sessions: dict[str, CameraSession] = {}
@@ -106,9 +107,9 @@ class CameraSessions:
         """Return whether a saturated camera may have one more frame under way."""
         return self._open and self._invitations.may_have_more
 
-    def allow_frames(self, count: int) -> None:
-        """Let up to `count` frames of each camera be under way from now on."""
-        self._invitations.max_frames = count
+    def use_lanes(self, lanes: int) -> None:
+        """Let as many frames of each camera be under way as suits so many that are computed side by side here."""
+        self._lanes = lanes
         self.invite_frames()
 
     def open(self) -> None:

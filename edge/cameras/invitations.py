@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_INVITATION_S = 1.0
 """An invited frame that takes longer is not waited for: its camera had no picture after all."""
@@ -42,10 +46,10 @@ class _Camera:
 
 
 class Invitations:
-    """Cameras with up to `max_frames` frames each under way, which may change; the longest uninvited comes first."""
+    """Cameras with up to `max_frames()` frames each under way, as of now; the longest uninvited comes first."""
 
-    def __init__(self, max_frames: int) -> None:
-        self.max_frames = max_frames
+    def __init__(self, max_frames: Callable[[], int]) -> None:
+        self._max_frames = max_frames
         self._cameras: dict[str, _Camera] = {}
 
     @property
@@ -121,7 +125,7 @@ class Invitations:
     def may_have_more(self) -> bool:
         """Return whether a saturated camera may have one more frame under way."""
         return any(
-            entry.saturated and entry.frames + (entry.invited_at is not None) < self.max_frames
+            entry.saturated and entry.frames + (entry.invited_at is not None) < self._max_frames()
             for entry in self._cameras.values()
         )
 
@@ -140,4 +144,6 @@ class Invitations:
         return chosen
 
     def _can_send(self, entry: _Camera) -> bool:
-        return (entry.offered or not self.needs_offers) and entry.invited_at is None and entry.frames < self.max_frames
+        return (
+            (entry.offered or not self.needs_offers) and entry.invited_at is None and entry.frames < self._max_frames()
+        )

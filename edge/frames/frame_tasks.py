@@ -9,19 +9,19 @@ import time
 from typing import TYPE_CHECKING
 
 from edge.computing.tile_assignment import TileAssignment
+from edge.frames.frames_under_way import FramesUnderWay
 from edge.frames.other_nodes import OtherNodes
 from edge.frames.owned_plan import OwnedPlan
 from edge.frames.picture_source import NoCameras
 from edge.frames.pixel_coding import PixelCoding
 from edge.frames.task_announcer import TaskAnnouncer
-from edge.status.mean_count import MeanCount
 from edge.tasks.intake import Intake
 from edge.tasks.task import NO_TASKS, Taker, Task
 from shared.tracing.spans import Part, tracer
 from shared.wire.headers import AbsentHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from edge.computing.plan_work import PlanWork
     from edge.computing.prepared_plans import PreparedPlans
@@ -51,11 +51,10 @@ class FrameTasks:
         self._plans = plans
         self._on_change = on_change
         self._owned_plans: dict[int, OwnedPlan] = {}
-        self._frames: dict[str, OwnedFrame] = {}
+        self.frames = FramesUnderWay(time.monotonic())
         self._others = OtherNodes(node)
         self.intake = Intake()
         self.pixel_coding = PixelCoding()
-        self.under_way = MeanCount(time.monotonic())
         self.computes_here = True
         """False while the gateway has barred this node."""
         self.cameras: PictureSource = NoCameras()
@@ -86,33 +85,19 @@ class FrameTasks:
         gone = [epoch for epoch in self._owned_plans if self._plans.get(epoch) is None]
         for epoch in gone:
             del self._owned_plans[epoch]
-        return [owned for owned in self._frames.values() if owned.plan.work.epoch in gone]
+        return [owned for owned in self.frames if owned.plan.work.epoch in gone]
 
     # frames
 
-    def __iter__(self) -> Iterator[OwnedFrame]:
-        return iter(list(self._frames.values()))
-
-    def __bool__(self) -> bool:
-        return bool(self._frames)
-
-    def find(self, frame: str) -> OwnedFrame | None:
-        """Return a frame under way; None for others."""
-        return self._frames.get(frame)
-
     def keep_frame(self, owned: OwnedFrame) -> None:
         """Keep a frame whose tasks the gateway shares out, and announce it."""
-        self._keep(owned)
+        self.frames.add(owned, time.monotonic())
         self.announcer.announce(owned.plan, opened=owned.info)
-
-    def _keep(self, owned: OwnedFrame) -> None:
-        self._frames[owned.info.frame] = owned
-        self.under_way.change(len(self._frames), time.monotonic())
 
     def add_frame(self, owned: OwnedFrame) -> None:
         """Queue the tasks of a frame, and announce them to the nodes that may take some."""
         plan, info = owned.plan, owned.info
-        self._keep(owned)
+        self.frames.add(owned, time.monotonic())
         plan.queue.add_frame(info.frame, reuse=plan.reuses(1 + len(self._others)))
         hold_s = MAX_PROMISED_HOLD_S if owned.promised else plan.hold_s(self._others.helpers)
         if hold_s:
@@ -139,6 +124,12 @@ class FrameTasks:
         """Return whether no frame should wait here for thieves, as they get one on demand soon enough."""
         return plan.has_long_frames and self._gives_on_demand(plan)
 
+    @property
+    def lanes_elsewhere(self) -> int:
+        """Return how many frames other nodes can compute at the same time; 0 while frames are divided among them."""
+        current = self.current_plan()
+        return self._others.lanes if current is not None and current.work.finds_objects else 0
+
     def promises(self, plan: OwnedPlan) -> int:
         """Return how many frames of a plan, which are not here yet, other nodes can have now: 1 or 0."""
         return int(self._gives_on_demand(plan) and plan.may_lend and self.cameras.may_have_more)
@@ -146,7 +137,7 @@ class FrameTasks:
     def take_mean_load(self, now: float) -> float:
         """Return the mean number of frames under way since the last call; one at its camera for thieves counts, too."""
         current = self.current_plan()
-        return self.under_way.take_mean(now) + (current is not None and self._keeps_none(current))
+        return self.frames.take_mean(now) + (current is not None and self._keeps_none(current))
 
     def needs_picture(self, take: TakeHeader) -> bool:
         """Return whether a thief came for a frame that was promised, and none waits."""
@@ -156,9 +147,7 @@ class FrameTasks:
     def take_frame(self, frame: str) -> OwnedFrame | None:
         """Remove a frame that has ended, with its tasks; return None for one that is not under way."""
         self.drop_tasks(frame)
-        owned = self._frames.pop(frame, None)
-        self.under_way.change(len(self._frames), time.monotonic())
-        return owned
+        return self.frames.remove(frame, time.monotonic())
 
     def drop_tasks(self, frame: str) -> None:
         """Remove the tasks of a frame that is given up. A running computation is not interrupted."""
@@ -257,11 +246,11 @@ class FrameTasks:
 
     def _oldest_opened_at(self, plan: OwnedPlan) -> float:
         """Return when the first waiting frame of a plan was opened; infinite without one."""
-        owned = self._frames.get(plan.queue.first_frame or "")
+        owned = self.frames.find(plan.queue.first_frame or "")
         return math.inf if owned is None else owned.opened_at
 
     def _is_held(self, frame: str, now: float) -> bool:
-        owned = self._frames.get(frame)
+        owned = self.frames.find(frame)
         return owned is not None and now < owned.held_until
 
     def without_strips(self, assignment: TileAssignment) -> TileAssignment | None:
@@ -274,7 +263,7 @@ class FrameTasks:
 
     def is_wanted(self, assignment: TileAssignment) -> bool:
         """Return whether an assignment's frame is still under way."""
-        return assignment.info.frame in self._frames
+        return assignment.info.frame in self.frames
 
     def on_result_sent(self, assignment: TileAssignment) -> None:
         """Expect the gateway's confirmation of an own tile from now on."""
@@ -292,7 +281,7 @@ class FrameTasks:
 
     def _pixels_of(self, plan: OwnedPlan, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels, float] | None:
         """Return a task's frame, its view of the pixels, and its waiting time (ms); None when the frame is finished."""
-        frame = self._frames.get(scheduled.task.frame)
+        frame = self.frames.find(scheduled.task.frame)
         if frame is None:
             return None
         tracer.since(Part.WAIT, scheduled.task.frame, frame.opened_at, scheduled.task.tile)
@@ -324,8 +313,9 @@ class FrameTasks:
             return AbsentHeader(reason="no task is waiting for this node", later=later)
         info, view, waited_ms = found
         log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
-        if self._frames[info.frame].held_until > now and not self._frames[info.frame].promised:
-            plan.holding.on_taken(now - self._frames[info.frame].opened_at)
+        owned = self.frames.find(info.frame)
+        if owned is not None and owned.held_until > now and not owned.promised:
+            plan.holding.on_taken(now - owned.opened_at)
         if take.reuses and queue.available_tasks(now).near.get(take.thief):
             self.announcer.announce(plan)  # with this tile the thief will have all strips for others
         elif queue.empty and not self.announcer.announce_promise(plan):
@@ -337,7 +327,7 @@ class FrameTasks:
 
     def _plan_of_frame(self, frame: str) -> OwnedPlan | None:
         """Return the plan of a frame; for one that has ended, that of new frames, which learns from it as well."""
-        owned = self._frames.get(frame)
+        owned = self.frames.find(frame)
         return owned.plan if owned is not None else self.current_plan()
 
     def on_tile_failed(self, task: Task, node: str) -> None:

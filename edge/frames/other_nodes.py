@@ -9,6 +9,9 @@ from shared.engine.lanes import MAX_LANES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_LANES_ELSEWHERE = 14
+"""Whole frames of one camera that other nodes may compute at the same time: each is kept here until it has ended."""
+
 MAX_OTHER_NODES = 1000
 """Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
 
@@ -51,6 +54,11 @@ class OtherNodes:
     def helpers(self) -> dict[str, float]:
         """Return the other nodes that are idle, with the seconds that each needs for a whole frame; 0: not known."""
         return {node: seconds for node, seconds in self._helpers.items() if node != self._node}
+
+    @property
+    def lanes(self) -> int:
+        """Return how many tasks the other nodes compute at the same time, of those that have been idle before."""
+        return min(sum(self._lanes.values()), MAX_LANES_ELSEWHERE)
 
     def lanes_of(self, node: str) -> int:
         """Return how many tasks another node computes at the same time, as of when it was idle last."""

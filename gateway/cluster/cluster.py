@@ -263,6 +263,8 @@ class Cluster:
                 self._endings.publish_outcome(frame, announcement.node, outcome)
             elif found[1].owner == announcement.node and not found[1].merged.complete:
                 self._end_frame(found[1], outcome)
+        if announcement.given_up:
+            self._finisher.release_frames()
 
     def _open_frame(self, running: RunningPlan, info: FrameInfo, owner: str) -> None:
         """Open a frame; if it has an outcome, the owner has missed it, and it is published again."""
@@ -272,6 +274,7 @@ class Cluster:
             log.warning("%s dropped: %s other frames are under way", info.frame, self._options.frames_at_once)
             running.collector.close_frame(info.frame)
             self._endings.decide_outcome(info, owner, Outcome.OVERLOAD)
+            self._finisher.release_frames()
 
     def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         running = self._plans.get(result.epoch)
@@ -353,6 +356,7 @@ class Cluster:
     def _end_frame(self, assembly: Assembly, outcome: Outcome) -> None:
         self._decide(assembly, outcome)
         self._free_frame(assembly)
+        self._finisher.release_frames()
 
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
         found = self._plans.find_frame(assembly.info.frame)

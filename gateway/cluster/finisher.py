@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.cluster_listener import ComputedFrame
 from gateway.cluster.frame_latency import divide_latency
+from gateway.cluster.frame_order import FrameOrder
 from gateway.cluster.trust.attribution import find_faults
 from gateway.cluster.trust.sampling import ResultSampler
 from gateway.cluster.trust.verification import VerificationFolder, fetch_picture
@@ -85,6 +86,8 @@ class Finisher:
         share = 0.0 if options.verify_every else options.verify_share / 100
         self._sampler = ResultSampler(share, find_program, self._publish_verification)
         self._thread = ThreadPoolExecutor(1, "tail")
+        self._order: FrameOrder[tuple[RunningPlan, Assembly]] = FrameOrder(has_outcome)
+        self._release_timer: asyncio.TimerHandle | None = None
         self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
 
     def problems(self) -> tuple[str, ...]:
@@ -92,11 +95,27 @@ class Finisher:
         return tuple(text for edge, text in self._sampler.unseen.items() if self._address_of(edge) is not None)
 
     def finish_soon(self, running: RunningPlan, assembly: Assembly) -> None:
-        """Queue a complete frame of a plan."""
-        self._complete.put_nowait((running, assembly))
+        """Finish a complete frame of a plan after the earlier ones of its camera that are under way."""
+        now = time.monotonic()
+        self._order.add((running, assembly), assembly.info, assembly.duration_s(now), now)
+        self.release_frames()
+
+    def release_frames(self) -> None:
+        """Queue the frames that need not wait for earlier ones any more: called when a frame has ended, too."""
+        now = time.monotonic()
+        for complete in self._order.take_ready(now):
+            self._complete.put_nowait(complete)
+        if self._release_timer is not None:
+            self._release_timer.cancel()
+        due = self._order.next_due()
+        self._release_timer = (
+            None if due is None else asyncio.get_running_loop().call_later(max(0.0, due - now), self.release_frames)
+        )
 
     async def wait_finished(self) -> None:
-        """Wait until all queued frames are published or given up."""
+        """Wait until all complete frames are published or given up."""
+        for complete in self._order.take_all():
+            self._complete.put_nowait(complete)
         await self._complete.join()
 
     async def run(self, decide: Callable[[Assembly, Outcome], bool], free: Callable[[Assembly], None]) -> None:
@@ -120,6 +139,8 @@ class Finisher:
                 self._complete.task_done()
         finally:
             self._sampler.cancel()
+            if self._release_timer is not None:
+                self._release_timer.cancel()
 
     async def _detect(self, running: RunningPlan, assembly: Assembly) -> DetectionResult:
         """Return the objects of a complete frame: its worker has found them already, or the tail is run."""

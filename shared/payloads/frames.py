@@ -15,6 +15,20 @@ FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
 """Names of frames: camera, start time of its agent, number."""
 
 
+MAX_EARLIER_FRAMES = 32
+"""Frames of one camera that may be under way when another begins."""
+
+
+def frame_name(session: str, number: int) -> str:
+    """Return the name of a frame, by its number within the session of its camera's agent."""
+    return f"{session}-{number:06d}"
+
+
+def session_of(frame: str) -> str:
+    """Return the part of a frame's name that all frames of one agent's session share."""
+    return frame.rpartition("-")[0]
+
+
 class FrameInfo(BaseModel):
     """One frame of one camera. `frame` is unique among all frames of all cameras."""
 
@@ -29,6 +43,9 @@ class FrameInfo(BaseModel):
     transfer_ms: Milliseconds = Field(default=0.0, description="from capture to the owner")
     invite_ms: Milliseconds = Field(default=0.0, description="of these, until the owner had room for the frame")
     prepare_ms: Milliseconds = Field(default=0.0, description="letterbox and slicing at the owner")
+    after: tuple[Count, ...] = Field(
+        default=(), max_length=MAX_EARLIER_FRAMES, description="numbers of the session's frames that are under way"
+    )
 
 
 class Outcome(StrEnum):

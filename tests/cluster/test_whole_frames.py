@@ -60,6 +60,23 @@ async def test_whole_frames_of_two_edges_equal_those_of_one_machine(tmp_path):
     assert stolen
 
 
+async def test_all_edges_compute_frames_of_a_single_camera_which_are_published_in_order(tmp_path):
+    """Also of devices that differ: a frame that is complete too soon waits for those before it."""
+    async with slow_cluster(tmp_path, 4, seconds=4 * FRAME_S) as (cluster, _):
+        witness = cluster.witness
+        await cluster.start_edge("edge-5", code=SlowDevice(tmp_path / "edge-5", 3 * FRAME_S).code)
+        await cluster.edges_ready("edge-5")
+        await cluster.start_camera("front", "edge-1", "--frames", "60", "--every-frame")
+        await check_frames(witness, "front")
+    frames = witness.detections
+    assert {node for frame in frames for node in frame.nodes} == {f"edge-{number}" for number in range(1, 6)}
+    at_once = [
+        sum(other.captured_at <= frame.published_at <= other.published_at for other in frames) for frame in frames
+    ]
+    assert max(at_once) >= 5, "as many as there are devices"
+    assert [frame.number for frame in frames] == sorted(frame.number for frame in frames)
+
+
 async def test_a_thief_that_is_killed_with_a_stolen_frame_costs_none(tmp_path):
     async with slow_cluster(tmp_path, 2) as (cluster, devices):
         witness = cluster.witness

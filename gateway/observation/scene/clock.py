@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.payloads.frames import session_of
+
 _MAX_CLOCK_DIFFERENCE_S = 5.0
 """Between two frames, camera and gateway measure times that differ by less, unless a clock was set: a frame is
 delayed by its edge and its tiles for some seconds at most."""
@@ -28,7 +30,7 @@ class CameraClock:
 
     def is_late(self, frame: str, number: int, captured_at: float) -> bool:
         """Return whether a frame was captured before the last one (it arrives out of order)."""
-        same_session = self.at is not None and _session_of(frame) == self._session
+        same_session = self.at is not None and session_of(frame) == self._session
         return same_session and (number < self._number or (number == self._number and captured_at <= self._captured_at))
 
     def tick(self, frame: str, number: int, captured_at: float, received_at: float, usual_s: float) -> float:
@@ -46,15 +48,10 @@ class CameraClock:
             if step_s > MAX_PAUSE_S:
                 step_s = min(usual_s or 1.0, MAX_PAUSE_S)
             self.at += max(step_s, _MIN_STEP_S)
-        self._session, self._number = _session_of(frame), number
+        self._session, self._number = session_of(frame), number
         self._captured_at, self._received_at = captured_at, received_at
         return self.at
 
     def since_received(self, now: float) -> float:
         """Return the seconds from the last frame until `now`, by the gateway's clock."""
         return max(0.0, now - self._received_at) if self.at is not None else 0.0
-
-
-def _session_of(frame: str) -> str:
-    """Return the part of a frame's name that all frames of one agent share."""
-    return frame.rpartition("-")[0]

@@ -184,7 +184,7 @@ async def test_no_frame_is_invited_without_a_promise(bench, why):
 async def test_a_promised_frame_is_left_to_its_thief_for_a_moment_and_then_computed_here(bench):
     await bench.cameras.pull_frame()
     assert bench.tasks.take_assignment() is None
-    assert bench.tasks.find("p1").held_until == bench.now + MAX_PROMISED_HOLD_S
+    assert bench.tasks.frames.find("p1").held_until == bench.now + MAX_PROMISED_HOLD_S
     changes = bench.changes
     await until("the end of the hold", lambda: bench.changes > changes)
     bench.now += MAX_PROMISED_HOLD_S

@@ -77,7 +77,7 @@ def test_a_worker_gets_its_tile_without_bars_and_is_told_the_others(bench, tile)
     ((address, header, payload),) = bench.courier.posted
     assert address == Address(BROKER.host, port_of(WORKERS[tile]))
     assert (header.attempt, [worker.node for worker in header.workers]) == (3, list(WORKERS))
-    view = bench.owner.tasks.find("f").pixels[WORK.stages[0][tile].inputs[0].slices]
+    view = bench.owner.tasks.frames.find("f").pixels[WORK.stages[0][tile].inputs[0].slices]
     decoded = WORK.decode_pixels(header, np.frombuffer(payload[0], np.uint8))
     assert np.array_equal(decoded, view)
     assert payload[0].nbytes < view.nbytes

@@ -96,7 +96,8 @@ async def test_a_new_plan_drops_no_frame_of_the_one_before(bench):
     await bench.begin("g")
     bench.owner.give_up_removed_plans()
     assert await bench.at(WORK.plan.deadline_s) == []
-    assert (bench.ended, [owned.plan.work.epoch for owned in bench.owner.tasks]) == ({}, [WORK.epoch, NEWER.epoch])
+    assert bench.ended == {}
+    assert [owned.plan.work.epoch for owned in bench.owner.tasks.frames] == [WORK.epoch, NEWER.epoch]
     bench.answer("f", Outcome.PUBLISHED)
     assert bench.ended == {"f": Outcome.PUBLISHED}
 
@@ -158,7 +159,7 @@ async def test_the_picture_of_a_published_frame_is_kept_a_while_for_snapshots(be
 async def test_only_the_newest_picture_of_a_camera_is_kept(bench):
     await bench.begin("f", "g")
     for frame in "fg":
-        bench.owner.tasks.find(frame).info = frame_info(frame)
+        bench.owner.tasks.frames.find(frame).info = frame_info(frame)
         bench.answer(frame, Outcome.PUBLISHED)
     assert bench.owner.find_frame("f") is None
     assert bench.owner.find_frame("g") is not None

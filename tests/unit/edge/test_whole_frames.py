@@ -292,7 +292,7 @@ async def test_a_frame_is_held_for_a_faster_helper_and_computed_here_if_that_doe
     bench.helpers(a=0.2)
     await bench.accept()
     assert bench.tasks.take_assignment() is None
-    assert bench.tasks.find("f").held_until <= bench.now + MAX_HOLD_S
+    assert bench.tasks.frames.find("f").held_until <= bench.now + MAX_HOLD_S
     bench.now += MAX_HOLD_S
     assert bench.tasks.take_assignment().info.frame == "f"
 
@@ -312,7 +312,7 @@ async def test_the_bars_are_sent_to_who_does_not_fill_them_in(bench, fills_bars,
     header, pixels = bench.tasks.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch, fills_bars=fills_bars))
     assert (header.content is not None, pixels.nbytes) == (fills_bars, rows * 48 * 3)
     shown = WORK.decode_pixels(header, as_received([pixels]))
-    assert np.array_equal(shown, bench.tasks.find("f").pixels)
+    assert np.array_equal(shown, bench.tasks.frames.find("f").pixels)
 
 
 async def test_a_held_frame_that_a_helper_takes_is_lent_whole(bench):

@@ -70,10 +70,13 @@ class Bench:
         self.accepting = asyncio.Event()
         self.accepting.set()
         self.intake = Intake()
-        tasks = SimpleNamespace(frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake)
+        tasks = SimpleNamespace(
+            frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake, lanes_elsewhere=0
+        )  # fmt: skip
+        self.tasks = tasks
         owner = SimpleNamespace(tasks=tasks, accept_frame=self.accept_frame)
         bus = SimpleNamespace(publish_soon=lambda *_: None)
-        self.sessions = CameraSessions("pi-1", bus, owner, max_frames, lambda: 1)
+        self.sessions = CameraSessions("pi-1", bus, owner, lambda at_once: max_frames - 1 + at_once, lambda: 1)
 
     def frames_wanted(self, invited, _lanes):
         return max(0, self.wanted - len(self.owned) - invited)
@@ -313,9 +316,28 @@ async def test_more_frames_may_be_under_way_from_now_on(bench):
     door.send_frame()
     await settled()
     door.told.clear()
-    bench.sessions.allow_frames(2)
+    bench.sessions.use_lanes(2)
     await settled()
     assert door.count(ReadyHeader) == 1
     door.send_frame()
     await settled()
     assert door.count(ReadyHeader) == 0
+
+
+async def test_one_camera_may_have_a_frame_on_every_node_that_computes_whole_frames(bench):
+    door = await bench.connect("door")
+    bench.wanted = 9
+    bench.tasks.lanes_elsewhere = 2
+    bench.sessions.invite_frames()
+    sent = 0
+    for _ in range(5):
+        await settled()
+        if door.count(ReadyHeader):
+            door.send_frame()
+            sent += 1
+    assert sent == 3, "one here, and one on each of two other nodes"
+    bench.tasks.lanes_elsewhere = 3
+    assert bench.sessions.may_have_more is False, "no picture waits"
+    bench.sessions.invite_frames()
+    await settled()
+    assert door.count(ReadyHeader) == 1

@@ -11,7 +11,7 @@ from edge.cameras.invitations import EXCESS_FRAMES, MAX_INVITATION_S, Invitation
 
 def connected(*cameras, max_frames=2, offers=True):
     """Cameras that are connected and have a picture."""
-    invitations = Invitations(max_frames)
+    invitations = Invitations(lambda: max_frames)
     for camera in cameras:
         invitations.on_connected(camera, 0, offers=offers)
         invitations.on_offer(camera)
@@ -36,7 +36,7 @@ def test_a_camera_is_invited_once_for_a_picture_that_it_offers():
 
 
 def test_the_only_camera_is_invited_without_an_offer():
-    invitations = Invitations(2)
+    invitations = Invitations(lambda: 2)
     invitations.on_connected("door", 0)
     assert not invitations.needs_offers
     for now in (1.0, 2.0):
@@ -108,7 +108,7 @@ def test_a_frame_that_ends_while_it_is_prepared_is_not_under_way_for_ever():
 
 
 def test_an_agent_of_the_release_before_is_invited_unasked():
-    invitations = Invitations(1)
+    invitations = Invitations(lambda: 1)
     invitations.on_connected("old", 0, offers=False)
     for now in (1.0, 2.0):
         assert invitations.choose(1, now) == ["old"]
@@ -140,7 +140,7 @@ def test_a_frame_is_expected_for_as_long_as_its_way_takes_from_the_last_invitati
 
 
 def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
-    invitations = Invitations(2)
+    invitations = Invitations(lambda: 2)
     invitations.on_connected("door", 0)
     later = [(False, MAX_INVITATION_S)] * (EXCESS_FRAMES // 2) + [(False, 0.0)]
     for waited, expected_s in ((False, 0.0), (True, 0.5), *later):
@@ -155,7 +155,7 @@ def test_the_next_frame_of_the_only_camera_is_expected_if_the_last_had_waited():
 
 @pytest.mark.parametrize("sign", [{"waited": True}, {"number": 12}])
 def test_a_camera_with_more_pictures_than_are_invited_is_saturated_for_some_frames(sign):
-    invitations = Invitations(2)
+    invitations = Invitations(lambda: 2)
     assert not invitations.saturated
     invitations.on_connected("door", 0)
     for number in (9, 10):
@@ -179,7 +179,7 @@ def test_a_camera_that_offers_a_picture_is_saturated_until_it_is_invited():
 
 
 def test_a_saturated_camera_may_have_more_frames_up_to_its_limit():
-    invitations = Invitations(2)
+    invitations = Invitations(lambda: 2)
     invitations.on_connected("door", 0)
     assert not invitations.may_have_more
     come(invitations, "door", waited=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.frames.other_nodes import MAX_OTHER_NODES, OtherNodes
+from edge.frames.other_nodes import MAX_LANES_ELSEWHERE, MAX_OTHER_NODES, OtherNodes
 from shared.engine.lanes import MAX_LANES
 
 
@@ -66,3 +66,20 @@ def test_lanes_that_cannot_be_are_not_believed(said, counted):
     others.on_found("a")
     others.on_helpers({"a": 0.1}, {"a": said})
     assert others.lanes_of("a") == counted
+
+
+def test_the_lanes_of_all_nodes_that_have_been_idle_are_counted():
+    others = OtherNodes("me")
+    assert others.lanes == 0
+    for node in ("a", "b", "slow"):
+        others.on_found(node)
+    others.on_helpers({"a": 1.0, "b": 1.0, "me": 1.0, "unknown": 1.0}, {"b": 4})
+    assert others.lanes == 5, "of a and b; nothing is known of the others"
+    others.on_helpers({}, {})
+    assert others.lanes == 5, "they are busy, perhaps with our frames"
+    others.on_lost("b")
+    assert others.lanes == 1
+    for number in range(4 * MAX_LANES_ELSEWHERE):
+        others.on_found(f"n{number}")
+        others.on_helpers({f"n{number}": 1.0}, {})
+    assert others.lanes == MAX_LANES_ELSEWHERE
