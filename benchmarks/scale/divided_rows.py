@@ -6,7 +6,7 @@ memory of one machine here; what it does while they are idle is printed beside i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.cluster.shaping import Link
@@ -14,17 +14,15 @@ from benchmarks.running import GATEWAY_NODE
 from benchmarks.scale.bare_figures import sum_of_rates
 from benchmarks.scale.bench_group import BenchGroup
 from benchmarks.scale.device_rows import EDGE_COUNT, camera_on_each
+from benchmarks.scale.divided_plans import PATIENT, DividedPlan, PlanTrial, try_plan
 from benchmarks.scale.emulated_bench import EDGE_CORES, GATEWAY_CORES, LINK, open_emulated
 from benchmarks.scale.physical_bound import DividedJob, bound_frames_per_s
-from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
+from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION
 from benchmarks.scale.scale_rows import ScaleResult, rate_text, throughput_result, time_text
 from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.models.catalogue import open_model
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
-from gateway.planning.plan_prediction import predict_plan
-from gateway.planning.profiles import ClusterProfile, DeviceProfile
-from gateway.planning.tile_allocation import allocate_tiles
 from shared.ftp.grid import Grid
 from shared.wire.map_values import value_bytes
 
@@ -34,9 +32,7 @@ if TYPE_CHECKING:
 
     from benchmarks.scale.bare_figures import BareDevice
     from benchmarks.scale.bench_group import ScaleScope, ScaleStep
-    from benchmarks.scale.cluster_window import ClusterWindow
     from benchmarks.scale.emulated_bench import EmulatedBench
-    from gateway.models.catalogue import Model
     from shared.wire.map_values import MapType
 
 GIGABIT, WIRELESS = Link(1000, shared=False), Link(62, shared=True)
@@ -44,27 +40,14 @@ GIGABIT, WIRELESS = Link(1000, shared=False), Link(62, shared=True)
 DEEPEST_CUT = "layer_24,layer_26"
 """The maps before YOLOv2's reorganisation, which cannot be divided."""
 
-SEVERAL_FRAMES = ("--frames-in-flight", "3")
-PATIENT = ("--deadline", "30", "--lease", "5")
 WEAK_GATEWAY_CORES = EDGE_CORES
 
 PAPER_FLOATS = ("--pixels", "float32")
 """The paper sends pixels as float32, too."""
 
-
-@dataclass(frozen=True, slots=True)
-class DividedPlan:
-    """A plan that is tried. `gateway_computes`: its own cores get tiles, too. `maps` on the wire."""
-
-    method: Method
-    grid: Grid
-    gateway_computes: bool = False
-    maps: MapType = "float32"
-    options: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.grid}{' with the gateway' if self.gateway_computes else ''}"
-
+FEWER_BYTES = 0.75
+MAX_MAPS_SHARE = 0.25
+"""The memory of an edge's maps, of those of the whole network."""
 
 STAGED, STOLEN = (Method.STAGED, Grid(2, 3)), (Method.WST, Grid(2, 3))
 
@@ -74,35 +57,34 @@ def _edges_only(maps: MapType = "float32") -> tuple[DividedPlan, ...]:
 
 
 EXACT, HALF = _edges_only(), _edges_only("float16")
-ALL_OF_IT = (DividedPlan(*STAGED), DividedPlan(Method.STAGED, Grid(2, 4), gateway_computes=True))
+WHOLE_FRAMES = DividedPlan(Method.WHOLE, Grid(1, 1), gateway_computes=True)
+ALL_OF_IT = (
+    DividedPlan(*STAGED, alone=True),
+    DividedPlan(Method.STAGED, Grid(2, 4), gateway_computes=True, alone=True),
+    WHOLE_FRAMES,
+)
+UNEVEN = tuple(
+    DividedPlan(method, grid, alone=True)
+    for method, grid in ((Method.STAGED, Grid(2, 4)), (Method.STAGED, Grid(3, 4)), (Method.WST, Grid(3, 4)))
+)
 OF_THE_PAPER = DividedPlan(Method.WSH, Grid(3, 3), options=PAPER_FLOATS)
 
 
 @dataclass(frozen=True, slots=True)
 class DividedRow:
-    """A row: the least ratio to the device `alone`, undivided; the best of the plans counts."""
+    """A row: the least ratio to the device `alone`, undivided; the best of the plans counts. `memory`: see `rows`."""
 
     row: str
     goal: float
     plans: tuple[DividedPlan, ...] = EXACT
     cut: str = PAPER_CUT
     alone: str = "edge-1"
+    memory: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class PlanTrial:
-    """A plan that ran: its name, the frames a second that were predicted of it, what was observed, bytes of a frame."""
-
-    name: str
-    predicted_per_s: float
-    window: ClusterWindow
-    frame_bytes: float = 0.0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {rate_text(self.window.frames_per_s)}, {time_text(self.window.latency_s)} a frame, "
-            f"predicted {rate_text(self.predicted_per_s)}"
-        )
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Return the rows that are measured at once: that of memory, too, if wanted."""
+        return (self.row, "divided-memory") if self.memory else (self.row,)
 
 
 def _step(row: DividedRow, link: Link) -> ScaleStep:
@@ -117,43 +99,13 @@ def _step(row: DividedRow, link: Link) -> ScaleStep:
         undivided = PartitionedModel.of(model, Grid(1, 1), row.cut)
         speed = bench.nodes.cores(GATEWAY_NODE) / EDGE_CORES
         job = _job(undivided, edge.session.latency_s, row.plans[0].maps, speed)
-        return [divided_result(row, trials, rival, undisturbed, bound_frames_per_s(job, len(bench.edges), link))]
+        bound = bound_frames_per_s(job, len(bench.edges), link)
+        if any(plan.whole for plan in row.plans):
+            bound = max(bound, bench.session_rate(bench.devices))
+        result = divided_result(row, trials, rival, undisturbed, bound)
+        return [result, memory_result(trials)] if row.memory else [result]
 
     return measure
-
-
-async def try_plan(bench: EmulatedBench, model: Model, cut: str, plan: DividedPlan, link: Link) -> PlanTrial:
-    """Observe one camera with a plan, as fast as its frames are taken."""
-    cluster = await bench.restart(
-        "--method", plan.method, "--grid", str(plan.grid), "--cut", cut, "--maps", plan.maps, *PATIENT, *plan.options,
-        *(() if plan.gateway_computes else (NO_COMPUTING_OPTION,)), edge_options=SEVERAL_FRAMES,
-    )  # fmt: skip
-    begun = sent_bytes(bench)
-    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), bench.scope.settle_s, bench.scope.window_s)
-    published = max((frame.number for frame in window.frames), default=0) + 1
-    edge = await bench.beside_others("edge-1")
-    costs = PartitionedModel.of(model, plan.grid, cut, plan.method).costs
-    profile = _profile(bench, plan, PartitionedModel.whole(model).costs.total * edge.session.frames_per_s, link)
-    predicted = predict_plan(plan.method, costs, profile).frames_per_s
-    return PlanTrial(str(plan), predicted, window, (sent_bytes(bench) - begun) / published)
-
-
-def sent_bytes(bench: EmulatedBench) -> int:
-    """Return the bytes that all devices have sent."""
-    return sum(counted.sent_bytes for name in bench.devices if (counted := bench.nodes.counters(name)) is not None)
-
-
-def _profile(bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link) -> ClusterProfile:
-    """Return the devices, tile by tile if the gateway assigns these; `speed`: operations a second of an edge."""
-
-    def device(name: str) -> DeviceProfile:
-        return DeviceProfile(name, speed * bench.nodes.cores(name) / EDGE_CORES, link.rate_bytes)
-
-    devices = tuple(map(device, bench.devices if plan.gateway_computes else bench.edges))
-    if plan.method.distribution.by_gateway:
-        places = allocate_tiles(plan.grid.count, [each.macs_per_s for each in devices])
-        devices = tuple(devices[place] for place in places)
-    return ClusterProfile(devices, device(GATEWAY_NODE), "edge-1", plan.maps)
 
 
 def _job(undivided: PartitionedModel, device_s: float, maps: MapType, gateway_speed: float) -> DividedJob:
@@ -174,7 +126,7 @@ def divided_result(
     """Return the row with its best plan. `bound`: the frames a second that physics allows."""
     best = max(trials, key=lambda trial: trial.window.frames_per_s)
     measured, bare = best.window.frames_per_s, rival.loop.frames_per_s
-    plans = "; ".join(map(str, trials))
+    plans = "; ".join([*_alone(trials, undisturbed), *map(str, trials)])
     return ScaleResult(
         row.row, rate_text(measured), rate_text(bare), rate_text(rival.session.frames_per_s), measured / bare,
         measured >= row.goal * bare,
@@ -182,11 +134,29 @@ def divided_result(
         f"idle, the device alone has {rate_text(undisturbed.loop.frames_per_s)}; {plans}",
         {
             "measured": measured, "bare": bare, "undisturbed": undisturbed.loop.frames_per_s, "bound": bound,
-            "plans": {
-                trial.name: {"measured": trial.window.frames_per_s, "predicted": trial.predicted_per_s,
-                             "latency_s": trial.window.latency_s, "bytes": trial.frame_bytes} for trial in trials
-            },
+            "plans": {trial.name: trial.figures for trial in trials},
         },
+    )  # fmt: skip
+
+
+def _alone(trials: Sequence[PlanTrial], undisturbed: BareDevice) -> list[str]:
+    """Return what a frame takes that is alone, by the best plan, against the device alone; nothing if not measured."""
+    soonest = min((trial.alone_s for trial in trials if trial.alone_s), default=0.0)
+    if not soonest:
+        return []
+    here = undisturbed.loop.latency_s
+    return [f"a frame alone takes {time_text(soonest)}, on the device {time_text(here)}: {here / soonest:.2f}x"]
+
+
+def memory_result(trials: Sequence[PlanTrial]) -> ScaleResult:
+    """Return the row of memory, of the first plan that divides frames; others are beside it."""
+    divided = next(trial for trial in trials if trial.maps_share < 1)
+    used = "; ".join(f"{trial.name}: {trial.memory_bytes / 1e6:.0f} MB" for trial in trials)
+    return ScaleResult(
+        "divided-memory", f"{divided.maps_share * 100:.0f} %", reached=divided.maps_share <= MAX_MAPS_SHARE,
+        remark=f"{divided.name}, the largest tile; every weight is once in a device's memory. Proportional memory of "
+        f"the edge that has most: {used}",
+        figures={"memory": {trial.name: trial.memory_bytes for trial in trials}},
     )  # fmt: skip
 
 
@@ -217,9 +187,6 @@ def bytes_result(paper: PlanTrial, exact: Sequence[PlanTrial], half: Sequence[Pl
     )  # fmt: skip
 
 
-FEWER_BYTES = 0.75
-
-
 async def _unequal(bench: EmulatedBench) -> list[ScaleResult]:
     """Compare the throughput of unequal edges with the sum of what each has alone."""
     cluster = await bench.restart(NO_COMPUTING_OPTION, *PATIENT)
@@ -231,22 +198,37 @@ async def _unequal(bench: EmulatedBench) -> list[ScaleResult]:
     return [throughput_result("unequal", window.frames_per_s, bare, sessions, 0.85, "", window.others_cores)]
 
 
+async def _unequal_head(bench: EmulatedBench) -> list[ScaleResult]:
+    """Compare the throughput of one camera's divided frames with the sum of what unequal edges have alone."""
+    for name in bench.edges:
+        await bench.beside_others(name)
+    model = open_model(bench.model)
+    trials = [await try_plan(bench, model, PAPER_CUT, plan, LINK) for plan in UNEVEN]
+    await bench.close()
+    best = max(trials, key=lambda trial: trial.window.frames_per_s)
+    bare, sessions = sum_of_rates(bench.before, bench.edges), bench.session_rate(bench.edges)
+    plans = "; ".join([*_alone(trials, await bench.alone("edge-1")), *map(str, trials)])
+    others = best.window.others_cores
+    result = throughput_result("unequal-head", best.window.frames_per_s, bare, sessions, 0.85, plans, others)
+    return [replace(result, figures=result.figures | {"plans": {trial.name: trial.figures for trial in trials}})]
+
+
 UNEQUAL_CORES = tuple(EDGE_CORES * part for part in (1.0, 1.0, 0.5, 0.5, 0.25, 0.25))
 
 
 def _group(
-    name: str, folder: str, link: Link, steps: Sequence[tuple[str, ScaleStep]], *, whole: bool = False,
+    name: str, folder: str, link: Link, steps: Sequence[tuple[tuple[str, ...], ScaleStep]], *, whole: bool = False,
     edges: Sequence[float] | int = EDGE_COUNT, gateway_cores: float = GATEWAY_CORES,
 ) -> BenchGroup:  # fmt: skip
     def open_devices(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
         model = write_yolov2(scope.folder / "models", whole=whole)
         return open_emulated(scope, folder, str(model), edges, link, gateway_cores)
 
-    return BenchGroup(name, True, open_devices, tuple(((row,), step) for row, step in steps))
+    return BenchGroup(name, True, open_devices, tuple(steps))
 
 
-def _rows(link: Link, *rows: DividedRow) -> list[tuple[str, ScaleStep]]:
-    return [(row.row, _step(row, link)) for row in rows]
+def _rows(link: Link, *rows: DividedRow) -> list[tuple[tuple[str, ...], ScaleStep]]:
+    return [(row.rows, _step(row, link)) for row in rows]
 
 
 DIVIDED_GROUPS = (
@@ -254,7 +236,7 @@ DIVIDED_GROUPS = (
         "YOLOv2's first layers", "head", LINK,
         [
             *_rows(LINK, DividedRow("head", 3.2), DividedRow("head-half", 3.5, HALF)),
-            ("divided-bytes", _bytes_step(LINK)),
+            (("divided-bytes",), _bytes_step(LINK)),
         ],
     ),
     _group(
@@ -267,12 +249,16 @@ DIVIDED_GROUPS = (
     ),
     _group(
         "YOLOv2 divided", "end-to-end", LINK,
-        _rows(LINK, DividedRow("end-to-end", 2.2, ALL_OF_IT, DEEPEST_CUT, GATEWAY_NODE)), whole=True,
+        _rows(LINK, DividedRow("end-to-end", 2.2, ALL_OF_IT, DEEPEST_CUT, GATEWAY_NODE, memory=True)), whole=True,
     ),
     _group(
         "YOLOv2 divided, weak gateway", "end-to-end-weak", LINK,
         _rows(LINK, DividedRow("end-to-end-weak", 3.6, ALL_OF_IT, DEEPEST_CUT, GATEWAY_NODE)), whole=True,
         gateway_cores=WEAK_GATEWAY_CORES,
     ),
-    _group("unequal edges", "unequal", LINK, [("unequal", _unequal)], edges=UNEQUAL_CORES),
+    _group("unequal edges", "unequal", LINK, [(("unequal",), _unequal)], edges=UNEQUAL_CORES),
+    _group(
+        "unequal edges, YOLOv2's first layers", "unequal-head", LINK, [(("unequal-head",), _unequal_head)],
+        edges=UNEQUAL_CORES,
+    ),
 )  # fmt: skip

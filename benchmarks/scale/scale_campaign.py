@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.campaign import RESULTS_FILE, describe_machine
-from benchmarks.scale.scale_rows import OTHERS_CORES, SCALE_ROWS, ScaleResult
+from benchmarks.scale.scale_rows import OTHERS_CORES, PREDICTIONS, SCALE_ROWS, ScaleResult, predictions_result
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.unfinished import remove_abandoned
 from shared.files.whole_file import write_whole
@@ -101,6 +101,13 @@ class ScaleCampaign:
                     self._fail(missing, str(error))
                 self.seconds[group.name] = round(time.monotonic() - begun, 1)
                 self.save()
+        if PREDICTIONS in rows:
+            predicted = predictions_result(result for result in self.ordered if result.row != PREDICTIONS)
+            if predicted is None:
+                self._fail({PREDICTIONS}, "no row with plans of divided frames was measured")
+            else:
+                self.results[PREDICTIONS] = predicted
+            self.save()
 
     async def _run_group(self, group: BenchGroup, missing: set[str], report: Callable[[int, str], None]) -> None:
         async with group.open(self.scope) as bench:

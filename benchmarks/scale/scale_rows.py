@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 OTHERS_CORES = "others_cores"
 """The figure of cores that programs which do not belong to the bench used meanwhile."""
+
+PREDICTIONS = "predictions"
+"""The row that is made of the plans in the others."""
+
+MAX_PREDICTION_ERROR, PREDICTED_SHARE = 0.2, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,10 @@ SCALE_ROWS: dict[str, ScaleRow] = {
     "end-to-end": ScaleRow("all of YOLOv2-608, one camera, 6 edges, of the gateway alone", ">= 2.2x"),
     "end-to-end-weak": ScaleRow("the same with a gateway as weak as an edge, of the gateway alone", ">= 3.6x"),
     "unequal": ScaleRow("6 cameras on edges of 1, 1, 1/2, 1/2, 1/4, 1/4 of the usual speed, of their sum", ">= 85 %"),
+    "unequal-head": ScaleRow("one camera on these, YOLOv2's first 16 layers, of their sum", ">= 85 %"),
+    "divided-memory": ScaleRow("all of YOLOv2-608 divided: maps of an edge, of the whole network's", "<= 25 %"),
     "divided-bytes": ScaleRow("bytes of a divided frame, half precision, against FTP-WSH in float32", ">= -75 %"),
+    PREDICTIONS: ScaleRow("plans of divided frames, frames/s predicted within 20 % of what was measured", "9 of 10"),
     "handling": ScaleRow("handling, core-ms a frame beyond the reference's steps: owner / gateway", "<= 1.5 / 1.2"),
     "one-machine": ScaleRow("all on one machine with two cores, of two bare loops", ">= 90 %"),
     "cores": ScaleRow("cores that an edge uses which may use all", "all"),
@@ -137,4 +145,23 @@ def latency_result(
         row, time_text(measured), time_text(bare), time_text(session), ratio,
         ratio <= goal or measured - bare <= slack_s, remark,
         {"measured": measured, "bare": bare, "session": session},
+    )  # fmt: skip
+
+
+def predictions_result(results: Iterable[ScaleResult]) -> ScaleResult | None:
+    """Return the row of how many plans were predicted well, of those in the results; None when there are none."""
+    errors = {
+        f"{result.row}, {name}": plan["predicted"] / plan["measured"] - 1
+        for result in results
+        for name, plan in result.figures.get("plans", {}).items()
+        if plan["measured"]
+    }
+    if not errors:
+        return None
+    close = sum(abs(error) <= MAX_PREDICTION_ERROR for error in errors.values())
+    return ScaleResult(
+        PREDICTIONS, f"{close} of {len(errors)}", ratio=close / len(errors),
+        reached=close >= PREDICTED_SHARE * len(errors),
+        remark="; ".join(f"{name}: {error * 100:+.0f} %" for name, error in errors.items()),
+        figures={"errors": errors},
     )  # fmt: skip

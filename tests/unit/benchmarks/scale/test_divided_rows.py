@@ -5,8 +5,17 @@ import pytest
 from benchmarks.cluster.shaping import Link
 from benchmarks.scale.bare_figures import BareDevice, BareFigures
 from benchmarks.scale.cluster_window import ClusterWindow, PublishedFrame
-from benchmarks.scale.divided_rows import DividedRow, PlanTrial, bytes_result, divided_result
+from benchmarks.scale.divided_plans import DividedPlan, PlanTrial
+from benchmarks.scale.divided_rows import (
+    ALL_OF_IT,
+    DividedRow,
+    bytes_result,
+    divided_result,
+    memory_result,
+)
 from benchmarks.scale.physical_bound import STAGED_WORK, DividedJob, bound_frames_per_s
+from gateway.planning.methods import Method
+from shared.ftp.grid import Grid
 
 FAST = Link(10_000, shared=False)
 
@@ -77,3 +86,27 @@ def test_the_plan_with_the_fewest_bytes_counts_and_the_exact_one_is_printed_besi
     assert "exact 4.00 MB (b), -60 %" in row.remark
     assert f"{half:.2f} MB a frame (b, half precision)" in row.remark
     assert row.bare == "10.00 MB"
+
+
+def test_a_frame_that_is_alone_is_compared_with_the_device_alone():
+    trials = [PlanTrial("a", 2.0, window_of(1.5), alone_s=0.5), PlanTrial("b", 2.0, window_of(2.0), alone_s=0.4)]
+    row = divided_result(DividedRow("end-to-end", 1.0), trials, RIVAL, UNDISTURBED, bound=4.0)
+    assert "a frame alone takes 400 ms, on the device 800 ms: 2.00x" in row.remark
+    assert "a: 1.50 frames/s, 500 ms a frame (500 ms alone), predicted 2.00 frames/s" in row.remark
+
+
+@pytest.mark.parametrize(("share", "reached"), [(0.2, True), (0.3, False)])
+def test_the_maps_of_the_first_plan_that_divides_frames_count(share, reached):
+    whole = PlanTrial("whole", 2.0, window_of(1.0), memory_bytes=400_000_000)
+    divided = PlanTrial("staged", 2.0, window_of(1.0), memory_bytes=300_000_000, maps_share=share)
+    row = memory_result([whole, divided])
+    assert (row.measured, row.reached) == (f"{share * 100:.0f} %", reached)
+    assert "whole: 400 MB; staged: 300 MB" in row.remark
+
+
+def test_whole_frames_are_a_plan_too_and_have_neither_cut_nor_grid():
+    whole, staged = DividedPlan(Method.WHOLE, Grid(1, 1), gateway_computes=True), DividedPlan(Method.STAGED, Grid(2, 3))
+    assert str(whole) == "whole frames with the gateway"
+    assert {"--grid", "--cut", "--no-compute"}.isdisjoint(whole.gateway_options("layer_24"))
+    assert {"2x3", "layer_24", "--no-compute"} <= set(staged.gateway_options("layer_24"))
+    assert sum(plan.whole for plan in ALL_OF_IT) == 1

@@ -109,3 +109,20 @@ async def test_the_file_has_the_machine_and_the_rows(tmp_path):
     assert document["machine"]["cores"] > 0
     assert [row["measured"] for row in document["rows"]] == ["measured memory"]
     assert [*document["seconds"]] == ["group"]
+
+
+async def test_the_row_of_predictions_is_made_of_the_others(tmp_path):
+    async def measure(_bench):
+        return [ScaleResult("head", "", figures={"plans": {"staged": {"predicted": 2.0, "measured": 1.9}}})]
+
+    @asynccontextmanager
+    async def opened(_scope):
+        yield None
+
+    campaign = ScaleCampaign.open(ScaleScope(tmp_path))
+    await campaign.run([], ["predictions"], ignore)
+    assert "no row with plans" in campaign.failures["predictions"]
+    campaign.failures.clear()
+    await campaign.run([BenchGroup("head", False, opened, ((("head",), measure),))], ["head", "predictions"], ignore)
+    assert campaign.results["predictions"].measured == "1 of 1"
+    assert ScaleCampaign.open(ScaleScope(tmp_path)).results["predictions"].measured == "1 of 1"

@@ -7,6 +7,7 @@ from benchmarks.scale.scale_rows import (
     ScaleResult,
     latency_result,
     parse_rows,
+    predictions_result,
     rate_text,
     throughput_result,
     time_text,
@@ -58,3 +59,23 @@ def test_a_result_is_read_as_it_was_written():
 def test_figures_have_the_digits_that_say_something():
     assert [rate_text(1.234), rate_text(49.53)] == ["1.23 frames/s", "49.5 frames/s"]
     assert [time_text(0.0912), time_text(3.243)] == ["91 ms", "3.24 s"]
+
+
+def plans(row, **rates):
+    figures = {name: {"predicted": predicted, "measured": measured} for name, (predicted, measured) in rates.items()}
+    return ScaleResult(row, "", figures={"plans": figures})
+
+
+@pytest.mark.parametrize(("last", "reached"), [(2.4, True), (2.5, False), (1.5, False)])
+def test_nine_of_ten_plans_are_to_be_predicted_within_a_fifth(last, reached):
+    good = {f"p{number}": (2.0, 2.0) for number in range(8)}
+    rows = [plans("head", **good, bad=(9.0, 2.0)), plans("end-to-end", last=(last, 2.0)), ScaleResult("built-in", "")]
+    result = predictions_result(rows)
+    assert result.reached is reached
+    assert result.measured == f"{9 if reached else 8} of 10"
+    assert "head, bad: +350 %" in result.remark
+    assert result.figures["errors"]["end-to-end, last"] == pytest.approx(last / 2 - 1)
+
+
+def test_without_plans_nothing_is_said_of_predictions():
+    assert predictions_result([ScaleResult("built-in", ""), plans("head", failed=(2.0, 0.0))]) is None

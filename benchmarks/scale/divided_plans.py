@@ -1,0 +1,163 @@
+"""Plans that divide a camera's frames among weak devices: their options, their predictions, and what is observed.
+
+A plan of whole frames is one of them: it divides frames among devices, and none of the frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.running import GATEWAY_NODE
+from benchmarks.scale.emulated_bench import EDGE_CORES
+from benchmarks.scale.process_trees import process_tree, proportional_bytes
+from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
+from benchmarks.scale.scale_rows import rate_text, time_text
+from gateway.planning.methods import Method
+from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.plan_prediction import predict_plan
+from gateway.planning.profiles import ClusterProfile, DeviceProfile
+from gateway.planning.tile_allocation import allocate_tiles
+
+if TYPE_CHECKING:
+    from benchmarks.cluster.shaping import Link
+    from benchmarks.scale.cluster_window import ClusterWindow
+    from benchmarks.scale.emulated_bench import EmulatedBench
+    from benchmarks.scale.scale_cluster import ScaleCluster
+    from gateway.models.catalogue import Model
+    from gateway.planning.plan_prediction import DivisionCosts
+    from shared.ftp.grid import Grid
+    from shared.wire.map_values import MapType
+
+SEVERAL_FRAMES = ("--frames-in-flight", "3")
+PATIENT = ("--deadline", "30", "--lease", "5")
+
+ALONE_FPS = 0.5
+"""Pictures a second of a camera whose frames are each alone in the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class DividedPlan:
+    """A plan that is tried. `gateway_computes`: its own cores get tiles, too. `maps` on the wire.
+
+    `alone`: the latency of a frame that is alone is measured, too.
+    """
+
+    method: Method
+    grid: Grid
+    gateway_computes: bool = False
+    maps: MapType = "float32"
+    options: tuple[str, ...] = ()
+    alone: bool = False
+
+    def __str__(self) -> str:
+        division = "whole frames" if self.whole else f"{self.method} {self.grid}"
+        return f"{division}{' with the gateway' if self.gateway_computes else ''}"
+
+    @property
+    def whole(self) -> bool:
+        """Return whether each frame is computed by one device."""
+        return self.method is Method.WHOLE
+
+    def gateway_options(self, cut: str) -> tuple[str, ...]:
+        """Return the options of the gateway; `cut`: where frames are divided."""
+        division = () if self.whole else ("--grid", str(self.grid), "--cut", cut, "--maps", self.maps)
+        aside = () if self.gateway_computes else (NO_COMPUTING_OPTION,)
+        return ("--method", self.method, *division, *PATIENT, *self.options, *aside)
+
+    def partition(self, model: Model, cut: str) -> PartitionedModel:
+        """Return the model as this plan divides it."""
+        return PartitionedModel.whole(model) if self.whole else PartitionedModel.of(model, self.grid, cut, self.method)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTrial:
+    """A plan that ran: its name, the frames a second that were predicted of it, and what was observed.
+
+    `frame_bytes`: of a frame on all links; `alone_s`: latency of a frame alone, 0 if not measured; `memory_bytes`: of
+    the edge that has most; `maps_share`: its maps, of those of the whole network.
+    """
+
+    name: str
+    predicted_per_s: float
+    window: ClusterWindow
+    frame_bytes: float = 0.0
+    alone_s: float = 0.0
+    memory_bytes: int = 0
+    maps_share: float = 1.0
+
+    def __str__(self) -> str:
+        alone = f" ({time_text(self.alone_s)} alone)" if self.alone_s else ""
+        return (
+            f"{self.name}: {rate_text(self.window.frames_per_s)}, {time_text(self.window.latency_s)} a frame{alone}, "
+            f"predicted {rate_text(self.predicted_per_s)}"
+        )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return the numbers for plots and for the row of predictions."""
+        return {
+            "measured": self.window.frames_per_s,
+            "predicted": self.predicted_per_s,
+            "latency_s": self.window.latency_s,
+            "alone_s": self.alone_s,
+            "bytes": self.frame_bytes,
+            "memory": self.memory_bytes,
+        }
+
+
+async def try_plan(bench: EmulatedBench, model: Model, cut: str, plan: DividedPlan, link: Link) -> PlanTrial:
+    """Observe one camera with a plan, as fast as its frames are taken."""
+    # Of whole frames, as many are under way as devices compute; of divided ones, what keeps all devices busy.
+    options = () if plan.whole else SEVERAL_FRAMES
+    cluster = await bench.restart(*plan.gateway_options(cut), edge_options=options)
+    begun = _sent_bytes(bench)
+    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), bench.scope.settle_s, bench.scope.window_s)
+    published = max((frame.number for frame in window.frames), default=0) + 1
+    sent = _sent_bytes(bench) - begun
+    alone_s = await _latency_alone(bench, cluster) if plan.alone else 0.0
+    edge = await bench.beside_others("edge-1")
+    whole, costs = PartitionedModel.whole(model).costs, plan.partition(model, cut).costs
+    profile = _profile(bench, plan, whole.total * edge.session.frames_per_s, link)
+    predicted = predict_plan(plan.method, costs, profile).frames_per_s
+    return PlanTrial(
+        str(plan), predicted, window, sent / published, alone_s, _memory_of_edges(cluster), _maps_share(costs, whole)
+    )
+
+
+async def _latency_alone(bench: EmulatedBench, cluster: ScaleCluster) -> float:
+    """Return the median latency of frames that are alone in the cluster."""
+    seconds = bench.scope.window_s * 2
+    window = await cluster.watch(CameraFeed({"camera": "edge-1"}, ALONE_FPS), bench.scope.warm_s, seconds)
+    return window.latency_s
+
+
+def _memory_of_edges(cluster: ScaleCluster) -> int:
+    """Return the proportional memory of the edge that has most, without its cameras."""
+    return max(proportional_bytes(process_tree(edge.process.pid)[0]) for edge in cluster.edges.values())
+
+
+def _maps_share(costs: DivisionCosts, whole: DivisionCosts) -> float:
+    """Return the memory of the largest tile's maps, of those of the whole network."""
+    return max(costs.tile_bytes) / max(whole.tile_bytes)
+
+
+def _sent_bytes(bench: EmulatedBench) -> int:
+    """Return the bytes that all devices have sent."""
+    return sum(counted.sent_bytes for name in bench.devices if (counted := bench.nodes.counters(name)) is not None)
+
+
+def _profile(bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link) -> ClusterProfile:
+    """Return the devices, tile by tile if the gateway assigns these.
+
+    `speed`: operations a second of an edge with the usual part of a core.
+    """
+
+    def device(name: str) -> DeviceProfile:
+        return DeviceProfile(name, speed * bench.nodes.cores(name) / EDGE_CORES, link.rate_bytes)
+
+    devices = tuple(map(device, bench.devices if plan.gateway_computes else bench.edges))
+    if plan.method.distribution.by_gateway:
+        places = allocate_tiles(plan.grid.count, [each.macs_per_s for each in devices])
+        devices = tuple(devices[place] for place in places)
+    return ClusterProfile(devices, device(GATEWAY_NODE), "edge-1", plan.maps)
