@@ -200,7 +200,8 @@ def _reuse(results: Results, grids: Sequence[str]) -> Figure:
     for axes, grid in zip(panels, grids, strict=True):
         ratios = _ratios(results, grid)
         axes.bar(list(ratios), list(ratios.values()), 0.6, color=METHOD_COLOURS[Method.WST_S])
-        axes.axhline(1 - paper.REUSE_REDUCTION, color="#c44e52", ls="--", lw=1, label="the paper's mean")
+        reduction = paper.REUSE_REDUCTIONS.get(grid, paper.REUSE_REDUCTION)
+        axes.axhline(1 - reduction, color="#c44e52", ls="--", lw=1, label="the paper's mean")
         axes.axhline(1, color="#7f7f7f", lw=1)
         axes.set_xticks(list(ratios))
     panels[0].set_ylim(0, panels[0].get_ylim()[1] * 1.2)  # so that the legend lies above the bars

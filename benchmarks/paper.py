@@ -9,20 +9,26 @@ LAYER_REDUCTION = {"FTP 3x3": 0.69, "FTP 5x5": 0.79, "BODP, 4 devices": 0.67}
 """Mean reduction over the layers."""
 
 BYTES_REDUCTION = 0.52
-"""Reduction of FTP-WST-S against FTP-WSH, mean over two to six devices."""
+"""Reduction of FTP-WST, without reuse, against FTP-WSH, mean over two to six devices."""
+
+REUSE_MEGABYTES = (0.9, 1.4)
+"""What FTP-WST-S sends besides, in MB a frame."""
 
 SPEED_UP = 3.5
-"""Latency of FTP-WST-S, one device against six."""
+"""Latency of FTP-WST-S, one device that computes the same tiles against six."""
 
 MODNN_SPEED_UP = 2.1
 REUSE_REDUCTION = 0.27
-"""Reduction of the latency by reuse-aware scheduling."""
+"""Reduction of the latency by reuse-aware scheduling, mean over all grids."""
+
+REUSE_REDUCTIONS = {"3x3": 0.16, "5x5": 0.33}
+"""The same by grid, mean over the numbers of devices."""
 
 SOURCES_LATENCY = 3.1
 """Largest latency with six sources against one."""
 
-SOURCES_THROUGHPUT = 2.4
-"""Frames a second with six sources, FTP-WST-S against MoDNN."""
+SOURCES_THROUGHPUT, BEST_SOURCES_THROUGHPUT = 1.8, 2.4
+"""Frames a second, FTP-WST-S against MoDNN, with one to six sources on six devices: in the mean, and at best."""
 
 AUTHORS_UNTILED_S = 4.56
 """One edge of the authors' program running the 16 layers untiled, on a cluster emulated like this one."""

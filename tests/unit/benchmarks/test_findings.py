@@ -70,19 +70,31 @@ FLOAT32 = {"pixels": "float32"}
 @pytest.mark.parametrize(("mb", "ours", "reached"), [(4.8, "-52 %", True), (4.9, "-51 %", False)])
 def test_bytes_are_compared_at_equal_device_counts_with_float32_pixels(mb, ours, reached):
     measurements = [
-        made("ftp-wsh", 2, mb=10, setting=FLOAT32), made("ftp-wst-s", 2, mb=mb, setting=FLOAT32),
-        made("ftp-wsh", 6, mb=20, setting=FLOAT32), made("ftp-wst-s", 6, mb=2 * mb, setting=FLOAT32),
-        made("ftp-wst-s", 1, mb=99, setting=FLOAT32), made("ftp-wst-s", 2, mb=99), made("ftp-wsh", 2, mb=1),
+        made("ftp-wsh", 2, mb=10, setting=FLOAT32), made("ftp-wst", 2, mb=mb, setting=FLOAT32),
+        made("ftp-wsh", 6, mb=20, setting=FLOAT32), made("ftp-wst", 6, mb=2 * mb, setting=FLOAT32),
+        made("ftp-wst", 1, mb=99, setting=FLOAT32), made("ftp-wst", 2, mb=99), made("ftp-wsh", 2, mb=1),
     ]  # fmt: skip
-    finding = find(measurements, "bytes, FTP-WST-S against FTP-WSH")
-    assert finding.figure == "bytes, FTP-WST-S against FTP-WSH, mean over 2 to 6 devices, float32 pixels"
+    finding = find(measurements, "bytes, FTP-WST against FTP-WSH")
+    assert finding.figure == "bytes, FTP-WST against FTP-WSH, mean over 2 to 6 devices, float32 pixels"
     assert (finding.paper, finding.ours, finding.reached) == ("-52 %", ours, reached)
 
 
 def test_bytes_at_one_device_count_are_no_mean():
-    measurements = [made(method, 6, mb=mb, setting=FLOAT32) for method, mb in (("ftp-wsh", 10), ("ftp-wst-s", 4))]
-    finding = find(measurements, "bytes, FTP-WST-S against FTP-WSH")
-    assert finding.figure == "bytes, FTP-WST-S against FTP-WSH, 6 devices, float32 pixels"
+    measurements = [made(method, 6, mb=mb, setting=FLOAT32) for method, mb in (("ftp-wsh", 10), ("ftp-wst", 4))]
+    finding = find(measurements, "bytes, FTP-WST against FTP-WSH")
+    assert finding.figure == "bytes, FTP-WST against FTP-WSH, 6 devices, float32 pixels"
+
+
+@pytest.mark.parametrize(("mb", "ours", "reached"), [(6.0, "1.20 MB", True), (6.5, "1.45 MB", False)])
+def test_the_bytes_of_reuse_are_those_that_it_adds_to_stolen_tiles(mb, ours, reached):
+    measurements = [
+        made("ftp-wst", 2, mb=5, setting=FLOAT32), made("ftp-wst-s", 2, mb=mb, setting=FLOAT32),
+        made("ftp-wst", 6, mb=8, setting=FLOAT32), made("ftp-wst-s", 6, mb=9.4, setting=FLOAT32),
+        made("ftp-wst", 1, mb=99, setting=FLOAT32),
+    ]  # fmt: skip
+    finding = find(measurements, "bytes that FTP-WST-S adds")
+    assert finding.figure == "bytes that FTP-WST-S adds, mean over 2 to 6 devices, float32 pixels"
+    assert (finding.paper, finding.ours, finding.reached) == ("0.9 to 1.4 MB", ours, reached)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +135,7 @@ def test_the_speed_up_is_that_of_the_best_grid(seconds, ours, reached):
         made("ftp-wst-s", 1, 9.0, grid="4x4"),
     ]  # fmt: skip
     finding = find(measurements, "latency, FTP-WST-S")
-    assert finding.figure == "latency, FTP-WST-S, 6 devices against 1"
+    assert finding.figure == "latency, FTP-WST-S, 6 devices against 1 with the same tiles"
     assert (finding.paper, finding.ours, finding.reached) == ("3.5x", ours, reached)
 
 
@@ -139,7 +151,7 @@ def test_slow_devices_are_compared_with_slow_devices():
     measurements = [
         made(method, edges, 12 / edges, setting=slow) for method in ("ftp-wst-s", "bodp") for edges in (1, 6)
     ]
-    figure = "latency, FTP-WST-S, 6 devices against 1, devices slowed down to the authors' engine"
+    figure = "latency, FTP-WST-S, 6 devices against 1 with the same tiles, devices slowed down to the authors' engine"
     assert find(measurements, "latency, FTP-WST-S") == find(measurements, figure)
     assert find(measurements, figure).ours == "3x3 6.00x"
     modnn = find(measurements, "latency, MoDNN")
@@ -208,13 +220,35 @@ def test_the_largest_latency_of_many_sources_is_against_that_of_one(seconds, our
     assert find(measurements[1:], "largest latency") is None
 
 
-@pytest.mark.parametrize(("seconds", "ours", "reached"), [(2.5, "2.50x", True), (2.3, "2.30x", False)])
-def test_the_throughput_of_many_sources_is_against_modnns(seconds, ours, reached):
-    six = {"sources": 6}
-    measurements = [made("ftp-wst-s", 6, 1.0, setting=six), made("bodp", 6, seconds, setting=six)]
+@pytest.mark.parametrize(("grid", "expected"), [("3x3", "-16 %"), ("5x5", "-33 %")])
+@pytest.mark.parametrize(("gain", "reached"), [(0.35, True), (0.1, False)])
+def test_reuse_is_set_beside_the_papers_grid_by_grid(grid, expected, gain, reached):
+    measurements = [
+        made(method, edges, seconds, grid=grid)
+        for edges in (1, 6)
+        for method, seconds in (("ftp-wst", 1.0), ("ftp-wst-s", 1.0 - gain - (0.02 if edges == 1 else -0.02)))
+    ]
+    finding = find(measurements, f"latency with reuse, {grid}")
+    assert (finding.paper, finding.ours) == (expected, f"{-100 * gain:+.0f} %")
+    assert finding.reached == reached
+    assert finding.figure.endswith("mean over 1 to 6 devices")
+    assert finding.remark == f"1: {-100 * (gain + 0.02):+.0f} %, 6: {-100 * (gain - 0.02):+.0f} %"
+    assert find([], f"latency with reuse, {grid}") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "six", "ours", "reached"),
+    [(1.4, 2.5, "1.95x, 2.50x", True), (1.0, 2.5, "1.75x, 2.50x", False), (2.3, 2.3, "2.30x, 2.30x", False)],
+)
+def test_throughput_is_against_modnns_in_the_mean_and_at_best(one, six, ours, reached):
+    measurements = [
+        made(method, 6, seconds, setting={"sources": sources})
+        for sources, ratio in ((1, one), (6, six))
+        for method, seconds in (("ftp-wst-s", 1.0), ("bodp", ratio))
+    ]
     finding = find(measurements, "throughput")
-    assert finding.figure == "throughput with 6 sources, FTP-WST-S against MoDNN"
-    assert (finding.ours, finding.reached) == (ours, reached)
+    assert (finding.paper, finding.ours, finding.reached) == ("1.8x, 2.4x", ours, reached)
+    assert finding.remark.startswith(f"1 {one:.2f}x, 6 {six:.2f}x")
     assert find(measurements[:1], "throughput") is None
 
 
@@ -228,7 +262,7 @@ def test_throughput_is_beside_what_no_method_could_exceed():
     modnn, whole = measurements[1:]
     assert len(whole.frames) == 8
     limit = f"no method could exceed 2.40 frames a second here, {2.4 / modnn.frames_per_s:.2f}x"
-    assert find(measurements, "throughput").remark.endswith(f"; untiled, a frame takes 0.50: {limit}")
+    assert find(measurements, "throughput").remark.endswith(f"a frame; untiled, it takes 0.50: {limit}")
     assert "no method" not in find(measurements[:2], "throughput").remark
 
 
