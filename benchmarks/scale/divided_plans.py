@@ -5,6 +5,7 @@ A plan of whole frames is one of them: it divides frames among devices, and none
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
-from gateway.planning.tile_allocation import allocate_tiles
 
 if TYPE_CHECKING:
     from benchmarks.cluster.shaping import Link
@@ -118,7 +118,7 @@ async def try_plan(bench: EmulatedBench, model: Model, cut: str, plan: DividedPl
     alone_s = await _latency_alone(bench, cluster) if plan.alone else 0.0
     edge = await bench.beside_others("edge-1")
     whole, costs = PartitionedModel.whole(model).costs, plan.partition(model, cut).costs
-    profile = _profile(bench, plan, whole.total * edge.session.frames_per_s, link)
+    profile = _profile(bench, plan, whole.total * edge.session.frames_per_s, link, window)
     predicted = predict_plan(plan.method, costs, profile).frames_per_s
     return PlanTrial(
         str(plan), predicted, window, sent / published, alone_s, _memory_of_edges(cluster), _maps_share(costs, whole)
@@ -147,8 +147,10 @@ def _sent_bytes(bench: EmulatedBench) -> int:
     return sum(counted.sent_bytes for name in bench.devices if (counted := bench.nodes.counters(name)) is not None)
 
 
-def _profile(bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link) -> ClusterProfile:
-    """Return the devices, tile by tile if the gateway assigns these.
+def _profile(
+    bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link, window: ClusterWindow
+) -> ClusterProfile:
+    """Return the devices, tile by tile if the gateway assigns these: as it did in the window.
 
     `speed`: operations a second of an edge with the usual part of a core.
     """
@@ -158,6 +160,14 @@ def _profile(bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link) 
 
     devices = tuple(map(device, bench.devices if plan.gateway_computes else bench.edges))
     if plan.method.distribution.by_gateway:
-        places = allocate_tiles(plan.grid.count, [each.macs_per_s for each in devices])
-        devices = tuple(devices[place] for place in places)
+        names = assigned_nodes(window, plan.grid.count)
+        devices = tuple(device(name) for name in names) or devices
     return ClusterProfile(devices, device(GATEWAY_NODE), "edge-1", plan.maps)
+
+
+def assigned_nodes(window: ClusterWindow, tiles: int) -> tuple[str, ...]:
+    """Return the node of each tile as most frames were assigned, in turns; empty if nodes changed meanwhile."""
+    counts = Counter(tuple(sorted(frame.tiles.items())) for frame in window.frames)
+    usual = dict(counts.most_common(1)[0][0]) if counts else {}
+    nodes = [name for turn in range(tiles) for name, count in usual.items() if count > turn]
+    return tuple(nodes) if len(nodes) == tiles else ()

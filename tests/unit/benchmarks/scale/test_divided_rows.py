@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cluster.shaping import Link
 from benchmarks.scale.bare_figures import BareDevice, BareFigures
 from benchmarks.scale.cluster_window import ClusterWindow, PublishedFrame
-from benchmarks.scale.divided_plans import DividedPlan, PlanTrial
+from benchmarks.scale.divided_plans import DividedPlan, PlanTrial, assigned_nodes
 from benchmarks.scale.divided_rows import (
     ALL_OF_IT,
     DividedRow,
@@ -110,3 +110,15 @@ def test_whole_frames_are_a_plan_too_and_have_neither_cut_nor_grid():
     assert {"--grid", "--cut", "--no-compute"}.isdisjoint(whole.gateway_options("layer_24"))
     assert {"2x3", "layer_24", "--no-compute"} <= set(staged.gateway_options("layer_24"))
     assert sum(plan.whole for plan in ALL_OF_IT) == 1
+
+
+def assigned(*frames):
+    published = tuple(PublishedFrame("camera", number, 1.0, 0.5, 0.0, tiles) for number, tiles in enumerate(frames))
+    return ClusterWindow(0.0, 9.0, published, (), {}, ("camera",), {}, 0.0)
+
+
+def test_the_tiles_of_a_plan_are_predicted_on_the_nodes_that_had_them():
+    usual, other = {"edge-2": 1, "edge-1": 2, "gateway": 1}, {"edge-1": 4}
+    assert assigned_nodes(assigned(usual, other, usual), 4) == ("edge-1", "edge-2", "gateway", "edge-1")
+    assert assigned_nodes(assigned(usual), 6) == ()
+    assert assigned_nodes(assigned(), 4) == ()

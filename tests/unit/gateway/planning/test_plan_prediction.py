@@ -8,6 +8,7 @@ from gateway.planning.kernel_costs import FEW_CHANNELS_COST, POOLED_COST, unit_c
 from gateway.planning.methods import Method, chained_stages
 from gateway.planning.plan_prediction import (
     EXCHANGE_S,
+    IDLE_SHARE,
     DivisionCosts,
     costs_of_stages,
     predict_plan,
@@ -103,6 +104,14 @@ def test_stolen_tiles_are_shared_out_so_that_all_devices_end_soon():
     for prediction, in_a_row in ((slow, 4), (pair, 2)):
         computing_s = (PREPARING_COST + in_a_row * (1e9 + TILE_COST)) / SPEED
         assert prediction.latency_s == pytest.approx(computing_s + (2e9 + TILE_COST) / SPEED, rel=0.2)
+
+
+@pytest.mark.parametrize("method", [Method.WHOLE, Method.WST])
+def test_nodes_that_steal_are_idle_for_a_part_of_their_time(method):
+    costs = costs_of([1e12])  # so much that nothing else counts
+    alone, pair = (predict_plan(method, costs, cluster_of(*[SPEED] * count)) for count in (1, 2))
+    kept = 2 - IDLE_SHARE if method is Method.WHOLE else 2 * (1 - IDLE_SHARE)
+    assert pair.frames_per_s / alone.frames_per_s == pytest.approx(kept, rel=0.01)
 
 
 def test_a_device_that_would_hold_up_a_frame_gets_no_stolen_tile():
