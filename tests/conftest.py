@@ -27,6 +27,13 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     settings.load_profile(config.getoption("extent"))
+    _keep_bytecode()
+
+
+def _keep_bytecode():
+    """Let processes of tests, of which there are thousands, find modules compiled, though somebody wants none kept."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_report_header(config):
