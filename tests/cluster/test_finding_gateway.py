@@ -21,7 +21,14 @@ OLD, NEW = Address("10.77.3.1", 7886), Address("10.77.3.9", 7886)
 LISTEN = ("--listen", "0.0.0.0")  # noqa: S104
 COMPUTES = "by whole, whole frames"
 
-IMPATIENT = "import shared.network.gateway_search\nshared.network.gateway_search.LOOK_AFTER_S = 3.0\n"
+IMPATIENT = """
+import shared.mqtt.broker_client, shared.network.gateway_search, shared.wire.pipe
+
+shared.mqtt.broker_client.BROKER_KEEPALIVE_S = 3
+shared.wire.pipe.SILENT_PEER_TIMEOUT_S = 4
+shared.network.gateway_search.LOOK_AFTER_S = 3.0
+"""
+"""A sitecustomize.py: a silent connection is dead, and somebody looks elsewhere, after seconds, not a minute and more."""
 
 IMPOSTOR = """
 import asyncio, sys
