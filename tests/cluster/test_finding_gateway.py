@@ -28,7 +28,7 @@ shared.mqtt.broker_client.BROKER_KEEPALIVE_S = 3
 shared.wire.pipe.SILENT_PEER_TIMEOUT_S = 4
 shared.network.gateway_search.LOOK_AFTER_S = 3.0
 """
-"""A sitecustomize.py: a silent connection is dead, and somebody looks elsewhere, after seconds, not a minute and more."""
+"""A sitecustomize.py: a silent connection is dead, and somebody looks elsewhere, after seconds instead of minutes."""
 
 IMPOSTOR = """
 import asyncio, sys

@@ -93,12 +93,17 @@ async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, wo
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_the_documents_prints_its_tables():
+@pytest.mark.parametrize(
+    ("options", "side"), [(["--quick"], 160), pytest.param([], 608, marks=pytest.mark.long)], ids=["quick", "whole"]
+)
+def test_the_benchmark_of_the_documents_prints_its_tables(options, side):
+    """As it stands there, which takes a minute of two cores, only when everything is tested."""
     (line,) = [line for line in commands(ROOT / "docs" / "engine.md") if kind_of(line) == "benchmark"]
-    words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1"]
+    words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1", *options]
     done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert {"prepared engine, 3x3", "plain engine, 5x5"} <= set(re.findall(r"\w+ engine, \dx\d", done.stdout))
+    assert f"first 16 layers at {side}," in done.stdout
 
 
 @pytest.mark.long  # tests/cluster/test_bench.py runs the same command
