@@ -28,6 +28,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     settings.load_profile(config.getoption("extent"))
     _keep_bytecode()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.scheduling import step_back  # noqa: PLC0415  (only where several processes run tests)
+
+        step_back()
 
 
 def _keep_bytecode():
