@@ -4,7 +4,7 @@ The workload is the paper's: YOLOv2's first 16 layers at 608 x 608 with seeded r
 from rounds in which all constructions take turns in one process, memory from a new process for each. Whole networks
 are compared with a bare session of onnxruntime on the file.
 
-    .venv/bin/python benchmarks/engine.py [--rounds N] [--no-tiles] [--model FILE ...]
+    .venv/bin/python benchmarks/engine.py [--rounds N] [--quick] [--no-tiles] [--model FILE ...]
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 ENGINE_GRIDS = ("1x1", "3x3", "5x5")
+_QUICK_SIDE = 160
 _EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
 _MIB = 2**20
 
 
-def paper_workload(folder: Path) -> Model:
+def paper_workload(folder: Path, side: int = INPUT_SIZE) -> Model:
     """Return YOLOv2's layers 0 to 15, with a detection layer behind them; its files are written to the folder."""
-    return open_model(str(write_yolov2(folder, whole=False)))
+    return open_model(str(write_yolov2(folder, whole=False, side=side)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
 
 def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Table:
     """Measure the tiles' total time against the whole's, and compare it with the ratio of operations."""
-    pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
+    input_size = benches["1x1"].partitioned.model.network.input_size
+    pixels = np.random.default_rng(1).integers(0, 256, (*input_size, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
     session = bare_session(whole)
     name = session.get_inputs()[0].name
@@ -190,39 +192,42 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
             yield model.spec.name, grid, ", ".join(partitioned.stage.cut), layers, engine, *figures
 
 
-def tiles_tables(console: Console, folder: Path, rounds: int) -> None:
+def tiles_tables(console: Console, folder: Path, rounds: int, side: int) -> None:
     """Print memory and time of tiles."""
-    model = paper_workload(folder)
+    model = paper_workload(folder, side)
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, [PAPER_CUT]).SerializeToString())
     benches = {grid: GridBench.prepare(model, grid, folder) for grid in ENGINE_GRIDS}
-    console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
+    console.print(f"Memory: YOLOv2's first 16 layers at {side}, one process with all kinds of tile")
     console.print(memory_table(benches, folder))
     console.print(f"Time: the same, medians of {rounds} interleaved rounds")
     console.print(speed_table(benches, whole, rounds))
 
 
-def whole_table(folder: Path, rounds: int) -> Table:
+def whole_table(folder: Path, rounds: int, *, quick: bool) -> Table:
     """Measure whole networks against onnxruntime's own session."""
-    networks = (open_model(DEFAULT_MODEL), open_model(str(write_depthwise(folder))))
+    networks = [open_model(DEFAULT_MODEL), open_model(str(write_depthwise(folder)))]
+    if not quick:
+        networks.append(open_model(str(write_yolov2(folder, whole=True))))
     table = Table("network", "session.run, ms", "engine of an edge", "its throughput ÷ bare", "that of detect ÷ bare")
-    for row in whole_rows((*networks, open_model(str(write_yolov2(folder, whole=True)))), folder, rounds):
+    for row in whole_rows(networks, folder, rounds):
         table.add_row(*row)
     return table
 
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=7, help="Rounds of the time measurement.")
+@click.option("--quick", is_flag=True, help="Small pictures, and YOLOv2's first layers only: does it work here?")
 @click.option("--tiles/--no-tiles", default=True, help="Measure tiles, or only whole networks.")
 @click.option("--model", "models", multiple=True, help="Also measure how exact the tiles of this model are.")
-def main(rounds: int, models: tuple[str, ...], *, tiles: bool) -> None:
+def main(rounds: int, models: tuple[str, ...], *, quick: bool, tiles: bool) -> None:
     """Print the tables of docs/engine.md."""
     console = Console(width=120)
     with temporary_folder("bench") as folder:
         if tiles:
-            tiles_tables(console, folder, rounds)
+            tiles_tables(console, folder, rounds, _QUICK_SIDE if quick else INPUT_SIZE)
         console.print(f"Whole networks: throughput against a bare session.run, medians of {rounds} interleaved rounds")
-        console.print(whole_table(folder, rounds))
+        console.print(whole_table(folder, rounds, quick=quick))
     if models:
         table = Table("model", "grid", "cut", "layers", "engine", "largest difference", "of a standard deviation of")
         for row in exactness_rows(list(models)):

@@ -47,14 +47,15 @@ class _Layer:
     head: bool = False
 
 
-def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
+def write_yolov2(folder: Path, *, whole: bool, seed: int = 1, side: int = INPUT_SIZE) -> Path:
     """Write yolov2.cfg and yolov2.weights (205 MB) into the folder, or, unless `whole`, yolov2-fused.* (14 MB).
 
-    The latter has the fused layers and a detection layer right behind them. Returns the .cfg.
+    The latter has the fused layers and a detection layer right behind them. `side` is that of its input, in pixels.
+    Returns the .cfg.
     """
     folder.mkdir(parents=True, exist_ok=True)
     cfg = folder / ("yolov2.cfg" if whole else "yolov2-fused.cfg")
-    sections, layers = _network(YOLOV2_LAYERS if whole else YOLOV2_LAYERS[:FUSED_LAYERS], whole=whole)
+    sections, layers = _network(YOLOV2_LAYERS if whole else YOLOV2_LAYERS[:FUSED_LAYERS], whole=whole, side=side)
     cfg.write_text("\n\n".join(sections))
     random = np.random.default_rng(seed)
     with cfg.with_suffix(".weights").open("wb") as file:
@@ -65,9 +66,11 @@ def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
     return cfg
 
 
-def _network(chain: Sequence[tuple[int, int]], *, whole: bool) -> tuple[list[str], list[_Layer]]:
+def _network(
+    chain: Sequence[tuple[int, int]], *, whole: bool, side: int = INPUT_SIZE
+) -> tuple[list[str], list[_Layer]]:
     """Return the sections of the .cfg, and the convolutions in the same order."""
-    sections, layers, channels = [f"[net]\nheight={INPUT_SIZE}\nwidth={INPUT_SIZE}\nchannels=3"], [], 3
+    sections, layers, channels = [f"[net]\nheight={side}\nwidth={side}\nchannels=3"], [], 3
     for filters, size in chain:
         if (filters, size) == MAX_POOL:
             sections.append("[maxpool]\nsize=2\nstride=2")

@@ -27,6 +27,17 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     settings.load_profile(config.getoption("extent"))
+    _keep_bytecode()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.scheduling import step_back  # noqa: PLC0415  (only where several processes run tests)
+
+        step_back()
+
+
+def _keep_bytecode():
+    """Let processes of tests, of which there are thousands, find modules compiled, though somebody wants none kept."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_report_header(config):

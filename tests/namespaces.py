@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.cluster.cleanup import list_namespaces, remove_leftover_networks, remove_namespace
+from benchmarks.cluster.owned_names import new_prefix
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,19 +50,25 @@ def _network_free() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _three_hosts() -> Iterator[list[tuple[str, ...]]]:
-    own = f"dt{os.getpid() % 100000}"
-    names = [f"{own}-{number}" for number in (1, 2, 3)]
+    remove_leftover_networks()
+    own = new_prefix()
+    hub, link = f"{own}hub", f"{own}l"  # Linux allows 15 letters
+    names = [f"{own}{number}" for number in (1, 2, 3)]
     try:
         try:
-            ip("link", "add", own, "type", "bridge")
+            ip("netns", "add", hub)
+            ip("link", "add", link, "type", "veth", "peer", "name", "port0", "netns", hub)
         except subprocess.CalledProcessError as error:
             pytest.skip(f"network namespaces are not to be had here: {error.stderr.decode().strip()}")
-        ip("address", "add", "10.77.3.254/24", "dev", own)
-        ip("link", "set", own, "up")
+        ip("-n", hub, "link", "add", "bridge", "type", "bridge")
+        ip("-n", hub, "link", "set", "bridge", "up")
+        ip("-n", hub, "link", "set", "port0", "master", "bridge", "up")
+        ip("address", "add", "10.77.3.254/24", "dev", link)
+        ip("link", "set", link, "up")
         for number, name in enumerate(names, 1):
             ip("netns", "add", name)
-            ip("link", "add", f"{own}v{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", f"{own}v{number}", "master", own, "up")
+            ip("-n", hub, "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("-n", hub, "link", "set", f"port{number}", "master", "bridge", "up")
             ip("-n", name, "address", "add", f"10.77.3.{number}/24", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "link", "set", "lo", "up")
@@ -68,8 +77,8 @@ def _three_hosts() -> Iterator[list[tuple[str, ...]]]:
             subprocess.run(["ip", *ip6], check=False, capture_output=True)
         yield [("ip", "netns", "exec", name) for name in names]
     finally:
-        for number, name in enumerate(names, 1):
-            # By hand: the kernel removes a namespace's interfaces some time after it, and names would be in use still.
-            subprocess.run(["ip", "link", "delete", f"{own}v{number}"], check=False, capture_output=True)
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
-        subprocess.run(["ip", "link", "delete", own], check=False, capture_output=True)
+        # By hand: the kernel removes a namespace's links some time after it, and the next network has these addresses.
+        subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True)
+        made = {hub, *names}
+        for name in made.intersection(list_namespaces()):
+            remove_namespace(name)

@@ -1,7 +1,8 @@
-"""Removes namespaces and control groups with the processes in them, also those of dead owners."""
+"""Removes networks and control groups with the processes in them, also those of dead owners."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -38,10 +39,14 @@ def remove_groups(folders: Sequence[Path]) -> None:
         _retry(partial(_is_removed, folder), f"the control group {folder} could not be removed")
 
 
-def remove_leftover_namespaces() -> None:
-    """Remove namespaces of dead owners. Raises EmulationError when they cannot be listed."""
+def remove_leftover_networks() -> None:
+    """Remove namespaces, and links into them, of dead owners. Raises EmulationError when they cannot be listed."""
+    for link in json.loads(run_tool("ip", "-j", "link")):
+        if is_leftover(link["ifname"]):
+            with suppress(EmulationError):  # another process may be removing it too
+                run_tool("ip", "link", "delete", link["ifname"])
     for name in filter(is_leftover, list_namespaces()):
-        with suppress(EmulationError):  # another process may be removing it too
+        with suppress(EmulationError):  # likewise
             remove_namespace(name)
 
 

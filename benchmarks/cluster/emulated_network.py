@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from benchmarks.cluster.cleanup import list_namespaces, remove_leftover_namespaces, remove_namespace
+from benchmarks.cluster.cleanup import list_namespaces, remove_leftover_networks, remove_namespace
 from benchmarks.cluster.commands import EmulationError, run_tool
 from benchmarks.cluster.owned_names import check_node_names, new_prefix
 from benchmarks.cluster.shaping import Link, shape_medium, shape_port, shape_sender, shape_switch
@@ -51,7 +51,7 @@ class EmulatedNetwork:
         self._addresses = {node: f"{_SUBNET}.{number}" for number, node in enumerate(nodes, 1)}
 
     def __enter__(self) -> Self:
-        remove_leftover_namespaces()
+        remove_leftover_networks()
         try:
             self._build()
         except BaseException:

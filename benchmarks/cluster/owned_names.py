@@ -1,4 +1,4 @@
-"""Names of namespaces and control groups with their process's ID, so that leftovers of dead ones can be removed."""
+"""Names of namespaces, links and control groups with their process's ID, so that those of dead ones can be removed."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from shared.errors import AnnouncementError, PeerLostError, PeerTimeoutError
-from shared.network.addresses import Address
 from shared.network.announced_gateways import announced_gateways
+from shared.network.announced_search import first_proved
 from shared.network.gateway_search import GatewaySearch
 from shared.security.code_parts import authority_in_code
 from shared.security.data_security import DataSecurity, ExpectedPeer
@@ -21,6 +20,7 @@ from shared.wire.connection import Connection, WireTraffic
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.network.addresses import Address
     from shared.security.member_list import Member
     from shared.security.node_identity import NodeIdentity
 
@@ -69,26 +69,16 @@ class MemberFinder:
             return
         if not self._search.is_due(now - self._silent_since, now):
             return
-        try:
-            announced = await self._listen(authority_in_code(self._identity.authority_hash))
-        except AnnouncementError as error:
-            log.debug("the gateway cannot be looked for on the network: %s", error)
-            return
-        ports = {Address(place.host, self.address.port) for place in announced}
-        for place in self._search.choose(ports, time.monotonic()):
-            if await self._proves_itself(place, self._identity, self._member):
-                log.info(
-                    "%s does not answer any more at %s; it is at %s now, proved by its key, and this camera goes on "
-                    "there", self._member, self.address, place,
-                )  # fmt: skip
-                self.address, self._search, self._silent_since = place, GatewaySearch(place), None
-                return
-
-    async def _proves_itself(self, place: Address, identity: NodeIdentity, member: Member) -> bool:
-        try:
-            await self._require_member(place, identity, member)
-        except (PeerLostError, PeerTimeoutError) as error:
-            self._search.note_failure(place, time.monotonic())
-            log.debug("somebody announces this cluster at %s, but: %s", place.host, error)
-            return False
-        return True
+        identity, member = self._identity, self._member
+        place = await first_proved(
+            self._search,
+            self._listen(authority_in_code(identity.authority_hash)),
+            lambda address: self._require_member(address, identity, member),
+            port=self.address.port,
+        )
+        if place is not None:
+            log.info(
+                "%s does not answer any more at %s; it is at %s now, proved by its key, and this camera goes on "
+                "there", member, self.address, place,
+            )  # fmt: skip
+            self.address, self._search, self._silent_since = place, GatewaySearch(place), None

@@ -7,11 +7,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from shared.errors import AnnouncementError
 from shared.mqtt.member_login import require_gateway_at
 from shared.network.announced_gateways import announced_gateways
+from shared.network.announced_search import first_proved
 from shared.network.gateway_search import GatewaySearch, is_long_silence
-from shared.reasons.network_reasons import network_reason
 from shared.reasons.system_reasons import system_reason
 from shared.security.code_parts import authority_in_code
 from shared.security.key_folder import store_gateway
@@ -61,24 +60,8 @@ class GatewayFinder:
 
     async def look(self) -> Address | None:
         """Return an address at which the gateway proves itself; None if there is none."""
-        try:
-            announced = await self._listen(authority_in_code(self._identity.authority_hash))
-        except AnnouncementError as error:
-            log.debug("the gateway cannot be looked for on the network: %s", error)
-            return None
-        for place in self._search.choose(announced, time.monotonic()):
-            if await self._proves_itself(place):
-                return place
-        return None
-
-    async def _proves_itself(self, place: Address) -> bool:
-        try:
-            await self._require_gateway(place, self._identity)
-        except OSError as error:  # PeerRefusedError is one, too
-            self._search.note_failure(place, time.monotonic())
-            log.debug("somebody announces this cluster at %s, but: %s", place, network_reason(error))
-            return False
-        return True
+        announced = self._listen(authority_in_code(self._identity.authority_hash))
+        return await first_proved(self._search, announced, lambda place: self._require_gateway(place, self._identity))
 
     def _keep(self, found: Address) -> None:
         log.info(

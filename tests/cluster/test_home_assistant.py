@@ -14,7 +14,8 @@ from shared.mqtt.broker_login import Login, Tls
 from shared.network.addresses import LOOPBACK, Address
 from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
 from tests.harness import broker_at
-from tests.home_assistant import installed, running_home_assistant
+from tests.home_assistant import running_home_assistant
+from tests.home_assistant_versions import installed
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
 from tests.ports import free_port
 

@@ -22,7 +22,8 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster
 from tests.commands import run
 from tests.harness import connected, until_listening
-from tests.home_assistant import installed, running_home_assistant
+from tests.home_assistant import running_home_assistant
+from tests.home_assistant_versions import installed
 from tests.members import edge_keys
 from tests.ports import free_port
 

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from shared.network.addresses import Address
-from shared.process.local_cluster import LocalCluster
-from tests.commands import run
 from tests.harness import until_said
+from tests.joined_hosts import COMPUTES, LISTEN, gateway_on, nodes_of, run_ok
 
 pytestmark = pytest.mark.slow  # each part of it is tested without networks, too
 
 OLD, NEW = Address("10.77.3.1", 7883), Address("10.77.3.3", 7883)
-LISTEN = ("--listen", "0.0.0.0")  # noqa: S104
-COMPUTES = "by whole, whole frames"
-
-
-async def run_ok(*words):
-    """`deepthings WORDS`, which must succeed; what it printed."""
-    done = await asyncio.to_thread(run, *map(str, words))
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 async def online(state):
     """The members of the gateway with this state folder that are online."""
-    nodes = json.loads(await run_ok("nodes", "--state", state, "--json"))["nodes"]
-    return {node["name"] for node in nodes if node["role"] == "edge" and node["online"]}
+    nodes = await nodes_of(state)
+    return {name for name, node in nodes.items() if node["role"] == "edge" and node["online"]}
 
 
 def tell_nothing(folder, state, keys, process):
@@ -46,16 +35,12 @@ def tell_nothing(folder, state, keys, process):
 
 async def test_the_edges_of_a_gateway_that_moves_need_its_new_address_once_and_nothing_else(hosts, tmp_path):
     first, porch, second = hosts
-    old, new, keys = tmp_path / "logs" / "state" / "deepthings", tmp_path / "moved", tmp_path / "porch"
-    edge = ("edge", *LISTEN, "--keys", str(keys))
-    async with LocalCluster(OLD, tmp_path / "logs") as processes:
-        gateway = await processes.start("gateway", "gateway", *LISTEN, "--no-compute", host=first)
-        await until_said(gateway, "connected to broker")
-        said = await run_ok("invite", "porch", "--state", old)
-        (code,) = [word for word in said.split() if word.startswith("dt1.")]
-        assert code.endswith("@10.77.3.1:7885")
-        joined = await processes.start("join", "join", code, "--keys", str(keys), host=porch)
-        await joined.wait()
+    new = tmp_path / "moved"
+    async with gateway_on(first, OLD, tmp_path) as net:
+        processes, gateway, old = net.processes, net.gateway, net.state
+        keys = await net.join("porch", porch)
+        assert net.code.endswith("@10.77.3.1:7885")
+        edge = ("edge", *LISTEN, "--keys", str(keys))
         kept = {path.name: path.read_bytes() for path in keys.iterdir()}
         running = await processes.start("porch", *edge, host=porch)
         await until_said(running, COMPUTES)

@@ -3,18 +3,58 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
+from benchmarks.cluster.cleanup import list_namespaces
+from benchmarks.cluster.owned_names import is_alive
 from camera_sources.source import FOOTAGE
 from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said
-from tests.namespaces import ip, limit_link
+from tests.namespaces import ip, limit_link, three_hosts
 
 GATEWAY = Address("10.77.3.1", 7883)
+
+KILLED = """
+import subprocess, sys
+from tests.namespaces import three_hosts
+with three_hosts() as (first, *_):
+    print(subprocess.Popen([*first, "sleep", "1000"]).pid, flush=True)
+    sys.stdin.read()
+"""
+"""A process of tests; it tells which other one runs on its first host."""
+
+
+def test_what_a_killed_process_of_tests_left_is_removed_before_the_next_has_its_network():
+    with three_hosts():
+        pass  # or it is skipped
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as killed:  # fmt: skip
+        orphan = int(killed.stdout.readline())
+        killed.kill()
+        killed.wait()
+        names = f"dt{killed.pid}."
+        shown = subprocess.run(["ip", "link"], check=True, capture_output=True, text=True).stdout
+        assert names in shown
+        assert len([name for name in list_namespaces() if name.startswith(names)]) == 4
+        assert is_alive(orphan)
+        with three_hosts() as (_, second, _):
+            shown = subprocess.run(["ip", "link"], check=True, capture_output=True, text=True).stdout
+            assert names not in shown
+            assert not [name for name in list_namespaces() if name.startswith(names)]
+            assert not is_alive(orphan)
+            for host in ((), second):
+                probe = (*host, sys.executable, "-c", "import socket; socket.create_connection(('10.77.3.1', 9), 5)")
+                tried = subprocess.run(probe, check=False, capture_output=True, text=True)
+                assert "Connection refused" in tried.stderr  # by a host that is there
 
 
 async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tmp_path, hosts):

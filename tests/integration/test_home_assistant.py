@@ -17,7 +17,8 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
 from shared.payloads.observations import EventType, ObjectEvent, Trigger
 from tests.harness import broker_at
-from tests.home_assistant import installed, matrix, running_home_assistant
+from tests.home_assistant import running_home_assistant
+from tests.home_assistant_versions import installed, matrix
 from tests.ports import free_port
 from tests.spoken_gateway import BOX, BOX_REL, JPEG, NODES, complaints, home_of, online, speaking, supported
 

@@ -16,7 +16,8 @@ from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.observations import Trigger
 from tests.harness import broker_at
-from tests.home_assistant import installed, matrix, running_home_assistant
+from tests.home_assistant import running_home_assistant
+from tests.home_assistant_versions import installed, matrix
 from tests.ports import free_port
 from tests.spoken_gateway import JPEG, complaints, home_of, speaking, supported
 

@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from benchmarks.scale.scale_command import scale
 from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from shared.cli.command_group import cli
@@ -93,12 +94,17 @@ async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, wo
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_the_documents_prints_its_tables():
+@pytest.mark.parametrize(
+    ("options", "side"), [(["--quick"], 160), pytest.param([], 608, marks=pytest.mark.long)], ids=["quick", "whole"]
+)
+def test_the_benchmark_of_the_documents_prints_its_tables(options, side):
+    """As it stands there, which takes a minute of two cores, only when everything is tested."""
     (line,) = [line for line in commands(ROOT / "docs" / "engine.md") if kind_of(line) == "benchmark"]
-    words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1"]
+    words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1", *options]
     done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert {"prepared engine, 3x3", "plain engine, 5x5"} <= set(re.findall(r"\w+ engine, \dx\d", done.stdout))
+    assert f"first 16 layers at {side}," in done.stdout
 
 
 @pytest.mark.long  # tests/cluster/test_bench.py runs the same command
@@ -113,17 +119,23 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
 
 
-@pytest.mark.slow  # tests/cluster/test_bench_scale.py runs the same command
-def test_the_comparisons_of_the_documents_write_their_page(tmp_path):
+COMPARISONS = [line for line in ALL if kind_of(line) == "bench scale"]
+
+
+def test_the_comparisons_of_the_documents_are_commands():
+    assert len(COMPARISONS) == 2
+    for line in COMPARISONS:
+        assert scale.make_context("scale", shlex.split(line)[3:]).params["rows"]
+
+
+@pytest.mark.long  # tests/cluster/test_bench_scale.py runs the same command with the same row, and others
+@pytest.mark.parametrize("line", COMPARISONS)
+def test_the_comparisons_of_the_documents_write_their_page(line, tmp_path):
     """As they stand there, but for one row only."""
-    lines = [line for line in ALL if kind_of(line) == "bench scale"]
-    assert len(lines) == 2
-    for number, line in enumerate(lines):
-        out = tmp_path / str(number)
-        words = [DEEPTHINGS, *shlex.split(line)[1:], "--rows", "cold-start", "--out", str(out)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
-        assert done.returncode == 0, done.stderr
-        assert (out / "README.md").read_text().startswith("# What a cluster gains over its devices")
+    words = [DEEPTHINGS, *shlex.split(line)[1:], "--rows", "cold-start", "--out", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "README.md").read_text().startswith("# What a cluster gains over its devices")
 
 
 @pytest.mark.slow

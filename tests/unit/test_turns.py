@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+import types
 from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.extent import EXAMPLES, Extent, examples, one_in
 from tests.ports import free_port
-from tests.scheduling import SHARED, Scheduling, scope_of
+from tests.scheduling import NETWORKS, SHARED, WAITING, Part, Scheduling, part_of, parts_of, scope_of
 from tests.settling import settled, until
 from tests.turns import turn
 
@@ -73,6 +76,7 @@ def test_one_case_in_so_many_is_not_slow():
         ("tests/unit/test_turns.py::test_a", "tests/unit/test_contract.py::test_a", False),
         ("tests/cluster/test_home.py::test_a[1]", "tests/cluster/test_home.py::test_a[2]", False),
         ("tests/cluster/test_bench.py::test_a", "tests/cluster/test_bench.py::test_b", True),
+        ("tests/cluster/test_network.py::test_a", "tests/cluster/test_finding_gateway.py::test_a", True),
     ],
 )
 def test_tests_stay_together_that_share_what_takes_long_to_make(one, other, together):
@@ -86,7 +90,84 @@ def test_the_scheduler_is_ours(pytestconfig):
 
 
 def test_the_files_that_stay_together_are_there(pytestconfig):
-    assert all((pytestconfig.rootpath / file).is_file() for file in SHARED)
+    assert all((pytestconfig.rootpath / file).is_file() for file in SHARED | NETWORKS | WAITING)
+
+
+def test_the_files_whose_tests_have_hosts_stay_together(pytestconfig):
+    """Or one process would wait for the hosts of the other."""
+    with_hosts = {
+        str(file.relative_to(pytestconfig.rootpath))
+        for file in (pytestconfig.rootpath / "tests").rglob("test_*.py")
+        if "10.77.3." in file.read_text() and file.name != "test_turns.py"
+    }
+    assert with_hosts == NETWORKS
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 6])
+def test_every_part_has_a_process_and_those_with_clusters_run_the_rest_in_the_end(workers):
+    parts = [parts_of(f"gw{number}", workers) for number in range(workers)]
+    assert {part for each in parts for part in each} == set(Part)
+    assert set(parts[-1]) == set(Part)  # so that all is run, whichever ends first
+    with_clusters = sum(Part.CLUSTERS in each for each in parts)
+    assert with_clusters == (workers if workers < 4 else workers - 2)
+
+
+class Node:
+    """A process that tests are sent to."""
+
+    def __init__(self, number):
+        self.gateway = types.SimpleNamespace(id=f"gw{number}")
+        self.sent = []
+        self.shutting_down = False
+
+    def send_runtest_some(self, tests):
+        self.sent += tests
+
+    def shutdown(self):
+        self.shutting_down = True
+
+
+COLLECTED = [
+    "tests/cluster/test_home.py::test_a",
+    "tests/cluster/test_home.py::test_b",
+    "tests/cluster/test_network.py::test_a",
+    "tests/integration/test_bus.py::test_a",
+    "tests/integration/test_bus.py::test_b",
+    "tests/integration/test_systemd.py::test_a",
+    "tests/unit/test_turns.py::test_a",
+    "tests/unit/test_contract.py::test_a",
+]
+
+
+def scheduled(workers):
+    """A scheduler that has sent so many processes their first tests."""
+    option = types.SimpleNamespace(loadscopereorder=True, tx=[f"{workers}*popen"])
+    config = types.SimpleNamespace(option=option, getvalue=vars(option).__getitem__)
+    scheduler = Scheduling(config, Producer("test", enabled=False))
+    nodes = [Node(number) for number in range(workers)]
+    for node in nodes:
+        scheduler.add_node(node)
+        scheduler.add_node_collection(node, COLLECTED)
+    scheduler.schedule()
+    return scheduler, nodes
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+def test_all_tests_are_run_once_and_what_must_stay_together_by_one_process(workers):
+    scheduler, nodes = scheduled(workers)
+    done = [[] for _ in nodes]
+    while not scheduler.tests_finished:
+        for node, finished in zip(nodes, done, strict=True):
+            if len(node.sent) - len(finished) > 1:  # its last one runs when it is told that no other will come
+                finished.append(node.sent[len(finished)])
+                scheduler.mark_test_complete(node, finished[-1])
+    ran = [[COLLECTED[number] for number in node.sent] for node in nodes]
+    assert sorted(itertools.chain(*ran)) == sorted(COLLECTED)
+    for each in ran:
+        assert ("tests/integration/test_bus.py::test_a" in each) is ("tests/integration/test_bus.py::test_b" in each)
+    if workers == 4:
+        assert {part_of(test) for test in ran[0]} == {Part.COMPUTING}
+        assert {part_of(test) for test in ran[1]} == {Part.WAITING}
 
 
 def test_ports_are_not_of_those_that_the_system_gives_away(monkeypatch):
