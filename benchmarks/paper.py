@@ -12,7 +12,7 @@ BYTES_REDUCTION = 0.52
 """Reduction of FTP-WST, without reuse, against FTP-WSH, mean over two to six devices."""
 
 REUSE_MEGABYTES = (0.9, 1.4)
-"""What FTP-WST-S sends besides, in MB a frame."""
+"""More that FTP-WST-S sends, in MB a frame."""
 
 SPEED_UP = 3.5
 """Latency of FTP-WST-S, one device that computes the same tiles against six."""

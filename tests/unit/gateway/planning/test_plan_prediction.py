@@ -108,8 +108,8 @@ def test_stolen_tiles_are_shared_out_so_that_all_devices_end_soon():
 
 @pytest.mark.parametrize("method", [Method.WHOLE, Method.WST])
 def test_nodes_that_steal_are_idle_for_a_part_of_their_time(method):
-    costs = costs_of([1e12])  # so much that nothing else counts
-    alone, pair = (predict_plan(method, costs, cluster_of(*[SPEED] * count)) for count in (1, 2))
+    costs = costs_of([1e12], pixels=1)  # so much that nothing else counts
+    alone, pair = (predict_plan(method, costs, cluster_of(*[SPEED] * count, bytes_per_s=1e9)) for count in (1, 2))
     kept = 2 - IDLE_SHARE if method is Method.WHOLE else 2 * (1 - IDLE_SHARE)
     assert pair.frames_per_s / alone.frames_per_s == pytest.approx(kept, rel=0.01)
 
