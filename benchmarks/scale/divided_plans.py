@@ -106,13 +106,16 @@ class PlanTrial:
         }
 
 
-async def try_plan(bench: EmulatedBench, model: Model, cut: str, plan: DividedPlan, link: Link) -> PlanTrial:
-    """Observe one camera with a plan, as fast as its frames are taken."""
+async def try_plan(
+    bench: EmulatedBench, model: Model, cut: str, plan: DividedPlan, link: Link, windows: int = 1
+) -> PlanTrial:
+    """Observe one camera with a plan, as fast as its frames are taken. `windows`: of time, more if frames take long."""
     # Of whole frames, as many are under way as devices compute; of divided ones, what keeps all devices busy.
     options = () if plan.whole else SEVERAL_FRAMES
     cluster = await bench.restart(*plan.gateway_options(cut), edge_options=options)
     begun = _sent_bytes(bench)
-    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), bench.scope.settle_s, bench.scope.window_s)
+    seconds = windows * bench.scope.window_s
+    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), bench.scope.settle_s, seconds)
     published = max((frame.number for frame in window.frames), default=0) + 1
     sent = _sent_bytes(bench) - begun
     alone_s = await _latency_alone(bench, cluster) if plan.alone else 0.0
