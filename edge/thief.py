@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.tasks.lead_time import LeadTime
 from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
 from shared.network.addresses import Address
@@ -80,9 +81,15 @@ class Thief:
         self._kept_grant: Grant | None = None
         self._stolen: deque[StolenTile] = deque()
         self._fetching = False
+        self._lead = LeadTime()
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
         self._victims: dict[tuple[str, Address], Connection] = {}
         self._fetch_lock = asyncio.Lock()
+
+    @property
+    def lead_s(self) -> float:
+        """Return the seconds that a task should be requested before there is nothing to do."""
+        return self._lead.seconds
 
     @property
     def has_requested(self) -> bool:
@@ -188,6 +195,8 @@ class Thief:
         if stolen.header.reusing:
             await self._strips.prefetch_strips(work, stolen.header.info.frame, stolen.header.tile)
         self._stolen.append(stolen)
+        if self._requested_at is not None:
+            self._lead.add(time.monotonic() - self._requested_at)
         return True
 
     async def fetch_whole(self, stolen: StolenTile) -> StolenTile | None:

@@ -230,8 +230,23 @@ class Worker:
         stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not (tasks.has_waiting_tasks or self._frame_s > LONG_FRAME_S or invite()):
-            thief.request_task(idle=False)  # while this one runs, to hide the transfer
+
+        def request_next() -> None:
+            if not (self.barred or tasks.has_waiting_tasks or invite()):
+                thief.request_task(idle=False)
+
+        # Another one is requested while this one runs, to hide the transfer; late, if it would grow old here.
+        early_s = self._frame_s - thief.lead_s if self._frame_s > LONG_FRAME_S else 0.0
+        if early_s <= 0.0:
+            request_next()
+            return await self._run_taken(stolen, thief)
+        timer = asyncio.get_running_loop().call_later(early_s, request_next)
+        try:
+            return await self._run_taken(stolen, thief)
+        finally:
+            timer.cancel()
+
+    async def _run_taken(self, stolen: StolenTile, thief: Thief) -> bool:
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
         waited_ms = stolen.header.waited_ms + (time.monotonic() - stolen.fetched_at) * 1e3

@@ -6,17 +6,7 @@ while other nodes are idle do frames wait for them to take. Time is monotonic se
 
 from __future__ import annotations
 
-from collections import deque
-from statistics import median
-
-FIRST_LEAD_S = 0.05
-"""Assumed time from an invitation until the frame is in the queue, before the first one is measured."""
-
-LEAD_MARGIN = 1.25
-"""A frame that comes late lets the device idle, one that comes early only waits a little."""
-
-MAX_LEAD_S = 1.0
-"""An invitation that takes longer waited for the camera's next picture."""
+from edge.tasks.lead_time import LeadTime
 
 MAX_INVITATION_PAUSE_S = 0.25
 """Frames are invited at least this often while cameras offer some: tasks may have been taken meanwhile."""
@@ -27,23 +17,21 @@ LONG_FRAME_S = 0.5
 HELPERS_PER_FRAME = 3
 """Idle nodes for which one more frame waits: each takes one in turn, and some of them are busy by then."""
 
-_LEADS = 15
-"""Recent invitations, whose median is expected."""
-
 
 class Intake:
     """Remembers how long invited frames take to come."""
 
     def __init__(self) -> None:
-        self._leads: deque[float] = deque(maxlen=_LEADS)
-        self.lead_s = LEAD_MARGIN * FIRST_LEAD_S
-        """The time before the end of the current work at which the next frame is invited."""
+        self._lead = LeadTime()
+
+    @property
+    def lead_s(self) -> float:
+        """Return the time before the end of the current work at which the next frame is invited."""
+        return self._lead.seconds
 
     def on_frame(self, invited_for_s: float) -> None:
         """Note the time from an invitation until its frame was in the queue."""
-        if invited_for_s <= MAX_LEAD_S:
-            self._leads.append(invited_for_s)
-            self.lead_s = LEAD_MARGIN * median(self._leads)
+        self._lead.add(invited_for_s)
 
     def wanted(self, *, waiting: int, invited: int, idle_lanes: int, busy_s: float, helpers: int) -> int:
         """Return how many frames to invite now.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.tasks.intake import FIRST_LEAD_S, HELPERS_PER_FRAME, LEAD_MARGIN, MAX_INVITATION_PAUSE_S, MAX_LEAD_S, Intake
+from edge.tasks.intake import HELPERS_PER_FRAME, MAX_INVITATION_PAUSE_S, Intake
+from edge.tasks.lead_time import FIRST_LEAD_S, LEAD_MARGIN, MAX_LEAD_S
 
 
 def wanted(intake=None, *, waiting=0, invited=0, idle_lanes=0, busy_s=1.0, helpers=0):
