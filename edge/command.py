@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.node import EdgeNode
-from edge.options import FRAMES_BESIDES_WORK, EdgeConfig
+from edge.options import FRAMES_BESIDES_WORK, MAX_CAMERA_FRAMES, EdgeConfig
 from edge.status.gateway_finder import GatewayFinder
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.cluster_options import LOCAL_GATEWAY, prefix_option
@@ -69,9 +69,9 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--frames-in-flight",
-    type=click.IntRange(1, 16),
-    help="Frames of one camera at once.  "
-    f"[default: those that all devices compute side by side and {FRAMES_BESIDES_WORK}]",
+    type=click.IntRange(1, MAX_CAMERA_FRAMES),
+    help=f"Frames of one camera at once.  [default: those in work on all devices and as many behind them, and "
+    f"{FRAMES_BESIDES_WORK}; at most {MAX_CAMERA_FRAMES}]",
 )
 @click.option("--cameras/--no-cameras", default=True, help="Serve cameras, or only compute for other edges.")
 @click.option(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from shared.security.node_identity import NodeIdentity
 
+MAX_CAMERA_FRAMES = 16
+"""Of one camera: each keeps its picture at its edge."""
+
 FRAMES_BESIDES_WORK = 2
 """Of one camera, besides those in work: one on its way here, and one on its way to another device."""
 
@@ -49,4 +52,4 @@ class EdgeConfig:
 
     def max_frames(self, side_by_side: int) -> int:
         """Return how many frames of a camera may be under way while so many can be computed at the same time."""
-        return self.frames_in_flight or side_by_side + FRAMES_BESIDES_WORK
+        return self.frames_in_flight or min(side_by_side + FRAMES_BESIDES_WORK, MAX_CAMERA_FRAMES)

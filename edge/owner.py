@@ -225,3 +225,4 @@ class Owner:
             self._published[owned.info.camera] = time.monotonic() + PICTURE_KEPT_S, owned
         finished(outcome)
         self._answered.set()
+        self.tasks.promise_again()

@@ -133,7 +133,7 @@ class EdgeSide:
             frames_wanted=lambda invited, _: self.credit - invited,
             next_frame_due_s=lambda: 0.05,
             intake=Intake(),
-            lanes_elsewhere=0,
+            frames_elsewhere=0,
         )
         self.sessions = CameraSessions("edge-1", self, self, lambda _: self.credit, lambda: 1)
         self.server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())

@@ -78,7 +78,7 @@ class CameraSessions:
         self._owner = owner
         self._idle_lanes, self._lanes = idle_lanes, 1
         # Of a single camera, all nodes that compute whole frames can have some at the same time.
-        self._invitations = Invitations(lambda: max_frames(self._lanes + owner.tasks.lanes_elsewhere))
+        self._invitations = Invitations(lambda: max_frames(self._lanes + owner.tasks.frames_elsewhere))
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         self._sessions: dict[str, CameraSession] = {}

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_KEPT_BYTES = 64_000_000
+"""Memory of the frames of one camera that other nodes may have."""
+
 MAX_PROMISED_HOLD_S = 0.5
 """A frame that was invited for a thief which then did not take it is computed here after this time."""
 
@@ -125,10 +128,14 @@ class FrameTasks:
         return plan.has_long_frames and self._gives_on_demand(plan)
 
     @property
-    def lanes_elsewhere(self) -> int:
-        """Return how many frames other nodes can compute at the same time; 0 while frames are divided among them."""
+    def frames_elsewhere(self) -> int:
+        """Return how many whole frames of a camera other nodes may have; 0 while frames are divided among them.
+
+        Of each lane, one is in work, and one waits until those before it are published.
+        """
         current = self.current_plan()
-        return self._others.lanes if current is not None and current.work.finds_objects else 0
+        whole = current is not None and current.work.finds_objects
+        return min(2 * self._others.lanes, MAX_KEPT_BYTES // self.frames.largest_bytes) if whole else 0
 
     def promises(self, plan: OwnedPlan) -> int:
         """Return how many frames of a plan, which are not here yet, other nodes can have now: 1 or 0."""
@@ -138,6 +145,12 @@ class FrameTasks:
         """Return the mean number of frames under way since the last call; one at its camera for thieves counts, too."""
         current = self.current_plan()
         return self.frames.take_mean(now) + (current is not None and self._keeps_none(current))
+
+    def promise_again(self) -> None:
+        """Announce that a whole frame can be had: a frame has ended, so that its camera may have another under way."""
+        current = self.current_plan()
+        if current is not None:
+            self.announcer.announce_promise(current)
 
     def needs_picture(self, take: TakeHeader) -> bool:
         """Return whether a thief came for a frame that was promised, and none waits."""

@@ -20,6 +20,8 @@ class FramesUnderWay:
     def __init__(self, now: float) -> None:
         self._frames: dict[str, OwnedFrame] = {}
         self._mean = MeanCount(now)
+        self.largest_bytes = 1
+        """Memory of the largest frame so far: its picture, and its pixels in the network's size."""
 
     def __iter__(self) -> Iterator[OwnedFrame]:
         return iter(list(self._frames.values()))
@@ -38,6 +40,7 @@ class FramesUnderWay:
         """Add a frame."""
         self._frames[owned.info.frame] = owned
         self._mean.change(len(self._frames), now)
+        self.largest_bytes = max(self.largest_bytes, owned.picture.nbytes + owned.pixels.nbytes)
 
     def remove(self, frame: str, now: float) -> OwnedFrame | None:
         """Remove and return a frame that has ended; return None for one that is not under way."""

@@ -9,9 +9,6 @@ from shared.engine.lanes import MAX_LANES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_LANES_ELSEWHERE = 14
-"""Whole frames of one camera that other nodes may compute at the same time: each is kept here until it has ended."""
-
 MAX_OTHER_NODES = 1000
 """Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
 
@@ -58,7 +55,7 @@ class OtherNodes:
     @property
     def lanes(self) -> int:
         """Return how many tasks the other nodes compute at the same time, of those that have been idle before."""
-        return min(sum(self._lanes.values()), MAX_LANES_ELSEWHERE)
+        return sum(self._lanes.values())
 
     def lanes_of(self, node: str) -> int:
         """Return how many tasks another node computes at the same time, as of when it was idle last."""

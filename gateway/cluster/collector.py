@@ -52,7 +52,8 @@ class Assembly:
     """A frame whose results arrive.
 
     By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
-    ones and stolen ones. `last` is the header of the result that completed the frame.
+    ones and stolen ones. `last` is the header of the result that completed the frame. From `released_at` on, it waits
+    for no earlier frame of its camera.
     """
 
     info: FrameInfo
@@ -61,11 +62,17 @@ class Assembly:
     grid: str
     opened_at: float
     completed_at: float = 0.0
+    released_at: float = 0.0
     duplicates: int = 0
     last: ResultHeader | None = None
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     workers: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def received_at(self) -> float:
+        """Return when something of the frame was received first; of frames that waited for earlier ones, in order."""
+        return self.released_at if self.released_at > self.completed_at else self.opened_at
 
     def duration_s(self, now: float) -> float:
         """Return how long the frame took so far, from its first task; of a whole frame, what its result says."""
@@ -103,11 +110,16 @@ class Collector:
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
-        if assembly is None and len(self._open) < self._capacity:
+        if assembly is None and self._incomplete < self._capacity:
             merged = self._free.pop() if self._free else self._new_frame()
             merged.reset()
             assembly = self._open[info.frame] = Assembly(info, owner, merged, str(self._stage.grid), now)
         return assembly
+
+    @property
+    def _incomplete(self) -> int:
+        """Return the number of open frames; of whole ones, which have no maps, those without a result."""
+        return sum(not (self._whole and assembly.merged.complete) for assembly in self._open.values())
 
     def _new_frame(self) -> MergedMaps | WholeFrame:
         return WholeFrame() if self._whole else MergedMaps(self._shapes, self._stage.tiles)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.cluster.cluster_listener import ComputedFrame
@@ -27,7 +28,7 @@ from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from gateway.broker.planes import Planes
     from gateway.cluster.cluster_listener import FetchPicture
@@ -100,11 +101,18 @@ class Finisher:
         self._order.add((running, assembly), assembly.info, assembly.duration_s(now), now)
         self.release_frames()
 
+    def _release(self, complete: Iterable[tuple[RunningPlan, Assembly]]) -> None:
+        """Queue frames that wait for no others."""
+        now = time.monotonic()
+        for running, assembly in complete:
+            # One that does not wait at all is as new as when it was completed.
+            assembly.released_at = now if assembly.info.after else assembly.completed_at
+            self._complete.put_nowait((running, assembly))
+
     def release_frames(self) -> None:
         """Queue the frames that need not wait for earlier ones any more: called when a frame has ended, too."""
         now = time.monotonic()
-        for complete in self._order.take_ready(now):
-            self._complete.put_nowait(complete)
+        self._release(self._order.take_ready(now))
         if self._release_timer is not None:
             self._release_timer.cancel()
         due = self._order.next_due()
@@ -114,8 +122,7 @@ class Finisher:
 
     async def wait_finished(self) -> None:
         """Wait until all complete frames are published or given up."""
-        for complete in self._order.take_all():
-            self._complete.put_nowait(complete)
+        self._release(self._order.take_all())
         await self._complete.join()
 
     async def run(self, decide: Callable[[Assembly, Outcome], bool], free: Callable[[Assembly], None]) -> None:
@@ -148,7 +155,7 @@ class Finisher:
         if isinstance(assembly.merged, WholeFrame):
             assert assembly.merged.objects is not None, "only complete frames are finished"
             objects = assembly.merged.objects.describe((info.height, info.width), partitioned.spec.labels)
-            tracer.since(Part.FINISH, info.frame, assembly.completed_at)
+            tracer.since(Part.FINISH, info.frame, assembly.released_at)
             return DetectionResult(objects, 0.0)
         letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
@@ -182,7 +189,8 @@ class Finisher:
         self._on_frame_time(divide_latency(detections.latency_ms, assembly.last))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._fetch_picture(assembly, for_people=True), assembly.opened_at)
+            fetch = partial(self._fetch_picture, assembly, for_people=True)
+            await self._observe(detections, fetch, assembly.received_at)
             await self._examine(running, assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not examined further: %s", info.frame, error)
@@ -192,7 +200,7 @@ class Finisher:
     @staticmethod
     def _detections(running: RunningPlan, assembly: Assembly, result: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
-        waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - result.decode_ms
+        waited_ms = (time.monotonic() - assembly.released_at) * 1e3 - result.decode_ms
         return FrameDetections(
             camera=info.camera,
             frame=info.frame,
@@ -204,6 +212,7 @@ class Finisher:
                 transfer=round(info.transfer_ms, 1),
                 prepare=round(info.prepare_ms, 1),
                 tiles=round((assembly.completed_at - assembly.opened_at) * 1e3, 1),
+                order=round((assembly.released_at - assembly.completed_at) * 1e3, 1),
                 tail=round(waited_ms, 1),
                 decode=round(result.decode_ms, 1),
             ),
@@ -274,7 +283,7 @@ def _run_tail(detector: Detector, assembly: Assembly, letterbox: Letterbox) -> D
     result = detector.detect(assembly.merged.maps, letterbox)
     end, cpu_s, decode_cpu_s = time.monotonic(), time.thread_time() - cpu_begin, result.decode_cpu_ms / 1e3
     decoding = end - result.decode_ms / 1e3
-    tracer.record(Part.FINISH, frame, assembly.completed_at, begin)
+    tracer.record(Part.FINISH, frame, assembly.released_at, begin)
     tracer.record(Part.TAIL, frame, begin, decoding, cpu_s=max(0.0, cpu_s - decode_cpu_s))
     tracer.record(Part.DECODE, frame, decoding, end, cpu_s=decode_cpu_s)
     return result

@@ -19,7 +19,7 @@ def divide_latency(latency: Latency, last: ResultHeader | None) -> FrameTime:
     within the latency.
     """
     finishing = latency.tail + latency.decode
-    left = max(latency.tiles, latency.total - latency.transfer - latency.prepare - finishing)
+    left = max(latency.tiles, latency.total - latency.transfer - latency.prepare - latency.order - finishing)
     invited = min(latency.transfer, last.info.invite_ms) if last is not None else 0.0
     waiting = min(left, last.waited_ms) if last is not None else 0.0
     computing = min(left - waiting, last.compute_ms) if last is not None else 0.0
@@ -28,7 +28,7 @@ def divide_latency(latency: Latency, last: ResultHeader | None) -> FrameTime:
         total_ms=latency.total,
         camera_ms=latency.transfer - invited,
         preparing_ms=latency.prepare,
-        waiting_ms=invited + waiting,
+        waiting_ms=invited + waiting + latency.order,
         computing_ms=computing,
         transfers_ms=(latency.tiles if opened_in_time else left) - waiting - computing,
         finishing_ms=finishing,

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 MAX_ORDER_WAIT_S = 5.0
 """No frame waits longer for earlier ones."""
 
+MIN_ORDER_WAIT_S = 0.1
+"""Earlier frames may need that much longer for their way, however fast all are computed."""
+
+PATIENCE_SHARE = 2.0
+"""A frame waits up to this many times what it took itself: devices are seldom more than three times as slow as others.
+"""
+
 MAX_ORDERED_SESSIONS = 256
 """Agents' sessions whose newest frame is remembered: those of more cameras than a home has."""
 
@@ -46,8 +53,9 @@ class FrameOrder(Generic[T]):
         self._newest: OrderedDict[str, int] = OrderedDict()
 
     def add(self, item: T, info: FrameInfo, took_s: float, now: float) -> None:
-        """Add a complete frame, which took this long so far: waiting at most doubles that."""
-        held = _Held(item, info.number, info.after, now + min(took_s, MAX_ORDER_WAIT_S))
+        """Add a complete frame, which took this long so far."""
+        wait_s = min(max(PATIENCE_SHARE * took_s, MIN_ORDER_WAIT_S), MAX_ORDER_WAIT_S)
+        held = _Held(item, info.number, info.after, now + wait_s)
         waiting = self._held.setdefault(session_of(info.frame), [])
         waiting.append(held)
         waiting.sort(key=lambda each: each.number)

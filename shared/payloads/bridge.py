@@ -85,7 +85,9 @@ class FrameTime(Message):
     total_ms: float = Field(description="from capture to publication")
     camera_ms: float = Field(description="from capture until the picture is at the camera's edge, without waiting")
     preparing_ms: float = Field(description="fitting the picture to the network")
-    waiting_ms: float = Field(description="until its edge has room for the frame, and a device time for the tile")
+    waiting_ms: float = Field(
+        description="until its edge has room for the frame, a device time for the tile, and for earlier frames"
+    )
     computing_ms: float = Field(description="the tile")
     transfers_ms: float = Field(description="tile, result and messages between the devices")
     finishing_ms: float = Field(description="at the gateway: waiting for and running the remaining layers, decoding")

@@ -88,6 +88,7 @@ class Latency(Message):
     transfer: float = Field(description="camera to owner")
     prepare: float = Field(description="letterbox and slicing at the owner")
     tiles: float = Field(description="from the announcement of the tiles until the last one is merged")
+    order: float = Field(default=0.0, description="waiting for earlier frames of the camera")
     tail: float = Field(description="waiting for and running the remaining layers")
     decode: float = Field(description="decoding and suppression")
 

@@ -13,7 +13,7 @@ from shared.wire.codec import MessageKind
 from shared.wire.header import ByteCount, Header
 
 MAX_UNDER_WAY = 64
-"""Frames of one camera; an edge invites at most 16, including those of earlier connections."""
+"""Frames of one camera; an edge invites at most 16, those of earlier connections included."""
 
 MAX_SHARED_PICTURES = 18
 """Pictures in an agent's shared memory: as many as an edge invites at once, and two that it keeps for a while."""

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.frames.frame_tasks import MAX_PROMISED_HOLD_S
+from edge.frames.frame_tasks import MAX_KEPT_BYTES, MAX_PROMISED_HOLD_S
 from edge.frames.task_announcer import PROMISE_REPEAT_S
 from edge.peer_service import PeerService
 from edge.tasks.intake import LONG_FRAME_S
-from shared.payloads.cluster import TileDone
+from shared.payloads.cluster import FrameDone, Helpers, TileDone
+from shared.payloads.frames import Outcome
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 from tests.settling import settled, until
 from tests.unit.edge.test_whole_frames import WORK, Bench
@@ -104,6 +105,35 @@ async def test_a_frame_is_promised_with_the_next_own_one_and_once(bench):
     bench.now += PROMISE_REPEAT_S
     await bench.accept("h")
     assert len(bench.said) == 2
+
+
+async def test_a_frame_is_promised_when_one_has_ended_and_its_camera_may_have_more_again(bench):
+    await bench.accept("f")
+    bench.tasks.take_assignment()
+    bench.helpers(a=0.2)
+    bench.cameras.may_have_more = False
+    bench.tasks.lend_tile(TAKE)  # a thief that found nothing
+    bench.said.clear()
+    bench.owner.on_frame_done(FrameDone(frame="earlier", outcome=Outcome.PUBLISHED))
+    assert bench.said == []
+    bench.cameras.may_have_more = True
+    bench.owner.on_frame_done(FrameDone(frame="f", outcome=Outcome.PUBLISHED))
+    assert [said.waiting for said in bench.said] == [1]
+
+
+async def test_other_nodes_may_have_two_frames_for_each_lane_as_far_as_memory_goes(bench):
+    for node in ("a", "b"):
+        bench.tasks.on_node_found(node)
+    bench.tasks.on_helpers(Helpers(seconds={"a": 0.2, "b": 0.2}, lanes={"b": 3}))
+    assert bench.tasks.frames_elsewhere == 8
+    await bench.accept("f")
+    frame_bytes = bench.tasks.frames.largest_bytes
+    assert bench.tasks.frames_elsewhere == 8
+    bench.tasks.frames.largest_bytes = MAX_KEPT_BYTES // 5
+    assert bench.tasks.frames_elsewhere == 5
+    bench.tasks.frames.largest_bytes = MAX_KEPT_BYTES + 1
+    assert bench.tasks.frames_elsewhere == 0
+    assert frame_bytes == 2 * 36 * 48 * 3
 
 
 async def test_helpers_that_appear_are_promised_a_frame(bench):

@@ -71,7 +71,7 @@ class Bench:
         self.accepting.set()
         self.intake = Intake()
         tasks = SimpleNamespace(
-            frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake, lanes_elsewhere=0
+            frames_wanted=self.frames_wanted, next_frame_due_s=lambda: 1000.0, intake=self.intake, frames_elsewhere=0
         )  # fmt: skip
         self.tasks = tasks
         owner = SimpleNamespace(tasks=tasks, accept_frame=self.accept_frame)
@@ -328,7 +328,7 @@ async def test_more_frames_may_be_under_way_from_now_on(bench):
 async def test_one_camera_may_have_a_frame_on_every_node_that_computes_whole_frames(bench):
     door = await bench.connect("door")
     bench.wanted = 9
-    bench.tasks.lanes_elsewhere = 2
+    bench.tasks.frames_elsewhere = 2
     bench.sessions.invite_frames()
     sent = 0
     for _ in range(5):
@@ -337,7 +337,7 @@ async def test_one_camera_may_have_a_frame_on_every_node_that_computes_whole_fra
             door.send_frame()
             sent += 1
     assert sent == 3, "one here, and one on each of two other nodes"
-    bench.tasks.lanes_elsewhere = 3
+    bench.tasks.frames_elsewhere = 3
     assert bench.sessions.may_have_more is False, "no picture waits"
     bench.sessions.invite_frames()
     await settled()

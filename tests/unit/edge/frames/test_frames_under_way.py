@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
+
 from edge.frames.frames_under_way import FramesUnderWay
 from shared.payloads.frames import MAX_EARLIER_FRAMES, FrameInfo, frame_name
 
 
-def owned(number, session="door-1a2b"):
+def owned(number, session="door-1a2b", side=2):
     return SimpleNamespace(
         info=FrameInfo(
             frame=frame_name(session, number), camera=session.partition("-")[0], number=number, captured_at=0.0,
-            height=2, width=2,
-        )
+            height=side, width=side,
+        ),
+        picture=np.zeros((side, side, 3), np.uint8), pixels=np.zeros((4, 4, 3), np.uint8),
     )  # fmt: skip
 
 
@@ -44,3 +47,11 @@ def test_of_many_earlier_frames_the_last_ones_count():
         frames.add(owned(number), 0.0)
     earlier = frames.numbers_before(owned(99).info)
     assert earlier == tuple(range(MAX_EARLIER_FRAMES, 2 * MAX_EARLIER_FRAMES))
+
+
+def test_the_memory_of_the_largest_frame_is_known():
+    frames = FramesUnderWay(0.0)
+    assert frames.largest_bytes == 1
+    for number, side in enumerate((2, 100, 10)):
+        frames.add(owned(number, side=side), 0.0)
+    assert frames.largest_bytes == 3 * 100 * 100 + 3 * 4 * 4

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.frames.other_nodes import MAX_LANES_ELSEWHERE, MAX_OTHER_NODES, OtherNodes
+from edge.frames.other_nodes import MAX_OTHER_NODES, OtherNodes
 from shared.engine.lanes import MAX_LANES
 
 
@@ -79,7 +79,3 @@ def test_the_lanes_of_all_nodes_that_have_been_idle_are_counted():
     assert others.lanes == 5, "they are busy, perhaps with our frames"
     others.on_lost("b")
     assert others.lanes == 1
-    for number in range(4 * MAX_LANES_ELSEWHERE):
-        others.on_found(f"n{number}")
-        others.on_helpers({f"n{number}": 1.0}, {})
-    assert others.lanes == MAX_LANES_ELSEWHERE

@@ -49,3 +49,9 @@ def test_a_picture_that_waited_until_its_edge_had_room_waited_for_a_device():
 
 def test_without_a_last_tile_all_counts_as_transfers():
     assert divide_latency(LATENCY, None).transfers_ms == LATENCY.tiles
+
+
+def test_a_whole_frame_that_waited_for_earlier_ones_waited_and_was_not_on_its_way():
+    waited = LATENCY.model_copy(update={"tiles": 0.0, "order": 25.0})
+    time = divide_latency(waited, result(150, 60))
+    assert (time.waiting_ms, time.computing_ms, time.transfers_ms, time.finishing_ms) == (175, 60, 10, 30)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cluster.frame_order import MAX_ORDER_WAIT_S, MAX_ORDERED_SESSIONS, FrameOrder
+from gateway.cluster.frame_order import (
+    MAX_ORDER_WAIT_S,
+    MAX_ORDERED_SESSIONS,
+    MIN_ORDER_WAIT_S,
+    PATIENCE_SHARE,
+    FrameOrder,
+)
 from shared.payloads.frames import FrameInfo, frame_name
 
 SESSION = "door-1a2b"
@@ -41,15 +47,24 @@ def test_a_frame_waits_for_an_earlier_one_and_follows_it(order):
     assert order.take_ready(11.0) == ["earlier", "later"]
 
 
-def test_a_frame_waits_no_longer_than_it_took_itself(order):
+def test_a_frame_waits_by_what_it_took_itself(order):
+    due = 10.0 + PATIENCE_SHARE * 1.5
     order.add("later", info(5, after=(4,)), 1.5, now=10.0)
-    assert order.next_due() == 11.5
-    assert order.take_ready(11.4) == []
-    assert order.take_ready(11.5) == ["later"]
-    order.add("next", info(6, after=(4, 5)), 1.5, now=11.6)
-    assert order.take_ready(11.6) == ["next"], "the earliest is late already"
-    order.add("late", info(4), 3.0, now=12.0)
-    assert order.take_ready(12.0) == ["late"]
+    assert order.next_due() == due
+    assert order.take_ready(due - 0.1) == []
+    assert order.take_ready(due) == ["later"]
+    order.add("next", info(6, after=(4, 5)), 1.5, now=due)
+    assert order.take_ready(due) == ["next"], "the earliest is late already"
+    order.add("late", info(4), 3.0, now=due)
+    assert order.take_ready(due) == ["late"]
+
+
+@pytest.mark.parametrize("took_s", [0.0, 0.005])
+def test_a_frame_of_a_moment_waits_for_the_way_of_earlier_ones(order, took_s):
+    order.add("later", info(5, after=(4,)), took_s, now=10.0)
+    assert order.take_ready(10.0) == []
+    order.add("earlier", info(4), took_s, now=10.0 + MIN_ORDER_WAIT_S / 2)
+    assert order.take_ready(10.0 + MIN_ORDER_WAIT_S / 2) == ["earlier", "later"]
 
 
 def test_the_wait_is_limited_whatever_the_frame_took(order):
@@ -68,7 +83,7 @@ def test_a_frame_does_not_wait_for_one_that_was_dropped(order, ended):
 def test_one_that_has_waited_long_enough_takes_those_before_it_along(order):
     order.add("b", info(5, after=(4,)), 9.0, now=10.0)
     order.add("c", info(6, after=(4, 5)), 1.0, now=10.0)
-    assert order.take_ready(11.0) == ["b", "c"]
+    assert order.take_ready(10.0 + PATIENCE_SHARE) == ["b", "c"]
 
 
 def test_cameras_and_sessions_do_not_wait_for_each_other(order):
@@ -109,3 +124,23 @@ def test_frames_that_all_end_in_time_are_finished_in_order(data):
             order.add(done.number, done, 1.0, now=0.0)
             taken += order.take_ready(0.0)
     assert taken == list(range(count))
+
+
+@given(st.data())
+def test_every_frame_is_finished_once_and_in_time_whatever_becomes_of_the_others(data):
+    ended, completed, taken, now = set(), [], [], 0.0
+    order = FrameOrder(ended.__contains__)
+    for number in data.draw(st.permutations(range(8))):
+        now += data.draw(st.floats(0.0, 2.0))
+        if data.draw(st.booleans()):
+            took_s = data.draw(st.sampled_from([0.0, 0.2, 9.0]))
+            completed.append(number)
+            order.add((number, now), info(number, after=tuple(range(number))), took_s, now)
+        else:
+            ended.add(frame_name(SESSION, number))
+        ready = order.take_ready(now)
+        assert all(now - added <= MAX_ORDER_WAIT_S + 2.0 for _, added in ready)
+        taken += ready
+    taken += order.take_ready(now + MAX_ORDER_WAIT_S)
+    assert sorted(number for number, _ in taken) == sorted(completed)
+    assert order.next_due() is None

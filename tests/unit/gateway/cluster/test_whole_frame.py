@@ -26,11 +26,14 @@ def result(table=FOUND, *, worker="pi-2", frame="f", **change):
     return ResultHeader(**{**said, **change}), np.frombuffer(table.tobytes(), np.uint8)
 
 
+CAPACITY = 2
+
+
 @pytest.fixture
 def collector():
     build = ModelBuilder(36, 48)
     stage = whole_stage(build.network(build.conv("image", 4, 3, name="last", pads=[1] * 4)))
-    return Collector(stage, [], 2, 10.0, whole=True)
+    return Collector(stage, [], CAPACITY, 10.0, whole=True)
 
 
 @pytest.mark.parametrize("table", [FOUND, NONE], ids=["two", "none"])
@@ -103,6 +106,14 @@ def test_the_place_of_a_frame_that_has_ended_is_empty_for_the_next(collector):
     assembly = collector.open_frame(header.info, "pi-1", 1.0)
     assert assembly.merged.missing == {0}
     assert collector.overdue(11.0) == [(assembly, Outcome.DEADLINE)]
+
+
+def test_complete_frames_that_wait_for_earlier_ones_leave_room_for_others(collector):
+    for number in range(CAPACITY):
+        assert collector.add_result(*result(frame=f"f-{number}"), 0.0) is Receipt.COMPLETED
+    for number in range(CAPACITY):
+        assert collector.open_frame(result(frame=f"g-{number}")[0].info, "pi-1", 0.0) is not None
+    assert collector.add_result(*result(frame="h"), 0.0) is Receipt.FULL
 
 
 def test_a_whole_frame_took_as_long_as_its_result_says_though_it_is_opened_by_it(collector):
