@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -50,6 +51,9 @@ STALE_AFTER_S = 240.0
 
 DISCARDED_BYTES = 64 * 1024
 """The size of the pieces in which is read what nobody waits for, or what a peer sends to a closing connection."""
+
+_TRAFFIC_NAMES = {kind: kind.name.lower() for kind in MessageKind}
+"""The names of kinds in WireTraffic."""
 
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
@@ -219,7 +223,7 @@ class Connection:
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
-        expected = frozenset(kind.kind for kind in kinds)
+        expected = _kinds_of(kinds)
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
             message = None
             while message is None:
@@ -308,10 +312,10 @@ class Connection:
         if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
             return None
         self._ahead.skip(PREFIX_BYTES)
-        encoded, payload = bytearray(prefix.header_bytes), np.empty(prefix.payload_bytes, np.uint8)
-        self._ahead.take_into(memoryview(encoded))
-        header = HEADERS[prefix.kind].decode(encoded)
+        header = HEADERS[prefix.kind].decode(bytes(self._ahead.peek(prefix.header_bytes)))
+        self._ahead.skip(prefix.header_bytes)
         self._is_awaited(prefix, header)
+        payload = np.empty(prefix.payload_bytes, np.uint8)
         self._ahead.take_into(payload.data)
         return self._count(prefix, header), payload
 
@@ -360,7 +364,7 @@ class Connection:
     def _count(self, prefix: MessagePrefix, header: Header) -> Header:
         """Count the bytes of a message that is complete; return its header."""
         self._used_at = time.monotonic()
-        self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
+        self._traffic[_TRAFFIC_NAMES[prefix.kind]] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header
 
     async def _fill(self, target: memoryview) -> None:
@@ -368,6 +372,12 @@ class Connection:
         left = self._ahead.take_into(target)
         if left:
             await self._pipe.fill(left)
+
+
+@functools.cache  # a process expects the same few again and again
+def _kinds_of(headers: tuple[type[Header], ...]) -> frozenset[MessageKind]:
+    """Return the kinds of message of these headers."""
+    return frozenset(header.kind for header in headers)
 
 
 def _buffers_of(header: Header, payload: Iterable[memoryview]) -> tuple[list[memoryview], int]:
