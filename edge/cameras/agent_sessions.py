@@ -236,7 +236,8 @@ class CameraSessions:
                     await self._on_frame(session, feed, header, payload)
                 elif isinstance(header, OfferHeader):
                     self._invitations.on_offer(session.camera)
-                    self.invite_frames()
+                    if self._later is None:  # else none is wanted until then, or until something else happens
+                        self.invite_frames()
                 else:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)

@@ -159,6 +159,27 @@ async def test_the_next_look_is_when_a_frame_is_due_but_later_while_one_comes_or
     assert pause_s(bench) <= 0.1
 
 
+async def test_an_offer_changes_nothing_while_another_camera_can_be_invited_anyway(bench):
+    tasks, looks = bench.sessions._owner.tasks, []
+    wanted = tasks.frames_wanted
+    tasks.frames_wanted = lambda *given: looks.append(given) or wanted(*given)
+    bench.wanted = 0
+    door, yard = await bench.connect("door"), await bench.connect("yard")
+    door.offer()
+    await settled()
+    assert looks
+    looks.clear()
+    yard.offer()
+    await settled()
+    assert looks == []
+    for agent in (door, yard):
+        agent.told.clear()
+    bench.wanted = 2
+    bench.sessions.invite_frames()  # something else has happened
+    await settled()
+    assert (door.count(ReadyHeader), yard.count(ReadyHeader)) == (1, 1), "it is remembered"
+
+
 async def test_the_only_camera_is_invited_without_an_offer(bench):
     door = await bench.connect("door")
     assert (door.told[0].offers, door.count(ReadyHeader)) == (False, 1)
