@@ -152,7 +152,7 @@ class EdgeNode:
             self._plans.run(),
             self._owner.run(),
             self._thief.run(),
-            self._worker.run(self._owner.tasks, self._thief, self._cameras.expect_frame),
+            self._worker.run(self._owner.tasks, self._thief, self._cameras.expect_frame, self._cameras.invite_frames),
             self._worker.prefetch_strips(self._owner.tasks),
             self._shared.run(),
             self._courier.run(),

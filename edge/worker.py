@@ -92,6 +92,7 @@ class Worker:
         self._running = 0
         self._failing = False
         self._frame_s = 0.0
+        self._on_taken: Callable[[], None] = lambda: None
         self.own = 0
         self.stolen = 0
         self.barred = False
@@ -116,12 +117,19 @@ class Worker:
         self._awake.set()
         self._changed.set()
 
-    async def run(self, tasks: FrameTasks, thief: Thief, invite: Callable[[], float] = lambda: 0.0) -> None:
-        """Compute tiles until cancelled: stolen ones, and those of `tasks`.
+    async def run(
+        self,
+        tasks: FrameTasks,
+        thief: Thief,
+        invite: Callable[[], float] = lambda: 0.0,
+        on_taken: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Compute tiles until cancelled: stolen ones, and those of `tasks`; `on_taken` is called for each of these.
 
         `invite` is called when there are none: it invites own frames, and returns the seconds within which one should
         come, 0 if none will. Others are asked for work only then: frames that cross the network for nothing cost both.
         """
+        self._on_taken = on_taken
         await run_together(*(self._run_lane(lane, tasks, thief, invite) for lane in range(MAX_LANES)))
 
     async def _run_lane(self, lane: int, tasks: FrameTasks, thief: Thief, invite: Callable[[], float]) -> None:
@@ -211,6 +219,7 @@ class Worker:
         assignment = tasks.take_assignment()
         if assignment is None:
             return False
+        self._on_taken()
         if assignment.tile.taken:  # it is computed from strips
             begun = time.monotonic()
             strips = await self._strips.gather_strips(assignment.work, assignment.info.frame, assignment.tile.index)

@@ -13,18 +13,13 @@ from edge.cameras.agent_permission import check_agent
 from edge.cameras.camera_session import CameraSession
 from edge.cameras.feed import AgentFeed
 from edge.cameras.invitations import MAX_INVITATION_S, Invitations
+from edge.tasks.intake import MAX_INVITATION_PAUSE_S
 from shared.errors import ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
 from shared.tracing.spans import Part, tracer
-from shared.wire.camera_headers import (
-    CameraHeader,
-    ControlHeader,
-    FrameHeader,
-    OfferHeader,
-    ReportHeader,
-)
+from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, OfferHeader, ReportHeader
 from shared.wire.shared_pictures import SharedPictureReader
 
 if TYPE_CHECKING:
@@ -125,7 +120,10 @@ class CameraSessions:
             self._soon = asyncio.get_running_loop().call_soon(self._invite)
 
     def _invite(self) -> None:
-        """Invite the newest frames of cameras, as many as are wanted now; look again when the next one is due."""
+        """Invite the newest frames of cameras, as many as are wanted now; look again when the next one is due.
+
+        While frames come or wait, none is due: that changes only by something that invites frames again.
+        """
         for timer in (self._soon, self._later):
             if timer is not None:
                 timer.cancel()
@@ -138,9 +136,9 @@ class CameraSessions:
         for camera in self._invitations.choose(wanted, now):
             self._sessions[camera].send_ready()
         if self._invitations.may_invite:
-            self._later = asyncio.get_running_loop().call_later(
-                max(MIN_INVITATION_PAUSE_S, tasks.next_frame_due_s()), self._invite
-            )
+            due_s = 0.0 if own_invited or wanted else tasks.next_frame_due_s()
+            pause_s = max(MIN_INVITATION_PAUSE_S, due_s) if due_s else MAX_INVITATION_PAUSE_S
+            self._later = asyncio.get_running_loop().call_later(pause_s, self._invite)
 
     async def pull_frame(self) -> float:
         """Get a frame for another node: the one that is invited, or invite one; return the seconds that it took.
@@ -239,7 +237,8 @@ class CameraSessions:
                     await self._on_frame(session, feed, header, payload)
                 elif isinstance(header, OfferHeader):
                     self._invitations.on_offer(session.camera)
-                    self.invite_frames()
+                    if self._later is None:  # else none is wanted until then, or until something else happens
+                        self.invite_frames()
                 else:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)

@@ -94,15 +94,18 @@ class TaskAnnouncer:
         Return whether it was announced now.
         """
         due = time.monotonic() - plan.untaken_since >= PROMISE_REPEAT_S
-        announced = due and (bool(self._promises(plan)) or not plan.queue.empty) and self.may_be_helped(plan)
+        announced = due and self.may_be_helped(plan) and (bool(self._promises(plan)) or not plan.queue.empty)
         if announced:
             self.announce(plan)
         return announced
 
     def may_be_helped(self, plan: OwnedPlan) -> bool:
         """Return whether an idle node would end the last waiting frame sooner than this one."""
+        helpers = self._others.helpers
+        if not helpers:  # the usual case, without a prediction for each frame
+            return False
         limit_s = self._limit_s(plan)
-        return any(limit_s is None or seconds + plan.fetch_s < limit_s for seconds in self._others.helpers.values())
+        return any(limit_s is None or seconds + plan.fetch_s < limit_s for seconds in helpers.values())
 
     def _limit_s(self, plan: OwnedPlan) -> float | None:
         """Return the time within which another node must compute a frame, see OwnedPlan.limit_s; None for any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ def place_plate(
     `box` is left, top, right, bottom, `size` and `picture` are width and height, all in pixels; `taken` are the places
     of other labels. The label is inside of the picture if it fits.
     """
-    wanted = [_inside(corner, size, picture) for corner in _corners(box, size)]
-    return next((plate for plate in wanted if not any(_overlap(plate, other) for other in taken)), wanted[0])
+    places = (_inside(corner, size, picture) for corner in _corners(box, size))
+    best = next(places)  # mostly this one is free, or one of the next: the others are not computed
+    return next((plate for plate in chain([best], places) if not any(_overlap(plate, other) for other in taken)), best)
 
 
 def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -43,8 +45,9 @@ def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> I
 
 
 def _inside(corner: tuple[int, int], size: tuple[int, int], picture: tuple[int, int]) -> Plate:
-    left, top = (max(0, min(at, whole - own)) for at, own, whole in zip(corner, size, picture, strict=True))
-    return left, top, left + size[0], top + size[1]
+    (left, top), (width, height) = corner, size
+    left, top = max(0, min(left, picture[0] - width)), max(0, min(top, picture[1] - height))
+    return left, top, left + width, top + height
 
 
 def _overlap(plate: Plate, other: Plate) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -12,17 +13,18 @@ import numpy as np
 
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
-from shared.wire.codec import PREFIX_BYTES, MessageKind, decode_prefix, encode_prefix
+from shared.wire.codec import PREFIX_BYTES, MessageKind, decode_prefix
 from shared.wire.encryption import encrypt_as_client
 from shared.wire.header import Header
 from shared.wire.headers import HEADERS, RefusedHeader
+from shared.wire.message_buffers import encode_buffers, encode_start
 from shared.wire.pipe import TcpPipe
 from shared.wire.read_ahead import ReadAhead
 from shared.wire.unreached import UnreachedAddresses
 from shared.wire.visitors import Visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shared.network.addresses import Address
     from shared.security.data_security import DataSecurity, ExpectedPeer
@@ -50,6 +52,9 @@ STALE_AFTER_S = 240.0
 
 DISCARDED_BYTES = 64 * 1024
 """The size of the pieces in which is read what nobody waits for, or what a peer sends to a closing connection."""
+
+_TRAFFIC_NAMES = {kind: kind.name.lower() for kind in MessageKind}
+"""The names of kinds in WireTraffic."""
 
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
@@ -173,12 +178,12 @@ class Connection:
 
         Raises PeerLostError or PeerTimeoutError, with the connection closed.
         """
-        buffers, size = _buffers_of(header, payload)
+        buffers, size = encode_buffers(header, payload)
         await self._write(buffers, size)
 
     async def send_together(self, headers: Sequence[Header]) -> None:
         """Send messages without payloads, which wake the peer once. Raises as `send`."""
-        await self._write([_encoded(header) for header in headers], 0)
+        await self._write([encode_start(header) for header in headers], 0)
 
     def send_now(self, headers: Sequence[Header], payload: Iterable[memoryview] = ()) -> bool:
         """Send small messages if nothing else is being sent; return whether they are. Raises as `send`.
@@ -187,7 +192,7 @@ class Connection:
         """
         if self._sending.locked() or self._rest:
             return False
-        buffers = [*(_encoded(header) for header in headers[:-1]), *_buffers_of(headers[-1], payload)[0]]
+        buffers = [*(encode_start(header) for header in headers[:-1]), *encode_buffers(headers[-1], payload)[0]]
         with self._closing_on_failure("stopped reading"):
             self._rest = [memoryview(bytes(left)) for left in self._pipe.write_now(buffers)]
         if self._rest:
@@ -219,7 +224,7 @@ class Connection:
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
-        expected = frozenset(kind.kind for kind in kinds)
+        expected = _kinds_of(kinds)
         with self._closing_on_failure("does not answer, or stopped in the middle of a message"):
             message = None
             while message is None:
@@ -235,30 +240,16 @@ class Connection:
             raise ProtocolError(f"{self.peer} refused: {header.reason}")
         return header, payload
 
-    @contextlib.contextmanager
-    def _closing_on_failure(self, when_late: str) -> Iterator[None]:
-        """Close the connection on any failure: the start of the next message cannot be found in the stream."""
+    def _closing_on_failure(self, when_late: str) -> _ClosingOnFailure:
+        """Return a context that closes the connection on any failure. Raises PeerLostError if it is closed already."""
         if self._closed:
             raise PeerLostError(f"the connection to {self.peer} is closed")
-        try:
-            yield
-        except TimeoutError as error:
-            self.close()
-            raise PeerTimeoutError(f"{self.peer} {when_late}") from error
-        except OSError as error:
-            self.close()
-            raise PeerLostError(f"the connection to {self.peer} was lost") from error
-        except ProtocolError as error:
-            self._refuse(str(error))
-            raise
-        except BaseException:
-            self.close()
-            raise
+        return _ClosingOnFailure(self, when_late)
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
         """Send the reason, if that is possible without waiting, and close."""
         with contextlib.suppress(OSError):
-            self._pipe.write_now([_encoded(RefusedHeader(reason=reason))])
+            self._pipe.write_now([encode_start(RefusedHeader(reason=reason))])
         self.close()
 
     async def request(self, request: Header, *kinds: type[H], max_payload: int | None = None) -> tuple[H, Payload]:
@@ -308,10 +299,10 @@ class Connection:
         if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
             return None
         self._ahead.skip(PREFIX_BYTES)
-        encoded, payload = bytearray(prefix.header_bytes), np.empty(prefix.payload_bytes, np.uint8)
-        self._ahead.take_into(memoryview(encoded))
-        header = HEADERS[prefix.kind].decode(encoded)
+        header = HEADERS[prefix.kind].decode(bytes(self._ahead.peek(prefix.header_bytes)))
+        self._ahead.skip(prefix.header_bytes)
         self._is_awaited(prefix, header)
+        payload = np.empty(prefix.payload_bytes, np.uint8)
         self._ahead.take_into(payload.data)
         return self._count(prefix, header), payload
 
@@ -360,7 +351,7 @@ class Connection:
     def _count(self, prefix: MessagePrefix, header: Header) -> Header:
         """Count the bytes of a message that is complete; return its header."""
         self._used_at = time.monotonic()
-        self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
+        self._traffic[_TRAFFIC_NAMES[prefix.kind]] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header
 
     async def _fill(self, target: memoryview) -> None:
@@ -370,19 +361,38 @@ class Connection:
             await self._pipe.fill(left)
 
 
-def _buffers_of(header: Header, payload: Iterable[memoryview]) -> tuple[list[memoryview], int]:
-    """Return a message as buffers of bytes, and the number of bytes in its payload."""
-    parts = [part.cast("B") for part in payload if part.nbytes]
-    size = sum(part.nbytes for part in parts)
-    return [_encoded(header, size), *parts], size
-
-
-def _encoded(header: Header, payload_bytes: int = 0) -> memoryview:
-    """Return a message up to its payload."""
-    encoded = header.encode()
-    return memoryview(encode_prefix(header.kind, len(encoded), payload_bytes) + encoded)
+@functools.cache  # a process expects the same few again and again
+def _kinds_of(headers: tuple[type[Header], ...]) -> frozenset[MessageKind]:
+    """Return the kinds of message of these headers."""
+    return frozenset(header.kind for header in headers)
 
 
 def _time_for(payload_bytes: int) -> float:
     """Return the seconds that a message of this size may take once it has begun."""
     return MESSAGE_TIMEOUT_S + payload_bytes / SLOWEST_LINK_BYTES_PER_S
+
+
+class _ClosingOnFailure:
+    """Closes a connection on any failure: the start of the next message cannot be found in the stream.
+
+    A class, because a generator would take as long as all else about a small message.
+    """
+
+    __slots__ = ("_connection", "_when_late")
+
+    def __init__(self, connection: Connection, when_late: str) -> None:
+        self._connection = connection
+        self._when_late = when_late
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ProtocolError):
+            self._connection.refuse(str(error))
+        elif error is not None:
+            self._connection.close()
+        if isinstance(error, TimeoutError):
+            raise PeerTimeoutError(f"{self._connection.peer} {self._when_late}") from error
+        if isinstance(error, OSError):
+            raise PeerLostError(f"the connection to {self._connection.peer} was lost") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from shared.network.addresses import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 SILENT_PEER_TIMEOUT_S = 20
 """A host that acknowledges nothing for this long is lost; without this, a cut cable is noticed after hours."""
@@ -87,9 +87,8 @@ class TcpPipe:
     async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
         if not self._watched:
             return await self._read(buffer, wake_at)
-        with self._held():  # nothing came since the last read, or the loop would have stopped watching
-            self._wake_at(wake_at)
-            return await self._receive_into(buffer)
+        self._wake_at(wake_at)  # nothing came since the last read, or the loop would have stopped watching
+        return await self._receive_into(buffer)
 
     async def fill(self, buffer: memoryview) -> None:
         """Read until the buffer is full. Raises ConnectionResetError at the end of the stream.
@@ -105,12 +104,11 @@ class TcpPipe:
 
     async def _read(self, buffer: memoryview, wake_at: int) -> int:
         """Read the bytes that are there; if there are none, wait until there are `wake_at`, or the end."""
-        with self._held():
-            try:
-                return self._socket.recv_into(buffer)
-            except (BlockingIOError, InterruptedError):
-                self._wake_at(wake_at)
-                return await self._receive_into(buffer)
+        try:
+            return self._socket.recv_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            self._wake_at(wake_at)
+            return await self._receive_into(buffer)
 
     async def _receive_into(self, buffer: memoryview) -> int:
         """Wait until the socket is readable, then read.
@@ -123,10 +121,12 @@ class TcpPipe:
         if not self._watched:
             self._loop.add_reader(self._socket, self._on_readable)
             self._watched = True
+        self._waiting += 1
         try:
             return await future
         finally:
             self._reader = None
+            self._end_waiting()
 
     def _on_readable(self) -> None:
         if self._reader is None or self._reader[1].done():  # nobody reads yet: the loop would call without end
@@ -149,9 +149,12 @@ class TcpPipe:
     async def write(self, buffers: Sequence[memoryview]) -> None:
         """Write these buffers of bytes, in order: small ones share system calls and packets, and none is copied."""
         left = [part for part in buffers if part.nbytes]
-        with self._held():
+        self._waiting += 1
+        try:
             while left := self.write_now(left):  # there is no room: wait until the next buffer is through
                 await self._loop.sock_sendall(self._socket, left.pop(0))
+        finally:
+            self._end_waiting()
 
     def write_now(self, buffers: Sequence[memoryview]) -> list[memoryview]:
         left = [part for part in buffers if part.nbytes]
@@ -176,16 +179,11 @@ class TcpPipe:
             self._unwatch()
             self._socket.close()
 
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Keep the descriptor open while a coroutine uses it."""
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            if self._closing:
-                self.close()
+    def _end_waiting(self) -> None:
+        """Close the descriptor if that was put off because a coroutine used it."""
+        self._waiting -= 1
+        if self._closing:
+            self.close()
 
     def _wake_at(self, count: int) -> None:
         """Set the number of bytes from which the socket is readable (SO_RCVLOWAT)."""

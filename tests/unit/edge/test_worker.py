@@ -287,10 +287,10 @@ async def until(condition):
 
 
 @contextlib.asynccontextmanager
-async def computing(engine, owner, thief, invite=lambda: 0.0):
+async def computing(engine, owner, thief, invite=lambda: 0.0, on_taken=lambda: None):
     worker = Worker("me", Courier(), StripStore(WireTraffic()))
     worker.use_lanes(engine.lanes)
-    running = asyncio.create_task(worker.run(owner, thief, invite))
+    running = asyncio.create_task(worker.run(owner, thief, invite, on_taken))
     try:
         yield worker
     finally:
@@ -322,6 +322,17 @@ async def test_lanes_without_tiles_request_some_while_others_compute():
         await until(lambda: engine.running == 1)
         await settled()
         assert (thief.requests, worker.idle_lanes) == (2, 2)
+
+
+async def test_each_own_tile_that_is_taken_is_told_before_it_is_computed():
+    engine, taken = SlowEngine(TileLanes(1, 1)), []
+    owner = ManyTasks(2, engine)
+    async with computing(engine, owner, NoTasks(), on_taken=lambda: taken.append(len(owner.waiting))):
+        await until(lambda: engine.running == 1)
+        assert taken == [1]
+        engine.end.set()
+        await until(lambda: len(owner.done) == 2)
+    assert taken == [1, 0]
 
 
 async def test_nobody_is_asked_for_work_while_an_own_frame_is_expected():

@@ -12,7 +12,7 @@ import pytest
 
 from edge.cameras import agent_sessions as agent_sessions_module
 from edge.cameras.agent_sessions import CameraSessions
-from edge.tasks.intake import Intake
+from edge.tasks.intake import MAX_INVITATION_PAUSE_S, Intake
 from shared.errors import PeerLostError
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, OfferHeader, OutcomeHeader, ReadyHeader
@@ -112,6 +112,11 @@ async def bench():
         made.sessions._later.cancel()
 
 
+def pause_s(bench):
+    """The seconds until frames are invited without an event."""
+    return bench.sessions._later.when() - asyncio.get_running_loop().time()
+
+
 async def test_an_offer_is_answered_with_an_invitation_and_the_frame_with_its_outcome(bench):
     door, _ = await bench.connect("door"), await bench.connect("yard")
     bench.wanted = 0
@@ -131,6 +136,51 @@ async def test_an_offer_is_answered_with_an_invitation_and_the_frame_with_its_ou
     bench.end("door-2")
     await settled()
     assert (door.count(OutcomeHeader), door.count(ReadyHeader)) == (2, 1), "the first outcome waited for it"
+
+
+async def test_the_next_look_is_when_a_frame_is_due_but_later_while_one_comes_or_waits(bench):
+    tasks = bench.sessions._owner.tasks
+    tasks.next_frame_due_s, bench.wanted = (lambda: 0.1), 0
+    door, yard = await bench.connect("door"), await bench.connect("yard")
+    door.offer()
+    yard.offer()
+    await settled()
+    assert pause_s(bench) <= 0.1, "so that it is invited in time"
+    bench.wanted = 1
+    bench.sessions.invite_frames()
+    await settled()
+    door.told.clear()
+    assert 0.2 < pause_s(bench) <= MAX_INVITATION_PAUSE_S, "the other camera has one, too, but the first one comes"
+    tasks.next_frame_due_s = lambda: 0.0
+    door.send_frame()
+    await settled()
+    assert len(bench.owned) == 1
+    assert 0.2 < pause_s(bench) <= MAX_INVITATION_PAUSE_S, "one would be due, but another one waits"
+    tasks.next_frame_due_s, bench.wanted = (lambda: 0.1), 0
+    bench.sessions.invite_frames()  # the worker has taken it
+    await settled()
+    assert pause_s(bench) <= 0.1
+
+
+async def test_an_offer_changes_nothing_while_another_camera_can_be_invited_anyway(bench):
+    tasks, looks = bench.sessions._owner.tasks, []
+    wanted = tasks.frames_wanted
+    tasks.frames_wanted = lambda *given: looks.append(given) or wanted(*given)
+    bench.wanted = 0
+    door, yard = await bench.connect("door"), await bench.connect("yard")
+    door.offer()
+    await settled()
+    assert looks
+    looks.clear()
+    yard.offer()
+    await settled()
+    assert looks == []
+    for agent in (door, yard):
+        agent.told.clear()
+    bench.wanted = 2
+    bench.sessions.invite_frames()  # something else has happened
+    await settled()
+    assert (door.count(ReadyHeader), yard.count(ReadyHeader)) == (1, 1), "it is remembered"
 
 
 async def test_the_only_camera_is_invited_without_an_offer(bench):
