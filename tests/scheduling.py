@@ -40,12 +40,12 @@ NETWORKS = {
 WAITING = NETWORKS | {
     f"tests/integration/{name}.py"
     for name in (
-        "test_cameras_agents", "test_cameras_mqtt", "test_cameras_rtsp", "test_cameras_web", "test_fork_server",
-        "test_home_assistant", "test_home_assistant_blueprint", "test_home_assistant_restarts", "test_page_login",
-        "test_security_document", "test_service",
+        "test_cameras_agents", "test_cameras_mqtt", "test_cameras_rtsp", "test_cameras_web", "test_doctor",
+        "test_fork_server", "test_home_assistant", "test_home_assistant_blueprint", "test_home_assistant_restarts",
+        "test_life", "test_page_login", "test_security_document", "test_service",
     )
 }  # fmt: skip
-"""Files whose tests need a third of a core or less. Together they take as long as half of the others."""
+"""Files whose tests need two fifths of a core or less. Together they take as long as half of the others."""
 
 DIVIDED_FROM = 4
 """Processes: with so many, the first one computes, the second one waits, and the others have the clusters."""

@@ -57,7 +57,7 @@ async def rows_for(cluster, *edges):
 @pytest.mark.parametrize(
     ("method", "options"),
     [
-        pytest.param(Method.WHOLE, [], marks=pytest.mark.slow),
+        pytest.param(Method.WHOLE, [], marks=pytest.mark.long),  # as in test_whole_frames.py
         pytest.param(Method.STAGED, ["--grid", "3x1"], marks=pytest.mark.slow),
         pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
         (Method.WSH, []),
@@ -189,7 +189,10 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["fewest-frames", "round-robin", "longest-queue"])
+@pytest.mark.parametrize(
+    "policy",
+    ["fewest-frames", *(pytest.param(other, marks=pytest.mark.long) for other in ("round-robin", "longest-queue"))],
+)  # whom each of them chooses is tested without processes
 async def test_an_idle_edge_steals_from_all_owners(tmp_path, policy):
     options = "--policy", policy, "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:
