@@ -59,7 +59,7 @@ async def rows_for(cluster, *edges):
     [
         pytest.param(Method.WHOLE, [], marks=pytest.mark.long),  # as in test_whole_frames.py
         pytest.param(Method.STAGED, ["--grid", "3x1"], marks=pytest.mark.slow),
-        pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
+        pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.long),  # as when rows follow the devices
         (Method.WSH, []),
         pytest.param(Method.WST, ["--pixels", "float32"], marks=pytest.mark.slow),
         pytest.param(Method.WST_S, [], marks=pytest.mark.slow),
