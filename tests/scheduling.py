@@ -108,11 +108,17 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # its base has no 
             super()._reschedule(node)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """Assign what comes first of the parts that this process runs; end it when nothing is left of these."""
+        """Assign what comes first of the parts that this process runs; end it when others run all that is left."""
         for part in parts_of(node.gateway.id, self.numnodes):
             for scope, tests in self.workqueue.items():
                 if part_of(next(iter(tests))) is part:
                     self.workqueue.move_to_end(scope, last=False)
                     super()._assign_work_unit(node)
                     return
-        node.shutdown()
+        if any(self._runs_all(other) for other in self.nodes):
+            node.shutdown()
+        else:  # there were fewer tests than processes, or some have crashed
+            super()._assign_work_unit(node)
+
+    def _runs_all(self, node: WorkerController) -> bool:
+        return not node.shutting_down and set(parts_of(node.gateway.id, self.numnodes)) == set(Part)
