@@ -59,7 +59,7 @@ async def rows_for(cluster, *edges):
     [
         pytest.param(Method.WHOLE, [], marks=pytest.mark.long),  # as in test_whole_frames.py
         pytest.param(Method.STAGED, ["--grid", "3x1"], marks=pytest.mark.slow),
-        pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.long),  # as when rows follow the devices
+        pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
         (Method.WSH, []),
         pytest.param(Method.WST, ["--pixels", "float32"], marks=pytest.mark.slow),
         pytest.param(Method.WST_S, [], marks=pytest.mark.slow),
@@ -108,7 +108,8 @@ async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, method
 
 @pytest.mark.slow
 async def test_rows_follow_the_devices_that_come_and_go(tmp_path):
-    options = "--method", "bodp", "--verify-every", "1", "--deadline", "5"
+    """Of half of the usual layers: edges prepare a program for each of them, and for each number of rows."""
+    options = "--method", "bodp", "--cut", "concat_13", "--verify-every", "1", "--deadline", "5"
     async with running_cluster(tmp_path, 2, *options) as cluster:
         witness = cluster.witness
         await rows_for(cluster, "edge-1", "edge-2")
