@@ -40,12 +40,12 @@ NETWORKS = {
 WAITING = NETWORKS | {
     f"tests/integration/{name}.py"
     for name in (
-        "test_cameras_agents", "test_cameras_mqtt", "test_cameras_rtsp", "test_cameras_web", "test_fork_server",
-        "test_home_assistant", "test_home_assistant_blueprint", "test_home_assistant_restarts", "test_page_login",
-        "test_security_document", "test_service",
+        "test_cameras_agents", "test_cameras_mqtt", "test_cameras_rtsp", "test_cameras_web", "test_doctor",
+        "test_fork_server", "test_home_assistant", "test_home_assistant_blueprint", "test_home_assistant_restarts",
+        "test_life", "test_page_login", "test_security_document", "test_service",
     )
 }  # fmt: skip
-"""Files whose tests need a third of a core or less. Together they take as long as half of the others."""
+"""Files whose tests need two fifths of a core or less. Together they take as long as half of the others."""
 
 DIVIDED_FROM = 4
 """Processes: with so many, the first one computes, the second one waits, and the others have the clusters."""
@@ -108,11 +108,17 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # its base has no 
             super()._reschedule(node)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """Assign what comes first of the parts that this process runs; end it when nothing is left of these."""
+        """Assign what comes first of the parts that this process runs; end it when others run all that is left."""
         for part in parts_of(node.gateway.id, self.numnodes):
             for scope, tests in self.workqueue.items():
                 if part_of(next(iter(tests))) is part:
                     self.workqueue.move_to_end(scope, last=False)
                     super()._assign_work_unit(node)
                     return
-        node.shutdown()
+        if any(self._runs_all(other) for other in self.nodes):
+            node.shutdown()
+        else:  # there were fewer tests than processes, or some have crashed
+            super()._assign_work_unit(node)
+
+    def _runs_all(self, node: WorkerController) -> bool:
+        return not node.shutting_down and set(parts_of(node.gateway.id, self.numnodes)) == set(Part)

@@ -126,7 +126,7 @@ shared.engine.lane_choice.best_lanes = max
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["ftp-wst", "ftp-wst-s", "ftp-wsh"])
+@pytest.mark.parametrize("method", [pytest.param("ftp-wst", marks=pytest.mark.long), "ftp-wst-s", "ftp-wsh"])
 async def test_tiles_side_by_side_own_stolen_and_shared_equal_the_whole_network(tmp_path, method):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/sitecustomize.py").write_text(MOST_LANES)

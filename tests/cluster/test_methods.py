@@ -57,7 +57,7 @@ async def rows_for(cluster, *edges):
 @pytest.mark.parametrize(
     ("method", "options"),
     [
-        pytest.param(Method.WHOLE, [], marks=pytest.mark.slow),
+        pytest.param(Method.WHOLE, [], marks=pytest.mark.long),  # as in test_whole_frames.py
         pytest.param(Method.STAGED, ["--grid", "3x1"], marks=pytest.mark.slow),
         pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
         (Method.WSH, []),
@@ -108,7 +108,8 @@ async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, method
 
 @pytest.mark.slow
 async def test_rows_follow_the_devices_that_come_and_go(tmp_path):
-    options = "--method", "bodp", "--verify-every", "1", "--deadline", "5"
+    """Of half of the usual layers: edges prepare a program for each of them, and for each number of rows."""
+    options = "--method", "bodp", "--cut", "concat_13", "--verify-every", "1", "--deadline", "5"
     async with running_cluster(tmp_path, 2, *options) as cluster:
         witness = cluster.witness
         await rows_for(cluster, "edge-1", "edge-2")
@@ -189,7 +190,10 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["fewest-frames", "round-robin", "longest-queue"])
+@pytest.mark.parametrize(
+    "policy",
+    ["fewest-frames", *(pytest.param(other, marks=pytest.mark.long) for other in ("round-robin", "longest-queue"))],
+)  # whom each of them chooses is tested without processes
 async def test_an_idle_edge_steals_from_all_owners(tmp_path, policy):
     options = "--policy", policy, "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:

@@ -159,7 +159,7 @@ async def test_a_gateway_that_is_killed_and_started_again_gets_whole_frames_of_b
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["auto", "ftp-wst", "ftp-wsh"])
+@pytest.mark.parametrize("method", ["auto", pytest.param("ftp-wst", marks=pytest.mark.long), "ftp-wsh"])
 async def test_a_drained_edge_gets_no_work_of_others_until_it_is_resumed(tmp_path, method):
     async with slow_cluster(tmp_path, 2, "--method", method) as (cluster, _):
         witness = cluster.witness

@@ -92,7 +92,7 @@ def frame_of(cluster, name):
 async def test_the_page_shows_what_mqtt_says(tmp_path):
     port = free_port()
     async with running_cluster(tmp_path, 3, "--page-port", str(port)) as cluster:
-        await cluster.start_camera("campus", "edge-1", "--loop")
+        await cluster.start_camera("campus", "edge-1", "--loop", "--fps", "5")
         await cluster.witness.until("frames", lambda: len(cluster.witness.detections) > 10)
         async with browsing(port) as (page, complaints, sizes):
             await page.wait_for_selector("svg.overlay .tile")

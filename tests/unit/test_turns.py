@@ -139,7 +139,7 @@ COLLECTED = [
 ]
 
 
-def scheduled(workers):
+def scheduled(workers, collected):
     """A scheduler that has sent so many processes their first tests."""
     option = types.SimpleNamespace(loadscopereorder=True, tx=[f"{workers}*popen"])
     config = types.SimpleNamespace(option=option, getvalue=vars(option).__getitem__)
@@ -147,27 +147,37 @@ def scheduled(workers):
     nodes = [Node(number) for number in range(workers)]
     for node in nodes:
         scheduler.add_node(node)
-        scheduler.add_node_collection(node, COLLECTED)
+        scheduler.add_node_collection(node, collected)
     scheduler.schedule()
     return scheduler, nodes
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4])
 def test_all_tests_are_run_once_and_what_must_stay_together_by_one_process(workers):
-    scheduler, nodes = scheduled(workers)
-    done = [[] for _ in nodes]
-    while not scheduler.tests_finished:
-        for node, finished in zip(nodes, done, strict=True):
-            if len(node.sent) - len(finished) > 1:  # its last one runs when it is told that no other will come
-                finished.append(node.sent[len(finished)])
-                scheduler.mark_test_complete(node, finished[-1])
-    ran = [[COLLECTED[number] for number in node.sent] for node in nodes]
+    ran = ran_by(workers, COLLECTED)
     assert sorted(itertools.chain(*ran)) == sorted(COLLECTED)
     for each in ran:
         assert ("tests/integration/test_bus.py::test_a" in each) is ("tests/integration/test_bus.py::test_b" in each)
     if workers == 4:
         assert {part_of(test) for test in ran[0]} == {Part.COMPUTING}
         assert {part_of(test) for test in ran[1]} == {Part.WAITING}
+
+
+@pytest.mark.parametrize("tests", [each[:count] for each in (COLLECTED, COLLECTED[::-1]) for count in (1, 2, 3)])
+def test_a_few_tests_are_run_by_whichever_processes_there_are_for_them(tests):
+    assert sorted(itertools.chain(*ran_by(4, tests))) == sorted(tests)
+
+
+def ran_by(workers, collected):
+    """What each of so many processes has run in the end."""
+    scheduler, nodes = scheduled(workers, collected)
+    done = [[] for _ in nodes]
+    while not scheduler.tests_finished:
+        for node, finished in zip(nodes, done, strict=True):
+            if len(node.sent) - len(finished) > 1:  # its last one runs when it is told that no other will come
+                finished.append(node.sent[len(finished)])
+                scheduler.mark_test_complete(node, finished[-1])
+    return [[collected[number] for number in node.sent] for node in nodes]
 
 
 def test_ports_are_not_of_those_that_the_system_gives_away(monkeypatch):
