@@ -38,21 +38,19 @@ ALONE_FPS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class DividedPlan:
-    """A plan that is tried. `gateway_computes`: its own cores get tiles, too. `maps` on the wire.
+    """A plan that is tried; `maps` on the wire. `alone`: the latency of a frame that is alone is measured, too.
 
-    `alone`: the latency of a frame that is alone is measured, too.
+    Whole frames are what method `auto` chooses for many of them; only with that do the gateway's own cores take part.
     """
 
     method: Method
     grid: Grid
-    gateway_computes: bool = False
     maps: MapType = "float32"
     options: tuple[str, ...] = ()
     alone: bool = False
 
     def __str__(self) -> str:
-        division = "whole frames" if self.whole else f"{self.method} {self.grid}"
-        return f"{division}{' with the gateway' if self.gateway_computes else ''}"
+        return "whole frames, the gateway too" if self.whole else f"{self.method} {self.grid}"
 
     @property
     def whole(self) -> bool:
@@ -61,9 +59,10 @@ class DividedPlan:
 
     def gateway_options(self, cut: str) -> tuple[str, ...]:
         """Return the options of the gateway; `cut`: where frames are divided."""
-        division = () if self.whole else ("--grid", str(self.grid), "--cut", cut, "--maps", self.maps)
-        aside = () if self.gateway_computes else (NO_COMPUTING_OPTION,)
-        return ("--method", self.method, *division, *PATIENT, *self.options, *aside)
+        if self.whole:
+            return ("--method", Method.AUTO, *PATIENT, *self.options)
+        division = ("--grid", str(self.grid), "--cut", cut, "--maps", self.maps)
+        return ("--method", self.method, *division, *PATIENT, *self.options, NO_COMPUTING_OPTION)
 
     def partition(self, model: Model, cut: str) -> PartitionedModel:
         """Return the model as this plan divides it."""
@@ -114,8 +113,8 @@ async def try_plan(
     options = () if plan.whole else SEVERAL_FRAMES
     cluster = await bench.restart(*plan.gateway_options(cut), edge_options=options)
     begun = _sent_bytes(bench)
-    seconds = windows * bench.scope.window_s
-    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), bench.scope.settle_s, seconds)
+    settle_s, seconds = windows * bench.scope.settle_s, windows * bench.scope.window_s
+    window = await cluster.watch(CameraFeed({"camera": "edge-1"}), settle_s, seconds)
     published = max((frame.number for frame in window.frames), default=0) + 1
     sent = _sent_bytes(bench) - begun
     alone_s = await _latency_alone(bench, cluster) if plan.alone else 0.0
@@ -161,7 +160,7 @@ def _profile(
     def device(name: str) -> DeviceProfile:
         return DeviceProfile(name, speed * bench.nodes.cores(name) / EDGE_CORES, link.rate_bytes)
 
-    devices = tuple(map(device, bench.devices if plan.gateway_computes else bench.edges))
+    devices = tuple(map(device, bench.devices if plan.whole else bench.edges))
     if plan.method.distribution.by_gateway:
         names = assigned_nodes(window, plan.grid.count)
         devices = tuple(device(name) for name in names) or devices

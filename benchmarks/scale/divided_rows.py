@@ -57,12 +57,7 @@ def _edges_only(maps: MapType = "float32") -> tuple[DividedPlan, ...]:
 
 
 EXACT, HALF = _edges_only(), _edges_only("float16")
-WHOLE_FRAMES = DividedPlan(Method.WHOLE, Grid(1, 1), gateway_computes=True)
-ALL_OF_IT = (
-    DividedPlan(*STAGED, alone=True),
-    DividedPlan(Method.STAGED, Grid(2, 4), gateway_computes=True, alone=True),
-    WHOLE_FRAMES,
-)
+ALL_OF_IT = DividedPlan(*STAGED, alone=True), DividedPlan(Method.WHOLE, Grid(1, 1))
 UNEVEN = tuple(
     DividedPlan(method, grid, alone=True)
     for method, grid in ((Method.STAGED, Grid(2, 4)), (Method.STAGED, Grid(3, 4)), (Method.WST, Grid(3, 4)))

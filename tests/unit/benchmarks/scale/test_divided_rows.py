@@ -105,8 +105,8 @@ def test_the_maps_of_the_first_plan_that_divides_frames_count(share, reached):
 
 
 def test_whole_frames_are_a_plan_too_and_have_neither_cut_nor_grid():
-    whole, staged = DividedPlan(Method.WHOLE, Grid(1, 1), gateway_computes=True), DividedPlan(Method.STAGED, Grid(2, 3))
-    assert str(whole) == "whole frames with the gateway"
+    whole, staged = DividedPlan(Method.WHOLE, Grid(1, 1)), DividedPlan(Method.STAGED, Grid(2, 3))
+    assert str(whole) == "whole frames, the gateway too"
     assert {"--grid", "--cut", "--no-compute"}.isdisjoint(whole.gateway_options("layer_24"))
     assert {"2x3", "layer_24", "--no-compute"} <= set(staged.gateway_options("layer_24"))
     assert sum(plan.whole for plan in ALL_OF_IT) == 1
