@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 SEVERAL_FRAMES = ("--frames-in-flight", "3")
 PATIENT = ("--deadline", "30", "--lease", "5", "--verify-share", "0")
-"""Frames of weak devices take seconds. The gateway checks no results meanwhile: a check takes many seconds, but comes once
-in an hour, so that it would be in one window and not in another."""
+"""Frames of weak devices take seconds. The gateway checks no results meanwhile: a check takes many seconds, but comes
+once in an hour, so that it would be in one window and not in another."""
 
 ALONE_FPS = 0.5
 """Pictures a second of a camera whose frames are each alone in the cluster."""
