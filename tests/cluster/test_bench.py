@@ -91,7 +91,7 @@ def test_a_second_run_measures_nothing_anew_and_prints_the_findings_as_json(meas
     done = bench(out, "--json")
     findings = json.loads(done.stdout)
     assert {"figure", "paper", "ours", "reached", "remark"} == set(findings[0])
-    assert "latency, FTP-WST-S, 2 devices against 1" in {finding["figure"] for finding in findings}
+    assert "latency, FTP-WST-S, 2 devices against 1 with the same tiles" in {finding["figure"] for finding in findings}
     assert findings[-1]["ours"] == "the same, bit for bit"
     assert [(out / name).read_bytes() for name in ("results.json", "README.md")] == kept
     assert (out / "results.json").stat().st_mtime_ns == moment

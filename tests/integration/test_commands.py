@@ -59,7 +59,7 @@ async def test_the_demo_shows_three_edges_sharing_real_footage_exactly(tmp_path)
     assert tiles["edge-2"]["stolen"] > 0
     assert tiles["edge-3"]["stolen"] > 0
     stages = summary["latency_ms"]["stages"]
-    assert set(stages) == {"transfer", "prepare", "tiles", "tail", "decode"}
+    assert set(stages) == {"transfer", "prepare", "tiles", "order", "tail", "decode"}
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"]
     sent = summary["bytes"]["tcp"]
     assert 0 < sent["frame"] < 768 * 576 * 3, "cameras and edges of one machine share memory"

@@ -33,7 +33,7 @@ def statistics(board):
 def detections(number=0, labels=(), total=100.0, nodes=None):
     return {
         "camera": "campus", "frame": f"f{number}", "number": number, "captured_at": 0, "published_at": 1,
-        "latency_ms": {"total": total, "transfer": 1, "prepare": 2, "tiles": total - 10, "tail": 3, "decode": 4},
+        "latency_ms": {"total": total, "transfer": 1, "prepare": 2, "tiles": total - 10, "order": 5, "tail": 3, "decode": 4},
         "model": "m", "grid": "2x2", "image": [768, 576],
         "objects": [
             {"label": label, "score": 0.5, "box": [0, 0, 1, 1], "box_rel": [0, 0, 1, 1]} for label in labels
@@ -85,7 +85,7 @@ def test_latency_is_told_by_percentile_and_stage(board, statistics):
         board.say(topics.DETECTIONS, detections(number, total=100.0 + number))
     latency = statistics.summary()["latency_ms"]
     assert (latency["p50"], latency["p95"]) == (150.0, 195.0)
-    assert set(latency["stages"]) == {"transfer", "prepare", "tiles", "tail", "decode"}
+    assert set(latency["stages"]) == {"transfer", "prepare", "tiles", "order", "tail", "decode"}
     assert latency["stages"]["tiles"] == {"p50": 140.0, "p95": 185.0}
     assert latency["stages"]["decode"] == {"p50": 4.0, "p95": 4.0}
 

@@ -263,7 +263,7 @@ def test_messages_cannot_be_changed():
 def test_detections_are_readable_by_people():
     payload = {
         "camera": "door", "frame": "f", "number": 0, "captured_at": 1.0, "published_at": 2.0,
-        "latency_ms": {"total": 1, "transfer": 1, "prepare": 1, "tiles": 1, "tail": 1, "decode": 1},
+        "latency_ms": {"total": 1, "transfer": 1, "prepare": 1, "tiles": 1, "order": 1, "tail": 1, "decode": 1},
         "model": "m", "grid": "3x3", "image": [768, 576], "nodes": {"pi-1": {"own": 9, "stolen": 0}}, "duplicates": 0,
         "objects": [{"label": "person", "score": 0.5, "box": [1, 2, 3, 4], "box_rel": [0.1, 0.2, 0.3, 0.4]}],
     }  # fmt: skip
