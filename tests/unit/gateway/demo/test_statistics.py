@@ -33,7 +33,9 @@ def statistics(board):
 def detections(number=0, labels=(), total=100.0, nodes=None):
     return {
         "camera": "campus", "frame": f"f{number}", "number": number, "captured_at": 0, "published_at": 1,
-        "latency_ms": {"total": total, "transfer": 1, "prepare": 2, "tiles": total - 10, "order": 5, "tail": 3, "decode": 4},
+        "latency_ms": {
+            "total": total, "transfer": 1, "prepare": 2, "tiles": total - 10, "order": 5, "tail": 3, "decode": 4,
+        },
         "model": "m", "grid": "2x2", "image": [768, 576],
         "objects": [
             {"label": label, "score": 0.5, "box": [0, 0, 1, 1], "box_rel": [0, 0, 1, 1]} for label in labels
