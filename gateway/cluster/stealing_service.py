@@ -54,7 +54,9 @@ class StealingService:
         self._published = Helpers()
 
     def on_announcement(self, announcement: TaskAnnouncement) -> None:
-        """Grant the tasks that an owner announces to nodes that wait for some."""
+        """Grant the tasks that an owner announces to nodes that wait for some; not to those drained meanwhile."""
+        for node in self._members.all_drained:
+            self._coordinator.withdraw_request(node)
         matches = self._coordinator.on_announcement(
             announcement.node, announcement.waiting, announcement.overdue, announcement.near, announcement.unfit,
             epoch=announcement.epoch, within_s=math.inf if announcement.within_s is None else announcement.within_s,

@@ -40,8 +40,9 @@ class Bench:
         running = {work.epoch: SimpleNamespace(plan=work.plan, epoch=work.epoch) for work in (WHOLE, TILED)}
         plans = SimpleNamespace(get=running.get, preferred=running[WHOLE.epoch])
         members = SimpleNamespace(
-            online=self.online, is_drained=lambda node: node in self.drained, lanes=lambda node: self.lanes.get(node, 1)
-        )
+            online=self.online, is_drained=lambda node: node in self.drained, all_drained=self.drained,
+            lanes=lambda node: self.lanes.get(node, 1),
+        )  # fmt: skip
         speeds = SimpleNamespace(speed_of=self.speeds.get)
         self.service = StealingService(
             "fewest-frames", plans, self, members, speeds, self.links, lambda node: node not in self.barred
@@ -112,6 +113,15 @@ def test_a_node_that_may_not_compute_gets_no_grant_and_is_no_helper(bench, why):
     bench.ask(node, epochs=(6,) if why == "of an unknown plan" else (7,))
     bench.announce("a")
     assert (bench.grants, bench.helpers) == ([], [])
+
+
+def test_a_node_that_is_drained_while_it_waits_gets_no_grant_any_more(bench):
+    bench.ask("b")
+    bench.ask("c")
+    bench.drained.add("b")
+    bench.announce("a")
+    bench.announce("a")
+    assert [thief for thief, *_ in bench.grants] == ["c"]
 
 
 def test_idle_nodes_are_published_with_their_seconds_for_a_frame(bench):
