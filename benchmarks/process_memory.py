@@ -32,6 +32,7 @@ from shared.process.free_ports import free_port
 from shared.process.local_cluster import LocalCluster
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from shared.payloads.cluster import FrameDetections
@@ -44,6 +45,7 @@ SIZES = {"768x576": (768, 576), "1080p": (1920, 1080)}
 """Width and height of the pictures, the first that of the footage itself."""
 
 _START_TIMEOUT_S = 180.0
+READINGS, READING_PAUSE_S = 5, 1.0
 _SETTLED_FRAMES = 40
 """Frames of each camera before its memory is read: queues and pools of all parts have grown by then."""
 
@@ -82,11 +84,20 @@ async def measure_processes(setting: MemorySetting) -> dict[str, Footprint]:
                 "edge", "edge", "--gateway", str(broker), "--name", "edge", "--cache", str(folder / "cache")
             )
             await _wait_until_computed(broker, names, cluster, [gateway, edge])
-            return {
-                name: read_footprint(process)
-                for parent in (gateway, edge)
-                for name, process in _processes_of(parent).items()
-            }
+            return await _usual_footprints(_processes_of(gateway) | _processes_of(edge))
+
+
+async def _usual_footprints(processes: Mapping[str, int]) -> dict[str, Footprint]:
+    """Return the memory of every process, the median of several readings: a search of plans takes some for a second."""
+    readings: dict[str, list[Footprint]] = {name: [] for name in processes}
+    for _ in range(READINGS):
+        for name, process in processes.items():
+            readings[name].append(read_footprint(process))
+        await asyncio.sleep(READING_PAUSE_S)
+    return {
+        name: sorted(found, key=lambda footprint: footprint.own_bytes)[READINGS // 2]
+        for name, found in readings.items()
+    }
 
 
 def _scaled_footage(folder: Path, size: tuple[int, int]) -> Path:
