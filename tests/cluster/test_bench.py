@@ -34,10 +34,22 @@ def bench(out, *options, edges="1,2", **environment):
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """A folder that a run has filled, and what the run has said."""
+def begun(tmp_path_factory):
+    """A folder that a run with one device has begun to fill."""
     out = tmp_path_factory.mktemp("bench") / "out"
-    return out, bench(out)
+    bench(out, edges="1")
+    return out
+
+
+@pytest.fixture(scope="module")
+def measured(begun):
+    """The same folder, which a run with more devices has filled, and what that run has said."""
+    return begun, bench(begun)
+
+
+def test_one_device_is_measured_first(begun):
+    rows = json.loads((begun / "results.json").read_text())["measurements"]
+    assert [{key: row["setting"][key] for key in SETTINGS[0]} for row in rows] == SETTINGS[:1]
 
 
 def test_a_run_leaves_a_page_tables_and_pictures(measured):
