@@ -30,8 +30,9 @@ EXCHANGE_S = 0.008
 """Seconds of an exchange of strips besides its bytes: messages, and waiting for the slowest neighbour."""
 
 IDLE_SHARE = 0.13
-"""The part of its time in which a node that steals has nothing to compute: it waits for grants and for pixels. Measured
-with tiles on six devices, of 0.06 and of 0.2 cores: 9 to 18 %."""
+"""The part of its time in which a node that steals has nothing to compute: it waits for grants and for pixels. By
+what six devices of 0.2 cores fell short of predictions without it, with stolen tiles: 9 to 18 %. For whole frames it is
+assumed."""
 
 TABLE_BYTES = 4096
 """Bytes of a table of objects, the result of a whole frame."""
