@@ -46,6 +46,12 @@ class BrokerFolder:
     def configuration(self) -> Path:
         return self._path / CONFIGURATION
 
+    @property
+    def memory_limit(self) -> int:
+        """Return the bytes that the configuration lets Mosquitto use for messages."""
+        lines = self.configuration.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("memory_limit "))
+
     def write_configuration(self, listeners: Sequence[BrokerListener]) -> None:
         """Write the configuration from its template."""
         template = files("mosquitto").joinpath(CONFIGURATION).read_text()

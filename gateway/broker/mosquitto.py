@@ -20,6 +20,7 @@ from shared.files.unfinished import temporary_folder
 from shared.network.addresses import local_address
 from shared.network.backoff import Backoff
 from shared.process.children import parent_death_prefix, stop_process
+from shared.process.footprint import memory_in_use
 from shared.reasons.network_reasons import listen_reason, network_reason
 
 if TYPE_CHECKING:
@@ -43,7 +44,14 @@ SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 
 OUT_OF_MEMORY = "out of memory"
-"""Mosquitto's words when it disconnects a client whose message it cannot keep: its memory_limit is reached."""
+"""Mosquitto's words when it disconnects a client whose message it cannot keep: its memory_limit is reached.
+
+Before 2.0.22 it uses them, too, for a client that is gone before its message is acknowledged.
+"""
+
+FULL_SHARE = 0.5
+"""A broker is full if it uses this share of its memory_limit at least. One that is refused memory needs at most two
+messages of 1 MB to reach the limit; one that is not full has some MB of 268."""
 
 MIN_FULL_PAUSE_S = 10.0
 """Between two restarts of a full broker: who fills it again and again disturbs others no more often."""
@@ -162,6 +170,11 @@ class OwnBroker:
         """Return whether the process had to start again lately, as its memory was full; `now` is in monotonic s."""
         return self._full_at is not None and now - self._full_at < FULL_PERIOD_S
 
+    def _is_full(self) -> bool:
+        """Return whether the process has reached its memory limit; also True where the system does not tell."""
+        used = memory_in_use(self.process.pid) if self.process is not None else None
+        return used is None or used >= FULL_SHARE * self._folder.memory_limit
+
     def _empty(self, now: float) -> None:
         """Let `run` restart the process: what fills it is gone then, and everything that counts is published again."""
         if self._full_at is not None and now - self._full_at < MIN_FULL_PAUSE_S:
@@ -185,9 +198,10 @@ class OwnBroker:
         last = "no output"
         while line := await stream.readline():
             last = line.decode(errors="replace").strip()
-            if OUT_OF_MEMORY in last:
+            full = OUT_OF_MEMORY in last and self._is_full()
+            if full:
                 self._empty(time.monotonic())
-            if self.refused.on_line(last, time.monotonic()):
+            if self.refused.on_line(last, time.monotonic()) or (OUT_OF_MEMORY in last and not full):
                 log.debug("mosquitto: %s", last)
             elif not any(words in last for words in EXPECTED_WARNINGS):
                 log.warning("mosquitto: %s", last)

@@ -27,6 +27,16 @@ def parse_footprint(rollup: str) -> Footprint:
     return Footprint(sizes["Pss:"], sizes["Private_Clean:"] + sizes["Private_Dirty:"])
 
 
+def memory_in_use(process: int) -> int | None:
+    """Return the bytes that a process uses, in memory or swapped out; None where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    sizes = {words[0]: int(words[1]) * 1024 for line in lines if len(words := line.split()) == 3 and words[2] == "kB"}
+    return sizes["VmRSS:"] + sizes.get("VmSwap:", 0) if "VmRSS:" in sizes else None
+
+
 def child_processes(process: int) -> list[int]:
     """Return the IDs of the child processes of all threads of a process; none when it has ended."""
     children: list[int] = []

@@ -15,7 +15,7 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.exact_detections import check_frames
-from tests.harness import Witness, connected, python_path
+from tests.harness import Witness, connected, python_path, until_listening
 from tests.slow_devices import SlowDevice
 
 GATEWAY = Address("10.77.3.1", 7883)
@@ -98,6 +98,7 @@ async def network(folder, hosts):
     async with LocalCluster(GATEWAY, folder / "logs") as processes:
         net = Network(folder, hosts, processes)
         gateway = await net.start_gateway()
+        await until_listening(GATEWAY, gateway)
         async with connected(net.witness.bus):
             await net.start_edge("shed", 2)
             await net.witness.until("the own node", lambda: net.witness.ready("shed", OWN_NODE))

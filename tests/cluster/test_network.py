@@ -16,7 +16,7 @@ from camera_sources.source import FOOTAGE
 from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
-from tests.harness import Witness, connected, until_said
+from tests.harness import Witness, connected, until_listening, until_said
 from tests.namespaces import ip, limit_link, three_hosts
 
 GATEWAY = Address("10.77.3.1", 7883)
@@ -194,6 +194,7 @@ async def test_a_device_whose_network_is_away_logs_a_few_lines_however_long_that
         witness = Witness(GATEWAY)
         listen = ("--insecure", "--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
         gateway = await cluster.start("gateway", "gateway", *listen, host=first)
+        await until_listening(GATEWAY, gateway)
         async with connected(witness.bus):
             options = "--gateway", GATEWAY.host, *listen
             edge = await cluster.start("shed", "edge", "--name", "shed", "--port", "7701", *options, host=third)

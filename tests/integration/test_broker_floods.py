@@ -15,14 +15,16 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import broker_folder
+from gateway.broker import broker_folder, mosquitto
 from gateway.broker.login_problems import LoginProblems
 from gateway.broker.node_rates import NodeRates
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
-from tests.harness import connected
+from shared.network.addresses import LOOPBACK, Address
+from tests.harness import broker_at, connected
 from tests.integration.test_broker_access import Broker, refusal, running
+from tests.ports import free_port
 
 BIG = bytes(900_000)
 
@@ -171,3 +173,31 @@ async def test_a_full_broker_starts_again_empty(tmp_path, monkeypatch):
         assert broker.process.was_full(time.monotonic())
         async with broker.gateway.connection():  # it lets in whom it should
             pass
+
+
+def publish_and_vanish(address):
+    """Publish with QoS 1 and be gone before the broker acknowledges it, as a device whose power fails."""
+    topic = topics.REQUEST.full_path("info").encode()
+    with socket.create_connection(address) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close: with a reset
+        connection.sendall(mosquitto._CONNECT)
+        connection.recv(4)
+        message = struct.pack(">H", len(topic)) + topic + struct.pack(">H", 1) + b"{}"
+        connection.sendall(bytes([0x32, len(message)]) + message)
+
+
+async def test_a_client_that_is_gone_before_its_acknowledgement_restarts_no_broker(caplog):
+    """Mosquitto before 2.0.22 says that it has no memory then."""
+    address = Address(LOOPBACK, free_port())
+    async with broker_at(address) as broker:
+        process, bus = broker.process, Bus(address, "stays")
+        async with connected(bus):
+            for _ in range(200):
+                await asyncio.to_thread(publish_and_vanish, tuple(address))
+            await bus.publish_at("deepthings/end", b"end", retain=True)
+            assert bus.connected.is_set()
+        assert broker.process is process
+        assert process.returncode is None
+        assert not broker.was_full(time.monotonic())
+    assert "no memory left" not in caplog.text
+    assert "out of memory" not in caplog.text

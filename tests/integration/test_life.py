@@ -24,6 +24,12 @@ from tests.harness import (
 from tests.ports import free_port
 
 
+def brokers_of(cluster):
+    """The gateway's Mosquitto; a process that computes a frame again may be beside it."""
+    children = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+    return [child for child in children if child.name() == "mosquitto"]
+
+
 @pytest.mark.parametrize("number", one_in(2, [signal.SIGTERM, signal.SIGINT]))
 async def test_a_stopped_cluster_says_goodbye_and_leaves_no_process(tmp_path, number):
     async with running_cluster(tmp_path, 2, "--verify-share", "0") as cluster:  # no frame is computed again meanwhile
@@ -105,7 +111,7 @@ async def test_a_second_gateway_of_one_prefix_gives_way_and_one_of_another_lives
 
 async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
     async with running_cluster(tmp_path, 0) as cluster:
-        (broker,) = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        (broker,) = brokers_of(cluster)
         cluster.signal(cluster.gateway, signal.SIGKILL)
         await cluster.gateway.process.wait()
         assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
@@ -144,7 +150,7 @@ async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path
         witness = cluster.witness
         await cluster.start_camera("front", "edge-1", "--loop")
         await witness.until("the first frames", lambda: len(witness.detections) >= 3)
-        (broker,) = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        (broker,) = brokers_of(cluster)
         broker.kill()
         before = len(witness.detections)
         await witness.until("frames as before", lambda: len(witness.detections) >= before + 10, 60)
@@ -160,8 +166,7 @@ async def test_an_edge_that_dies_together_with_the_broker_is_lost_and_another_li
         witness = cluster.witness
         cluster.signal(cluster.edges["edge-2"], signal.SIGKILL)
         for _ in range(6):
-            children = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
-            for broker in children:
+            for broker in brokers_of(cluster):
                 broker.kill()
             await asyncio.sleep(1.5)
         await witness.until("the loss", lambda: witness.nodes["edge-2"].state is State.OFFLINE, 90)
