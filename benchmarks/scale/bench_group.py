@@ -32,7 +32,7 @@ class ScaleScope:
     @property
     def alone(self) -> BareOrder:
         """Return the order for a bare loop on a single device."""
-        return BareOrder(2.0, frames=3) if self.quick else BareOrder(8.0, frames=30)
+        return BareOrder(4.0, frames=3) if self.quick else BareOrder(8.0, frames=30)
 
     @property
     def session(self) -> BareOrder:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.running import GATEWAY_NODE
-from benchmarks.scale.emulated_bench import EDGE_CORES
 from benchmarks.scale.process_trees import process_tree, proportional_bytes
 from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
 from benchmarks.scale.scale_rows import rate_text, time_text
@@ -19,6 +18,8 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
+from gateway.planning.stage_fitting import fit_stages
+from shared.ftp.grid import Grid
 
 if TYPE_CHECKING:
     from benchmarks.cluster.shaping import Link
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from benchmarks.scale.scale_cluster import ScaleCluster
     from gateway.models.catalogue import Model
     from gateway.planning.plan_prediction import DivisionCosts
-    from shared.ftp.grid import Grid
     from shared.wire.map_values import MapType
 
 SEVERAL_FRAMES = ("--frames-in-flight", "3")
 PATIENT = ("--deadline", "30", "--lease", "5", "--verify-share", "0")
 """Frames of weak devices take seconds. The gateway checks no results meanwhile: a check takes many seconds, but comes
 once in an hour, so that it would be in one window and not in another."""
+
+FITTING_S = 40.0
+"""Until tiles are fitted to the speeds of devices and to where the camera is, and weak devices have prepared them."""
 
 ALONE_FPS = 0.5
 """Pictures a second of a camera whose frames are each alone in the cluster."""
@@ -43,17 +46,18 @@ ALONE_FPS = 0.5
 class DividedPlan:
     """A plan that is tried; `maps` on the wire. `alone`: the latency of a frame that is alone is measured, too.
 
-    Whole frames are what method `auto` chooses for many of them; only with that do the gateway's own cores take part.
+    Without a `grid`, there is a tile for each device, as large as fits its speed. Whole frames are what method `auto`
+    chooses for many of them; only with that do the gateway's own cores take part.
     """
 
     method: Method
-    grid: Grid
+    grid: Grid | None = None
     maps: MapType = "float32"
     options: tuple[str, ...] = ()
     alone: bool = False
 
     def __str__(self) -> str:
-        return "whole frames, the gateway too" if self.whole else f"{self.method} {self.grid}"
+        return "whole frames, the gateway too" if self.whole else f"{self.method} {self.grid or 'by speed'}"
 
     @property
     def whole(self) -> bool:
@@ -64,12 +68,18 @@ class DividedPlan:
         """Return the options of the gateway; `cut`: where frames are divided."""
         if self.whole:
             return ("--method", Method.AUTO, *PATIENT, *self.options)
-        division = ("--grid", str(self.grid), "--cut", cut, "--maps", self.maps)
+        grid = ("--grid", str(self.grid)) if self.grid else ()
+        division = (*grid, "--cut", cut, "--maps", self.maps)
         return ("--method", self.method, *division, *PATIENT, *self.options, NO_COMPUTING_OPTION)
 
-    def partition(self, model: Model, cut: str) -> PartitionedModel:
-        """Return the model as this plan divides it."""
-        return PartitionedModel.whole(model) if self.whole else PartitionedModel.of(model, self.grid, cut, self.method)
+    def partition(self, model: Model, cut: str, cluster: ClusterProfile) -> PartitionedModel:
+        """Return the model as this plan divides it among devices."""
+        if self.whole:
+            return PartitionedModel.whole(model)
+        if self.grid is not None:
+            return PartitionedModel.of(model, self.grid, cut, self.method)
+        maps = PartitionedModel.of(model, Grid(1, 1), cut).cut
+        return PartitionedModel(model, fit_stages(model.network, cluster, maps).stages, self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +127,15 @@ async def try_plan(
     cluster = await bench.restart(*plan.gateway_options(cut), edge_options=options)
     begun = _sent_bytes(bench)
     settle_s, seconds = windows * bench.scope.settle_s, windows * bench.scope.window_s
+    settle_s = max(settle_s, 0.0 if plan.grid else FITTING_S)
     window = await cluster.watch(CameraFeed({"camera": "edge-1"}), settle_s, seconds)
     published = max((frame.number for frame in window.frames), default=0) + 1
     sent = _sent_bytes(bench) - begun
     alone_s = await _latency_alone(bench, cluster) if plan.alone else 0.0
     edge = await bench.beside_others("edge-1")
-    whole, costs = PartitionedModel.whole(model).costs, plan.partition(model, cut).costs
+    whole = PartitionedModel.whole(model).costs
     profile = _profile(bench, plan, whole.total * edge.session.frames_per_s, link, window)
+    costs = plan.partition(model, cut, profile).costs
     predicted = predict_plan(plan.method, costs, profile)
     # A planner knows the links of devices, and not that they share one medium, which carries all bytes.
     medium_per_s = link.rate_bytes / predicted.frame_bytes if link.shared else math.inf
@@ -165,14 +177,14 @@ def _profile(
 ) -> ClusterProfile:
     """Return the devices, tile by tile if the gateway assigns these: as it did in the window.
 
-    `speed`: operations a second of an edge with the usual part of a core.
+    `speed`: operations a second of the first edge.
     """
 
     def device(name: str) -> DeviceProfile:
-        return DeviceProfile(name, speed * bench.nodes.cores(name) / EDGE_CORES, link.rate_bytes)
+        return DeviceProfile(name, speed * bench.relative_speed(name), link.rate_bytes)
 
     devices = tuple(map(device, bench.devices if plan.whole else bench.edges))
-    if plan.method.distribution.by_gateway:
+    if plan.grid is not None and plan.method.distribution.by_gateway:
         names = assigned_nodes(window, plan.grid.count)
         devices = tuple(device(name) for name in names) or devices
     return ClusterProfile(devices, device(GATEWAY_NODE), "edge-1", plan.maps)

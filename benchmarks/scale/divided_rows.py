@@ -42,6 +42,9 @@ DEEPEST_CUT = "layer_24,layer_26"
 
 WEAK_GATEWAY_CORES = EDGE_CORES
 
+PAPER_CORES = 0.06
+"""With so much of a core, an edge is as slow as one of the paper's with the authors' program."""
+
 PAPER_FLOATS = ("--pixels", "float32")
 """The paper sends pixels as float32, too."""
 
@@ -49,18 +52,16 @@ FEWER_BYTES = 0.75
 MAX_MAPS_SHARE = 0.25
 """The memory of an edge's maps, of those of the whole network."""
 
-STAGED, STOLEN = (Method.STAGED, Grid(2, 3)), (Method.WST, Grid(2, 3))
-
 
 def _edges_only(maps: MapType = "float32") -> tuple[DividedPlan, ...]:
-    return tuple(DividedPlan(*plan, maps=maps) for plan in (STAGED, STOLEN))
+    return DividedPlan(Method.STAGED, maps=maps), DividedPlan(Method.WST, Grid(2, 3), maps)
 
 
 EXACT, HALF = _edges_only(), _edges_only("float16")
-ALL_OF_IT = DividedPlan(*STAGED, alone=True), DividedPlan(Method.WHOLE, Grid(1, 1))
+ALL_OF_IT = DividedPlan(Method.STAGED, alone=True), DividedPlan(Method.WHOLE)
 UNEVEN = tuple(
     DividedPlan(method, grid, alone=True)
-    for method, grid in ((Method.STAGED, Grid(2, 4)), (Method.STAGED, Grid(3, 4)), (Method.WST, Grid(3, 4)))
+    for method, grid in ((Method.STAGED, None), (Method.STAGED, Grid(3, 4)), (Method.WST, Grid(3, 4)))
 )
 OF_THE_PAPER = DividedPlan(Method.WSH, Grid(3, 3), options=PAPER_FLOATS)
 
@@ -96,9 +97,8 @@ def _step(row: DividedRow, link: Link) -> ScaleStep:
         trials = [await try_plan(bench, model, row.cut, plan, link, row.windows) for plan in row.plans]
         await bench.close()
         undivided = PartitionedModel.of(model, Grid(1, 1), row.cut)
-        speed = bench.nodes.cores(GATEWAY_NODE) / EDGE_CORES
-        job = _job(undivided, edge.session.latency_s, row.plans[0].maps, speed)
-        bound = bound_frames_per_s(job, len(bench.edges), link)
+        job = _job(undivided, edge.session.latency_s, row.plans[0].maps, bench.relative_speed(GATEWAY_NODE))
+        bound = bound_frames_per_s(job, [bench.relative_speed(name) for name in bench.edges], link)
         if any(plan.whole for plan in row.plans):
             bound = max(bound, bench.session_rate(bench.devices))
         result = divided_result(row, trials, rival, undisturbed, bound)
@@ -202,7 +202,7 @@ async def _unequal_head(bench: EmulatedBench) -> list[ScaleResult]:
     for name in bench.edges:
         await bench.beside_others(name)
     model = open_model(bench.model)
-    trials = [await try_plan(bench, model, PAPER_CUT, plan, LINK) for plan in UNEVEN]
+    trials = [await try_plan(bench, model, PAPER_CUT, plan, LINK, windows=3) for plan in UNEVEN]
     await bench.close()
     best = max(trials, key=lambda trial: trial.window.frames_per_s)
     bare, sessions = sum_of_rates(bench.before, bench.edges), bench.session_rate(bench.edges)
@@ -244,7 +244,11 @@ DIVIDED_GROUPS = (
     ),
     _group(
         "YOLOv2's first layers, one shared medium", "head-shared", WIRELESS,
-        _rows(WIRELESS, DividedRow("head-shared", 2.6)),
+        _rows(WIRELESS, DividedRow("head-shared", 2.6), DividedRow("head-shared-half", 3.0, HALF)),
+    ),
+    _group(
+        "YOLOv2's first layers, edges of the paper's speed", "head-paper-speed", LINK,
+        _rows(LINK, DividedRow("head-paper-speed", 4.3, HALF, windows=4)), edges=(PAPER_CORES,) * EDGE_COUNT,
     ),
     _group(
         "YOLOv2 divided", "end-to-end", LINK,

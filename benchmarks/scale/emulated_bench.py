@@ -82,8 +82,9 @@ class EmulatedBench:
         return await self._open.enter_async_context(open_cluster(setup, self.nodes, logs, cache))
 
     async def alone(self, name: str) -> BareDevice:
-        """Return the figures of a bare device while the others do nothing."""
+        """Return the figures of a bare device while the others do nothing: measured while there is no cluster."""
         if name not in self._alone:
+            assert self._cluster is None, "a cluster takes some of the device's time"
             self.nodes.set_cpu_limits()
             loop = await self.bare.measure(self.scope.alone, [name])
             session = await self.bare.measure(self.scope.session, [name])
@@ -105,11 +106,16 @@ class EmulatedBench:
 
     async def close(self) -> None:
         """Stop the cluster."""
+        self._cluster = None
         await self._open.aclose()
 
     @property
     def devices(self) -> tuple[str, ...]:
         return (*self.edges, GATEWAY_NODE)
+
+    def relative_speed(self, name: str) -> float:
+        """Return the cores of a device, relative to those of the first edge."""
+        return self.nodes.cores(name) / self.nodes.cores(self.edges[0])
 
     @property
     def remark(self) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.cluster.shaping import Link
 
 STAGED_WORK = 1.054
@@ -28,13 +30,13 @@ class DividedJob:
     tail_s: float = 0.0
 
 
-def bound_frames_per_s(job: DividedJob, devices: int, link: Link) -> float:
-    """Return the greatest number of frames a second on equal devices, one of which has the camera.
+def bound_frames_per_s(job: DividedJob, speeds: Sequence[float], link: Link) -> float:
+    """Return the greatest number of frames a second; `speeds` are those of devices, relative to the job's.
 
-    Over links of their own, the owner sends the pixels of the others' tiles, and all results meet at the gateway's
-    link; a shared medium carries both.
+    The first device has the camera. Over links of their own, it sends the pixels of the others' tiles, which are as
+    large as fits their speeds, and all results meet at the gateway's link; a shared medium carries both.
     """
-    sent = job.pixel_bytes * (devices - 1) / devices
+    sent = job.pixel_bytes * (1 - speeds[0] / sum(speeds))
     sending_s = sent / link.rate_bytes, job.result_bytes / link.rate_bytes
-    computing_s = STAGED_WORK * job.device_s / devices
+    computing_s = STAGED_WORK * job.device_s / sum(speeds)
     return 1 / max(computing_s, job.tail_s, *([sum(sending_s)] if link.shared else sending_s))

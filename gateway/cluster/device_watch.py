@@ -27,13 +27,13 @@ class DeviceWatch:
         speeds: NodeSpeeds,
         takes_tiles: Callable[[str], bool],
         lasts_s: float,
-        kernels: Callable[[str], object] | None = None,
+        what_else_counts: Callable[[str], object] = lambda _: None,
     ) -> None:
         """`takes_tiles` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change after `lasts_s` at the earliest, and so is what a node has measured of its `kernels`.
+        Speeds alone are a change after `lasts_s` at the earliest, and so is what else counts of a node.
         """
-        self._kernels = kernels or (lambda _: None)
+        self._what_else_counts = what_else_counts
         self._members = members
         self._speeds = speeds
         self._takes_tiles = takes_tiles
@@ -51,7 +51,7 @@ class DeviceWatch:
             if not computing or computing != self._computing_nodes():
                 continue  # none is present, or the set of devices still changes
             wanted = self._speeds.work_shares(computing)
-            known = tuple(map(self._kernels, computing))
+            known = tuple(map(self._what_else_counts, computing))
             speeds_count = time.monotonic() - planned_at >= self._lasts_s
             if computing == planned and not (speeds_count and (known != measured or shares_differ(wanted, shares))):
                 continue

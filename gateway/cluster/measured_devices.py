@@ -59,10 +59,13 @@ class MeasuredDevices:
         bytes_per_s = self._links.slowest(now, nodes)
         devices = tuple(self._device(node, known.get(node, usual), bytes_per_s) for node in nodes)
         gateway = self._device(OWN_NODE, self._speeds.speed_of(OWN_NODE) or usual, bytes_per_s)
+        return ClusterProfile(devices, gateway, self.owner, self._maps)
+
+    @property
+    def owner(self) -> str:
+        """Return the node that has the cameras; "" if several have some, or none has any."""
         with_cameras = self._members.with_cameras
-        return ClusterProfile(
-            devices, gateway, owner=with_cameras[0] if len(with_cameras) == 1 else "", maps=self._maps
-        )
+        return with_cameras[0] if len(with_cameras) == 1 else ""
 
     def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
         """Return the operations of a tile as so many of the whole network as take the node as long.

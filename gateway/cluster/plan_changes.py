@@ -15,6 +15,7 @@ from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
 from gateway.planning.predicted_plans import planned_devices, predicted_plans
+from gateway.planning.stage_fitting import fit_stages
 from shared.errors import DeepThingsError
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
@@ -91,7 +92,7 @@ class PlanChanges:
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles),
             SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
-            members.kernels if self._searches else None,
+            self._what_else_counts,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -153,6 +154,11 @@ class PlanChanges:
         """Return whether a node is planned for: a search needs its speed, rows are fitted before it is known."""
         return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
 
+    def _what_else_counts(self, node: str) -> object:
+        """Return what plans are made by besides speeds: what a device has measured, and whether it has the camera."""
+        kernels = self._members.kernels(node) if self._searches else None
+        return None if self._options.method is Method.BODP else (kernels, self._devices.owner == node)
+
     async def _replan(self) -> None:
         """Make new plans for the devices that are there, for methods that have any. Never ends."""
         if not (self._fits_devices or self._searches):
@@ -164,15 +170,29 @@ class PlanChanges:
                 await self._fit(nodes, shares)
 
     async def _fit(self, nodes: Sequence[str], shares: Sequence[float]) -> None:
-        """Offer a plan with a row for each device, by its speed."""
+        """Offer a plan with a tile for each device, by its speed."""
         log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(nodes, shares, strict=True)))
-        options = self._options
-        partitioned = await asyncio.to_thread(
-            PartitionedModel.of, self._model, options.grid_for(len(nodes)), options.cut, options.method, shares
-        )
-        self._offer([partitioned], nodes)
+        try:
+            partitioned, ordered = await asyncio.to_thread(self._fitted, nodes, shares)
+        except DeepThingsError as error:  # the plan of before goes on
+            log.warning("a frame cannot be divided for these devices: %s", error)
+            return
+        self._offer([partitioned], ordered)
         self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
         await self._plans.republish()
+
+    def _fitted(self, nodes: Sequence[str], shares: Sequence[float]) -> tuple[PartitionedModel, Sequence[str]]:
+        """Return the model with a tile for each device, and the devices in the order of their tiles.
+
+        Rows have these shares; stages are divided in rows and columns, too, once speeds are known.
+        """
+        options, method = self._options, self._options.method
+        in_rows = PartitionedModel.of(self._model, options.grid_for(len(nodes)), options.cut, method, shares)
+        cluster = self._devices.describe(nodes, time.monotonic()) if method is Method.STAGED else None
+        if cluster is None or len(nodes) == 1:
+            return in_rows, nodes
+        fitted = fit_stages(self._model.network, cluster, in_rows.cut)
+        return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 
     async def _search(self, nodes: Sequence[str]) -> None:
         """Search the best tiles for these devices, and offer them instead of those before if they are clearly better.

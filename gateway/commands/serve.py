@@ -49,7 +49,11 @@ from shared.wire.map_values import MAP_TYPES
 @model_option
 @weights_option
 @method_option
-@click.option("--grid", type=GRID_TYPE, help="Rows x columns of tiles.  [default: 3x3; with bodp a row for each edge]")
+@click.option(
+    "--grid",
+    type=GRID_TYPE,
+    help="Rows x columns of tiles.  [default: 3x3; with bodp and staged, a tile for each edge]",
+)
 @cut_option
 @click.option(
     "--policy",

@@ -48,7 +48,7 @@ class Method(StrEnum):
 
     @property
     def fits_devices(self) -> bool:
-        """Return whether a frame is divided for the devices that are there: a row for each, higher for a faster one."""
+        """Return whether a frame is divided for the devices that are there: a larger tile for a faster one."""
         return self in {Method.STAGED, Method.BODP}
 
 

@@ -95,10 +95,11 @@ def fitted_shares(cluster: ClusterProfile, frame_cost: float) -> tuple[float, ..
     speeds = [device.macs_per_s for device in cluster.devices]
     besides = [OWNER_COST if device.name == cluster.owner else 0.0 for device in cluster.devices]
     seconds = (frame_cost + sum(besides)) / sum(speeds)
-    smallest = SMALLEST_SHARE * frame_cost / len(speeds)
-    parts = [max(smallest, speed * seconds - extra) for speed, extra in zip(speeds, besides, strict=True)]
-    return _normalised(parts)
+    return usable_shares([(speed * seconds - extra) / frame_cost for speed, extra in zip(speeds, besides, strict=True)])
 
 
-def _normalised(parts: Sequence[float]) -> tuple[float, ...]:
+def usable_shares(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return shares whose sum is 1, none of them smaller than SMALLEST_SHARE of their mean."""
+    least = SMALLEST_SHARE / len(shares)
+    parts = [max(least, share) for share in shares]
     return tuple(part / sum(parts) for part in parts)

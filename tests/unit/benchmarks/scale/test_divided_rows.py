@@ -18,6 +18,7 @@ from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
 
 FAST = Link(10_000, shared=False)
+SIX = [1.0] * 6
 
 
 def window_of(frames_per_s, seconds=10):
@@ -57,22 +58,29 @@ def test_less_than_the_goal_is_not_reached():
 def test_devices_alone_limit_what_is_possible_by_their_number():
     job = DividedJob(device_s=6.0, pixel_bytes=1, result_bytes=1)
     for devices in (1, 3, 6):
-        assert bound_frames_per_s(job, devices, FAST) == pytest.approx(devices / 6 / STAGED_WORK)
+        assert bound_frames_per_s(job, [1.0] * devices, FAST) == pytest.approx(devices / 6 / STAGED_WORK)
+
+
+def test_unequal_devices_count_by_their_speeds_and_the_owner_sends_what_the_others_compute():
+    job = DividedJob(device_s=6.0, pixel_bytes=1, result_bytes=1)
+    assert bound_frames_per_s(job, [1.0, 0.5, 0.5], FAST) == pytest.approx(2 / 6 / STAGED_WORK)
+    sending = DividedJob(1e-6, 3_000_000, 1)
+    assert bound_frames_per_s(sending, [1.0, 0.25, 0.25], Link(8, shared=False)) == pytest.approx(1.0)
 
 
 def test_the_tail_limits_what_is_possible_however_many_devices_there_are():
-    assert bound_frames_per_s(DividedJob(6.0, 1, 1, tail_s=2.0), 100, FAST) == pytest.approx(0.5)
+    assert bound_frames_per_s(DividedJob(6.0, 1, 1, tail_s=2.0), [1.0] * 100, FAST) == pytest.approx(0.5)
 
 
 def test_the_owner_sends_all_but_its_own_tile_and_all_results_meet_at_the_gateway():
     own = Link(8, shared=False)
-    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), 6, own) == pytest.approx(1 / 2.5)
-    assert bound_frames_per_s(DividedJob(1e-6, 1_000_000, 3_000_000), 6, own) == pytest.approx(1 / 3)
+    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), SIX, own) == pytest.approx(1 / 2.5)
+    assert bound_frames_per_s(DividedJob(1e-6, 1_000_000, 3_000_000), SIX, own) == pytest.approx(1 / 3)
 
 
 def test_a_shared_medium_carries_both():
     shared = Link(8, shared=True)
-    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), 6, shared) == pytest.approx(1 / 3.5)
+    assert bound_frames_per_s(DividedJob(1e-6, 3_000_000, 1_000_000), SIX, shared) == pytest.approx(1 / 3.5)
 
 
 def sent(name, megabytes):
@@ -110,6 +118,13 @@ def test_whole_frames_are_a_plan_too_and_have_neither_cut_nor_grid():
     assert {"--grid", "--cut", "--no-compute"}.isdisjoint(whole.gateway_options("layer_24"))
     assert {"2x3", "layer_24", "--no-compute"} <= set(staged.gateway_options("layer_24"))
     assert sum(plan.whole for plan in ALL_OF_IT) == 1
+
+
+def test_a_plan_without_a_grid_leaves_the_sizes_of_tiles_to_the_gateway():
+    by_speed = DividedPlan(Method.STAGED)
+    assert str(by_speed) == "staged by speed"
+    assert "--grid" not in by_speed.gateway_options("layer_24")
+    assert {"staged", "--cut", "layer_24"} <= set(by_speed.gateway_options("layer_24"))
 
 
 def assigned(*frames):

@@ -19,7 +19,11 @@ class House:
         self.speeds = NodeSpeeds()
         self.kernels = {}
         watch = DeviceWatch(
-            self, self.speeds, lambda node: node not in self.without_tiles, lasts_s=0.0, kernels=self.kernels.get
+            self,
+            self.speeds,
+            lambda node: node not in self.without_tiles,
+            lasts_s=0.0,
+            what_else_counts=self.kernels.get,
         )
         self._changes = watch.changes()
 

@@ -1,0 +1,104 @@
+"""Fits stages of tiles to the devices that are there: a tile for each, so large that all end at the same time. Pure.
+
+A frame alone should end soon, and of several at once each should keep the devices busy for a short time. More stages
+have less halo, and more exchanges, which the former waits for and the latter do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gateway.planning.methods import chained_stages
+from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_assigned
+from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST, fitted_shares, usable_shares
+from gateway.planning.stage_choice import StageTerms, stage_ways
+from shared.ftp.grid import Grid
+from shared.ftp.macs import macs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.planning.plan_prediction import DivisionCosts
+    from gateway.planning.profiles import ClusterProfile
+    from shared.ftp.stage import Stage
+    from shared.model.network import Network
+
+FITTING_ROUNDS = 5
+"""Sizes are fitted so often to what tiles of the sizes before cost, halos included; after that they hardly change."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedStages:
+    """Stages with a tile for each of `devices`, in the order of the tiles; `shares` as in `partition`."""
+
+    stages: tuple[Stage, ...]
+    devices: tuple[str, ...]
+    shares: tuple[float, ...]
+    prediction: PlanPrediction
+
+
+def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) -> FittedStages:
+    """Return the stages up to `cut` with a tile for each device that are predicted to be best for one and for many.
+
+    That is, the product of a frame's latency and of the time for which it keeps the busiest device is the smallest.
+    Tiles are in rows, or in rows and columns. Raises CutError; ConfigurationError for more devices than the maps at
+    `cut` have rows.
+    """
+    by_speed = sorted(cluster.devices, key=lambda device: (-device.macs_per_s, device.name))
+    cluster = replace(cluster, devices=tuple(by_speed))
+    speeds = [device.macs_per_s for device in by_speed]
+    link = min(device.bytes_per_s for device in by_speed) / cluster.map_scale
+    one = StageTerms(sum(speeds) / len(speeds), link)
+    many = replace(one, bytes_per_s=math.inf, exchange_s=0.0)
+    grids = grids_of(len(by_speed))
+    return min((_fit_grid(network, cluster, cut, grid, terms) for grid in grids for terms in (one, many)), key=_cost)
+
+
+def grids_of(count: int) -> list[Grid]:
+    """Return the grids with this number of tiles: rows only, and as square as possible."""
+    rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
+    return [Grid(count, 1), *([Grid(rows, count // rows)] if rows > 1 else [])]
+
+
+def _fit_grid(
+    network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid, terms: StageTerms
+) -> FittedStages:
+    """Return the stages of a grid: each round fits the sizes to what tiles of the sizes before cost."""
+    shares = fitted_shares(cluster, macs_of(network, network.head_layers(cut)))
+    names = tuple(device.name for device in cluster.devices)
+    found = []
+    for _ in range(FITTING_ROUNDS):
+        cuts = stage_ways(network, cut, grid, shares, terms)[-1].cuts
+        stages = chained_stages(network, cuts, grid, shares)
+        costs = costs_of_stages(network, stages)
+        found.append(FittedStages(stages, names, shares, predict_assigned(costs, cluster)))
+        shares = balanced_shares(shares, costs, cluster)
+    return min(found, key=_cost)
+
+
+def balanced_shares(shares: Sequence[float], costs: DivisionCosts, cluster: ClusterProfile) -> tuple[float, ...]:
+    """Return the shares with which all devices should end at the same time, by what tiles of these shares cost.
+
+    What a device does for a frame besides computing does not become less with its share.
+    """
+    stages = range(len(costs.tiles))
+    exchanges = EXCHANGE_COST * sum(1 for strips in costs.strips if strips)
+    besides, per_share = [], []
+    for tile, (device, share) in enumerate(zip(cluster.devices, shares, strict=True)):
+        besides.append(TILE_COST + exchanges + (OWNER_COST if device.name == cluster.owner else 0.0))
+        per_share.append(sum(costs.of_tile(stage, tile, device) for stage in stages) / share)
+    speeds = [device.macs_per_s for device in cluster.devices]
+    seconds = (1 + sum(map(_ratio, besides, per_share))) / sum(map(_ratio, speeds, per_share))
+    return usable_shares(
+        [(speed * seconds - extra) / cost for speed, extra, cost in zip(speeds, besides, per_share, strict=True)]
+    )
+
+
+def _ratio(number: float, other: float) -> float:
+    return number / other
+
+
+def _cost(fitted: FittedStages) -> float:
+    return fitted.prediction.latency_s / fitted.prediction.frames_per_s

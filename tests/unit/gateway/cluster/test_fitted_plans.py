@@ -1,0 +1,79 @@
+"""Plans with a tile for each device, of a gateway with four devices, on a clock of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.cluster.plan_changes import FITTED_LASTS_S
+from gateway.planning.methods import Method, stages_of
+from tests.settling import until
+from tests.unit.gateway.cluster.offered_plans import NETWORK, partition_of
+from tests.unit.gateway.cluster.plan_bench import FRAME_S, Bench, changing
+
+
+class Partitions:
+    """Makes partitions of the small network, as PartitionedModel does of a model."""
+
+    def of(self, _model, grid, _cut, method, shares):
+        return self(None, stages_of(method, NETWORK, ("output0",), grid, shares), method)
+
+    def __call__(self, _model, stages, method):
+        made = partition_of(b"f", method=method, stages=stages)
+        made.cut = stages[-1].cut
+        return made
+
+
+@pytest.fixture
+def fitting(monkeypatch):
+    monkeypatch.setattr("gateway.cluster.plan_changes.PartitionedModel", Partitions())
+
+    def with_method(method):
+        return changing(Bench(monkeypatch, method))
+
+    return with_method
+
+
+def areas(bench):
+    """The cells of each device's tile, in the plan that was served last."""
+    _, nodes = bench.served[-1]
+    stage = list(bench.plans)[-1].plan.stages[-1]
+    return {node: tile.to_tile(0).outputs[0].area for node, tile in zip(nodes, stage.tiles, strict=True)}
+
+
+async def test_rows_are_served_until_speeds_are_known(fitting):
+    async with fitting(Method.STAGED) as bench:
+        await until("rows", lambda: bench.served and len(bench.served[-1][1]) == 4)
+        assert list(bench.plans)[-1].plan.stages[-1].grid == "4x1"
+
+
+async def test_once_speeds_are_known_stages_are_in_rows_and_columns_and_the_owner_has_the_smallest_tile(fitting):
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds = FRAME_S / 20  # so fast that a camera's own cost counts
+        await until("tiles", lambda: bench.served and len(bench.served[-1][1]) == 4)
+        assert list(bench.plans)[-1].plan.stages[-1].grid == "2x2"
+        assert min(areas(bench), key=areas(bench).get) == "pi-0"
+        bench.with_cameras = ("pi-2",)
+        bench.clock.now += FITTED_LASTS_S + 1
+        count = len(bench.served)
+        await until("tiles for another owner", lambda: len(bench.served) > count)
+        assert min(areas(bench), key=areas(bench).get) == "pi-2"
+
+
+async def test_rows_of_bodp_do_not_follow_the_camera(fitting):
+    async with fitting(Method.BODP) as bench:
+        bench.seconds = FRAME_S
+        await until("rows", lambda: bench.served and len(bench.served[-1][1]) == 4)
+        count, bench.with_cameras = len(bench.served), ("pi-2",)
+        bench.clock.now += FITTED_LASTS_S + 1
+        await bench.pass_time(5)
+        assert len(bench.served) == count
+        assert list(bench.plans)[-1].plan.stages[-1].grid == "4x1"
+
+
+async def test_more_devices_than_rows_end_no_gateway_and_the_plan_of_before_goes_on(fitting, caplog):
+    async with fitting(Method.BODP) as bench:
+        bench.present = tuple(f"pi-{number:02}" for number in range(37))
+        await until("the warning", lambda: "cannot be divided for these devices" in caplog.text)
+        assert len(bench.served) == 1
+        bench.present = bench.present[:3]
+        await until("rows for three", lambda: len(bench.served[-1][1]) == 3)
