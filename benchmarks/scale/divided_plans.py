@@ -14,6 +14,7 @@ from benchmarks.running import GATEWAY_NODE
 from benchmarks.scale.process_trees import process_tree, proportional_bytes
 from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
 from benchmarks.scale.scale_rows import rate_text, time_text
+from gateway.cluster.plan_changes import SEARCH_LASTS_S
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
@@ -35,7 +36,7 @@ PATIENT = ("--deadline", "30", "--lease", "5", "--verify-share", "0")
 """Frames of weak devices take seconds. The gateway checks no results meanwhile: a check takes many seconds, but comes
 once in an hour, so that it would be in one window and not in another."""
 
-FITTING_S = 40.0
+FITTING_S = SEARCH_LASTS_S + 20.0
 """Until tiles are fitted to the speeds of devices and to where the camera is, and weak devices have prepared them."""
 
 ALONE_FPS = 0.5

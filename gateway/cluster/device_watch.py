@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,15 @@ class DeviceWatch:
         takes_tiles: Callable[[str], bool],
         lasts_s: float,
         what_else_counts: Callable[[str], object] = lambda _: None,
+        else_lasts_s: float | None = None,
     ) -> None:
         """`takes_tiles` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change after `lasts_s` at the earliest, and so is what else counts of a node.
+        Speeds alone are a change after `lasts_s` at the earliest, and what else counts of a node after `else_lasts_s`;
+        None: the same.
         """
         self._what_else_counts = what_else_counts
+        self._else_lasts_s = lasts_s if else_lasts_s is None else else_lasts_s
         self._members = members
         self._speeds = speeds
         self._takes_tiles = takes_tiles
@@ -44,7 +48,7 @@ class DeviceWatch:
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
         measured: tuple[object, ...] = ()
-        planned_at = -self._lasts_s
+        planned_at = -math.inf
         while True:
             computing = self._computing_nodes()
             await asyncio.sleep(NODES_SETTLE_S)
@@ -52,8 +56,10 @@ class DeviceWatch:
                 continue  # none is present, or the set of devices still changes
             wanted = self._speeds.work_shares(computing)
             known = tuple(map(self._what_else_counts, computing))
-            speeds_count = time.monotonic() - planned_at >= self._lasts_s
-            if computing == planned and not (speeds_count and (known != measured or shares_differ(wanted, shares))):
+            lasted_s = time.monotonic() - planned_at
+            others = lasted_s >= self._else_lasts_s and known != measured
+            speeds = lasted_s >= self._lasts_s and shares_differ(wanted, shares)
+            if computing == planned and not (others or speeds):
                 continue
             planned, shares, measured, planned_at = computing, wanted, known, time.monotonic()
             yield planned, shares

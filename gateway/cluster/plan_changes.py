@@ -15,7 +15,7 @@ from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
 from gateway.planning.predicted_plans import planned_devices, predicted_plans
-from gateway.planning.stage_fitting import fit_stages
+from gateway.planning.stage_fitting import cost_of_plan, fit_stages
 from shared.errors import DeepThingsError
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
@@ -48,7 +48,8 @@ FITTED_LASTS_S = 10.0
 """Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
 
 SEARCH_LASTS_S = 60.0
-"""The same for plans that were searched, which takes the gateway a second or more."""
+"""The same for plans that were searched, which takes the gateway a second or more. Plans of any kind follow a camera
+that comes after this time only: edges that prepare another one have less time for frames."""
 
 
 class PlanChanges:
@@ -92,7 +93,7 @@ class PlanChanges:
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles),
             SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
-            self._what_else_counts,
+            self._what_else_counts, SEARCH_LASTS_S,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -170,28 +171,35 @@ class PlanChanges:
                 await self._fit(nodes, shares)
 
     async def _fit(self, nodes: Sequence[str], shares: Sequence[float]) -> None:
-        """Offer a plan with a tile for each device, by its speed."""
+        """Offer a plan with a tile for each device, by its speed, if it is clearly better than that of before."""
         log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(nodes, shares, strict=True)))
         try:
-            partitioned, ordered = await asyncio.to_thread(self._fitted, nodes, shares)
+            fitted = await asyncio.to_thread(self._fitted, nodes, shares)
         except DeepThingsError as error:  # the plan of before goes on
             log.warning("a frame cannot be divided for these devices: %s", error)
             return
-        self._offer([partitioned], ordered)
+        if fitted is None:
+            return
+        self._offer([fitted[0]], fitted[1])
         self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
         await self._plans.republish()
 
-    def _fitted(self, nodes: Sequence[str], shares: Sequence[float]) -> tuple[PartitionedModel, Sequence[str]]:
+    def _fitted(self, nodes: Sequence[str], shares: Sequence[float]) -> tuple[PartitionedModel, Sequence[str]] | None:
         """Return the model with a tile for each device, and the devices in the order of their tiles.
 
-        Rows have these shares; stages are divided in rows and columns, too, once speeds are known.
+        Rows have these shares; stages are divided in rows and columns, too, once speeds are known. Return None if the
+        stages of now are as good: others cost every device the time to prepare them.
         """
-        options, method = self._options, self._options.method
+        options, method, now = self._options, self._options.method, self._plans.preferred
         in_rows = PartitionedModel.of(self._model, options.grid_for(len(nodes)), options.cut, method, shares)
         cluster = self._devices.describe(nodes, time.monotonic()) if method is Method.STAGED else None
         if cluster is None or len(nodes) == 1:
             return in_rows, nodes
         fitted = fit_stages(self._model.network, cluster, in_rows.cut)
+        if {*now.nodes} == {*nodes}:
+            kept = predict_plan(method, now.partitioned.costs, cluster.in_order(now.nodes))
+            if cost_of_plan(fitted.prediction) > MIN_REPLACEMENT_GAIN * cost_of_plan(kept):
+                return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 
     async def _search(self, nodes: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class FittedStages:
 def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) -> FittedStages:
     """Return the stages up to `cut` with a tile for each device that are predicted to be best for one and for many.
 
-    That is, the product of a frame's latency and of the time for which it keeps the busiest device is the smallest.
+    That is, `cost_of_plan` is the smallest.
     Tiles are in rows, or in rows and columns. Raises CutError; ConfigurationError for more devices than the maps at
     `cut` have rows.
     """
@@ -101,4 +101,9 @@ def _ratio(number: float, other: float) -> float:
 
 
 def _cost(fitted: FittedStages) -> float:
-    return fitted.prediction.latency_s / fitted.prediction.frames_per_s
+    return cost_of_plan(fitted.prediction)
+
+
+def cost_of_plan(prediction: PlanPrediction) -> float:
+    """Return what stages should make small: a frame's latency, times the seconds that it keeps the busiest device."""
+    return prediction.latency_s / prediction.frames_per_s

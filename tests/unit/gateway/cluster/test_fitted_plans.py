@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cluster.plan_changes import FITTED_LASTS_S
+from gateway.cluster.plan_changes import FITTED_LASTS_S, SEARCH_LASTS_S
 from gateway.planning.methods import Method, stages_of
 from tests.settling import until
 from tests.unit.gateway.cluster.offered_plans import NETWORK, partition_of
@@ -52,9 +52,11 @@ async def test_once_speeds_are_known_stages_are_in_rows_and_columns_and_the_owne
         await until("tiles", lambda: bench.served and len(bench.served[-1][1]) == 4)
         assert list(bench.plans)[-1].plan.stages[-1].grid == "2x2"
         assert min(areas(bench), key=areas(bench).get) == "pi-0"
-        bench.with_cameras = ("pi-2",)
+        count, bench.with_cameras = len(bench.served), ("pi-2",)
         bench.clock.now += FITTED_LASTS_S + 1
-        count = len(bench.served)
+        await bench.pass_time(5)
+        assert len(bench.served) == count  # that lasts longer
+        bench.clock.now += SEARCH_LASTS_S
         await until("tiles for another owner", lambda: len(bench.served) > count)
         assert min(areas(bench), key=areas(bench).get) == "pi-2"
 
@@ -64,7 +66,7 @@ async def test_rows_of_bodp_do_not_follow_the_camera(fitting):
         bench.seconds = FRAME_S
         await until("rows", lambda: bench.served and len(bench.served[-1][1]) == 4)
         count, bench.with_cameras = len(bench.served), ("pi-2",)
-        bench.clock.now += FITTED_LASTS_S + 1
+        bench.clock.now += SEARCH_LASTS_S + 1
         await bench.pass_time(5)
         assert len(bench.served) == count
         assert list(bench.plans)[-1].plan.stages[-1].grid == "4x1"
@@ -77,3 +79,13 @@ async def test_more_devices_than_rows_end_no_gateway_and_the_plan_of_before_goes
         assert len(bench.served) == 1
         bench.present = bench.present[:3]
         await until("rows for three", lambda: len(bench.served[-1][1]) == 3)
+
+
+async def test_stages_that_would_hardly_be_better_replace_none(fitting):
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds = FRAME_S  # so slow that a camera's own cost is nothing
+        await until("tiles", lambda: bench.served and list(bench.plans)[-1].plan.stages[-1].grid == "2x2")
+        count, bench.with_cameras = len(bench.served), ("pi-2",)
+        bench.clock.now += SEARCH_LASTS_S + 1
+        await bench.pass_time(5)
+        assert len(bench.served) == count
