@@ -17,8 +17,8 @@ from shared.mqtt.bus import Bus
 from shared.network.addresses import Address
 
 if TYPE_CHECKING:
+    from shared.mqtt.received import Received
     from shared.mqtt.topic_kinds import Topic
-    from shared.payloads.base import Message
 
 WITNESSED_TOPICS: dict[str, Topic[Any]] = {
     "bridge": topics.BRIDGE_STATE,
@@ -30,16 +30,38 @@ WITNESSED_TOPICS: dict[str, Topic[Any]] = {
 """Topics to print, by the name in the output."""
 
 
+FLUSH_PERIOD_S = 0.1
+"""Messages are written so often at most: on one machine, what the bench does is missing to the cluster."""
+
+
+class MessagePrinter:
+    """Prints messages as they were published, without reading them: their payloads are JSON."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(self, kind: str, received: Received) -> None:
+        """Print a message soon. A payload that is empty, which clears a retained message, is left out."""
+        if not received.payload:
+            return
+        if not self._lines:
+            asyncio.get_running_loop().call_later(FLUSH_PERIOD_S, self.flush)
+        name = next(iter(received.names), "")
+        self._lines.append(f"[{json.dumps(kind)}, {json.dumps(name)}, {received.payload.decode()}]\n")
+
+    def flush(self) -> None:
+        """Write what was added: the parent process reads it."""
+        sys.stdout.write("".join(self._lines))
+        sys.stdout.flush()
+        self._lines.clear()
+
+
 def main() -> None:
     """Print received messages until the parent ends."""
-    bus = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}")
+    bus, printer = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}"), MessagePrinter()
     for kind, topic in WITNESSED_TOPICS.items():
-        bus.on(topic, partial(_print, kind))
+        bus.on_plain(topic, partial(printer.add, kind))
     asyncio.run(bus.run())
-
-
-def _print(kind: str, name: str, message: Message) -> None:
-    print(json.dumps([kind, name, message.model_dump(mode="json")]), flush=True)  # the parent process reads it
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from shared.wire.map_values import MapType
 
 
+LEAST_PART_OF_OWNER = 0.6
+"""The least part of its time that a device with a camera has left for computing. One that is slower than that is not
+as fast any more as it was when it measured itself."""
+
+
 class MeasuredDevices:
     """Describes devices by their measurements. Speeds are in the units of predictions, see `kernel_costs`."""
 
@@ -52,7 +57,7 @@ class MeasuredDevices:
         A node that has not measured its speed, of the release before, counts as fast as the others. The gateway runs
         the layers behind a cut on its own cores, also while its node gets no tiles.
         """
-        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
+        known = {node: speed for node in nodes if (speed := self._speed_of(node)) is not None}
         if not known:
             return None
         usual = median(known.values())
@@ -66,6 +71,16 @@ class MeasuredDevices:
         """Return the node that has the cameras; "" if several have some, or none has any."""
         with_cameras = self._members.with_cameras
         return with_cameras[0] if len(with_cameras) == 1 else ""
+
+    def _speed_of(self, node: str) -> float | None:
+        """Return the speed of a node; without what its camera takes, if only this node has cameras.
+
+        Its tiles take longer because of that, which predictions count apart.
+        """
+        speed, idle = self._speeds.speed_of(node), self._speeds.trial_of(node)
+        if speed is None or idle is None or node != self.owner:
+            return speed
+        return max(speed, min(idle, speed / LEAST_PART_OF_OWNER))
 
     def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
         """Return the operations of a tile as so many of the whole network as take the node as long.

@@ -54,6 +54,20 @@ def test_devices_are_as_fast_as_they_have_measured():
     assert Home(fast=1.0, slow=4.0).seconds("slow", "fast") == pytest.approx([4.0, 1.0])
 
 
+def test_the_device_with_the_camera_is_as_fast_as_it_was_without_unless_it_is_much_slower_now():
+    home = Home(owner=1.0, helper=1.0)
+    home.with_cameras = ("owner",)
+    for node in ("owner", "helper"):
+        for _ in range(20):
+            home.speeds.add_result(node, MACS, 1400, NOW)
+    assert home.seconds("owner", "helper") == pytest.approx([1.0, 1.4])
+    for _ in range(48):
+        home.speeds.add_result("owner", MACS, 3000, NOW)  # it is too hot
+    assert home.seconds("owner", "helper") == pytest.approx([1.8, 1.4])
+    home.with_cameras = ("owner", "helper")
+    assert home.seconds("owner", "helper") == pytest.approx([3.0, 1.4])
+
+
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "old")[1] == pytest.approx(1.0)
     assert Home(a=1.0, b=2.0, c=4.0).seconds("a", "b", "c", "old")[3] == pytest.approx(2.0)
