@@ -57,7 +57,7 @@ class MeasuredDevices:
         A node that has not measured its speed, of the release before, counts as fast as the others. The gateway runs
         the layers behind a cut on its own cores, also while its node gets no tiles.
         """
-        known = {node: speed for node in nodes if (speed := self._speed_of(node)) is not None}
+        known = {node: speed for node in nodes if (speed := self._speed_of(node, nodes)) is not None}
         if not known:
             return None
         usual = median(known.values())
@@ -72,15 +72,27 @@ class MeasuredDevices:
         with_cameras = self._members.with_cameras
         return with_cameras[0] if len(with_cameras) == 1 else ""
 
-    def _speed_of(self, node: str) -> float | None:
+    def _speed_of(self, node: str, others: Sequence[str]) -> float | None:
         """Return the speed of a node; without what its camera takes, if only this node has cameras.
 
-        Its tiles take longer because of that, which predictions count apart.
+        Its tiles take longer because of that, which predictions count apart. What all tiles take longer than when
+        devices measured themselves, idle, is to be seen from the others.
         """
         speed, idle = self._speeds.speed_of(node), self._speeds.trial_of(node)
         if speed is None or idle is None or node != self.owner:
             return speed
-        return max(speed, min(idle, speed / LEAST_PART_OF_OWNER))
+        usual = median(self._parts_of_trials(others) or [1.0])
+        return max(speed, min(idle * usual, speed / LEAST_PART_OF_OWNER))
+
+    def _parts_of_trials(self, nodes: Sequence[str]) -> list[float]:
+        """Return the speeds of nodes, as parts of those that they measured when they were idle."""
+        return [
+            speed / idle
+            for node in nodes
+            if node != self.owner
+            and (speed := self._speeds.speed_of(node)) is not None
+            and (idle := self._speeds.trial_of(node)) is not None
+        ]
 
     def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
         """Return the operations of a tile as so many of the whole network as take the node as long.

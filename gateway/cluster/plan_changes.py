@@ -44,6 +44,9 @@ MIN_REPLACEMENT_GAIN = 0.9
 """Tiles are replaced by others that are predicted to take less than this part of their time."""
 
 
+MIN_FITTING_GAIN = 0.95
+"""The same of tiles that are fitted to devices, for the product of latency and of the time of the busiest device."""
+
 FITTED_LASTS_S = 10.0
 """Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
 
@@ -198,7 +201,7 @@ class PlanChanges:
         fitted = fit_stages(self._model.network, cluster, in_rows.cut)
         if {*now.nodes} == {*nodes}:
             kept = predict_plan(method, now.partitioned.costs, cluster.in_order(now.nodes))
-            if cost_of_plan(fitted.prediction) > MIN_REPLACEMENT_GAIN * cost_of_plan(kept):
+            if cost_of_plan(fitted.prediction) > MIN_FITTING_GAIN * cost_of_plan(kept):
                 return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 

@@ -55,17 +55,17 @@ def test_devices_are_as_fast_as_they_have_measured():
 
 
 def test_the_device_with_the_camera_is_as_fast_as_it_was_without_unless_it_is_much_slower_now():
-    home = Home(owner=1.0, helper=1.0)
+    home = Home(owner=1.0, helper=1.0, other=2.0)
     home.with_cameras = ("owner",)
-    for node in ("owner", "helper"):
-        for _ in range(20):
-            home.speeds.add_result(node, MACS, 1400, NOW)
-    assert home.seconds("owner", "helper") == pytest.approx([1.0, 1.4])
+    for node, took_ms in (("owner", 1400), ("helper", 1100), ("other", 2200)):
+        for _ in range(48):
+            home.speeds.add_result(node, MACS, took_ms, NOW)
+    assert home.seconds("owner", "helper", "other") == pytest.approx([1.1, 1.1, 2.2])
     for _ in range(48):
         home.speeds.add_result("owner", MACS, 3000, NOW)  # it is too hot
-    assert home.seconds("owner", "helper") == pytest.approx([1.8, 1.4])
+    assert home.seconds("owner", "helper") == pytest.approx([1.8, 1.1])
     home.with_cameras = ("owner", "helper")
-    assert home.seconds("owner", "helper") == pytest.approx([3.0, 1.4])
+    assert home.seconds("owner", "helper") == pytest.approx([3.0, 1.1])
 
 
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
