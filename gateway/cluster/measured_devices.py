@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from gateway.planning.kernel_costs import unit_costs
-from gateway.planning.profiles import ClusterProfile, DeviceProfile
+from gateway.planning.profiles import OWNER_COST, ClusterProfile, DeviceProfile
 from shared.ftp.macs import macs_of
 from shared.mqtt.client_ids import OWN_NODE
 
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
 
 LEAST_PART_OF_OWNER = 0.6
-"""The least part of its time that a device with a camera has left for computing. One that is slower than that is not
-as fast any more as it was when it measured itself."""
+"""The least part of its time that a device with a camera is supposed to have left for computing."""
+
+RECENT_S = 10.0
+"""Frames that were published within this time tell how many there are in a second."""
+
+MAX_RECENT_FRAMES = 400
 
 
 class MeasuredDevices:
@@ -50,6 +55,7 @@ class MeasuredDevices:
         self._members = members
         self._speeds = speeds
         self._links = links
+        self._published_at: deque[float] = deque(maxlen=MAX_RECENT_FRAMES)
 
     def describe(self, nodes: Sequence[str], now: float) -> ClusterProfile | None:
         """Return these nodes as devices, in their order; None while no speed is known. `now`: monotonic seconds.
@@ -57,14 +63,27 @@ class MeasuredDevices:
         A node that has not measured its speed, of the release before, counts as fast as the others. The gateway runs
         the layers behind a cut on its own cores, also while its node gets no tiles.
         """
-        known = {node: speed for node in nodes if (speed := self._speed_of(node, nodes)) is not None}
+        known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
         if not known:
             return None
         usual = median(known.values())
         bytes_per_s = self._links.slowest(now, nodes)
-        devices = tuple(self._device(node, known.get(node, usual), bytes_per_s) for node in nodes)
+        devices = tuple(
+            self._without_camera(self._device(node, known.get(node, usual), bytes_per_s), now) for node in nodes
+        )
         gateway = self._device(OWN_NODE, self._speeds.speed_of(OWN_NODE) or usual, bytes_per_s)
         return ClusterProfile(devices, gateway, self.owner, self._maps)
+
+    def _without_camera(self, device: DeviceProfile, now: float) -> DeviceProfile:
+        """Return a device as fast as it would be without its camera, if only this one has cameras.
+
+        Its tiles have taken longer because of that, which predictions count apart.
+        """
+        if device.name != self.owner:
+            return device
+        measured = device.macs_per_s
+        faster = min(measured + self._camera_cost_per_s(now), measured / LEAST_PART_OF_OWNER)
+        return replace(device, macs_per_s=faster)
 
     @property
     def owner(self) -> str:
@@ -72,27 +91,14 @@ class MeasuredDevices:
         with_cameras = self._members.with_cameras
         return with_cameras[0] if len(with_cameras) == 1 else ""
 
-    def _speed_of(self, node: str, others: Sequence[str]) -> float | None:
-        """Return the speed of a node; without what its camera takes, if only this node has cameras.
+    def add_frame(self, now: float) -> None:
+        """Note that a frame was published at `now`, in monotonic seconds."""
+        self._published_at.append(now)
 
-        Its tiles take longer because of that, which predictions count apart. What all tiles take longer than when
-        devices measured themselves, idle, is to be seen from the others.
-        """
-        speed, idle = self._speeds.speed_of(node), self._speeds.trial_of(node)
-        if speed is None or idle is None or node != self.owner:
-            return speed
-        usual = median(self._parts_of_trials(others) or [1.0])
-        return max(speed, min(idle * usual, speed / LEAST_PART_OF_OWNER))
-
-    def _parts_of_trials(self, nodes: Sequence[str]) -> list[float]:
-        """Return the speeds of nodes, as parts of those that they measured when they were idle."""
-        return [
-            speed / idle
-            for node in nodes
-            if node != self.owner
-            and (speed := self._speeds.speed_of(node)) is not None
-            and (idle := self._speeds.trial_of(node)) is not None
-        ]
+    def _camera_cost_per_s(self, now: float) -> float:
+        """Return the operations a second that frames cost their owner besides computing."""
+        recent = sum(now - RECENT_S < published_at for published_at in self._published_at)
+        return OWNER_COST * recent / RECENT_S
 
     def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
         """Return the operations of a tile as so many of the whole network as take the node as long.

@@ -125,6 +125,7 @@ class PlanChanges:
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
         """Note how long a published frame took from its first task to its objects."""
         running.durations.append(seconds)
+        self._devices.add_frame(time.monotonic())
         self._automatic.add_frame(running, seconds)
 
     @property

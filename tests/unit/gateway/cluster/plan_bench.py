@@ -81,9 +81,6 @@ class Bench:
         macs = next(iter(self.plans)).plan.stages[0].tiles[0].macs
         return None if self.seconds is None else macs / self.seconds
 
-    def trial_of(self, node):
-        return self.speed_of(node)
-
     def work_shares(self, nodes):
         return (1 / len(nodes),) * len(nodes)
 

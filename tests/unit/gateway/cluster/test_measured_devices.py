@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.cluster.link_rates import LinkRates
-from gateway.cluster.measured_devices import MeasuredDevices
+from gateway.cluster.measured_devices import LEAST_PART_OF_OWNER, RECENT_S, MeasuredDevices
 from gateway.cluster.speeds import NodeSpeeds
 from gateway.planning.plan_prediction import costs_of_stages
+from gateway.planning.profiles import OWNER_COST
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.ftp.tiles import partition, whole_stage
@@ -54,18 +55,21 @@ def test_devices_are_as_fast_as_they_have_measured():
     assert Home(fast=1.0, slow=4.0).seconds("slow", "fast") == pytest.approx([4.0, 1.0])
 
 
-def test_the_device_with_the_camera_is_as_fast_as_it_was_without_unless_it_is_much_slower_now():
-    home = Home(owner=1.0, helper=1.0, other=2.0)
+def test_what_the_camera_takes_of_its_device_is_no_part_of_its_speed():
+    home = Home(owner=2.0, helper=2.0)
     home.with_cameras = ("owner",)
-    for node, took_ms in (("owner", 1400), ("helper", 1100), ("other", 2200)):
-        for _ in range(48):
-            home.speeds.add_result(node, MACS, took_ms, NOW)
-    assert home.seconds("owner", "helper", "other") == pytest.approx([1.1, 1.1, 2.2])
-    for _ in range(48):
-        home.speeds.add_result("owner", MACS, 3000, NOW)  # it is too hot
-    assert home.seconds("owner", "helper") == pytest.approx([1.8, 1.1])
+    plain, _ = home.devices.describe(("owner", "helper"), NOW).devices
+    for number in range(20):
+        home.devices.add_frame(NOW - 0.5 * number)
+    owner, helper = home.devices.describe(("owner", "helper"), NOW).devices
+    assert helper.macs_per_s == plain.macs_per_s
+    assert owner.macs_per_s == pytest.approx(
+        min(plain.macs_per_s + 2 * OWNER_COST, plain.macs_per_s / LEAST_PART_OF_OWNER)
+    )
+    (later, _) = home.devices.describe(("owner", "helper"), NOW + RECENT_S).devices
+    assert later.macs_per_s == plain.macs_per_s
     home.with_cameras = ("owner", "helper")
-    assert home.seconds("owner", "helper") == pytest.approx([3.0, 1.1])
+    assert home.devices.describe(("owner", "helper"), NOW).devices[0].macs_per_s == plain.macs_per_s
 
 
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():
