@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.planning.memory_fit import memory_needs
+from gateway.planning.memory_fit import memory_needs, short_devices
 from gateway.planning.methods import Method
-from gateway.planning.plan_prediction import costs_of_stages
+from gateway.planning.plan_prediction import costs_of_stages, predict_plan
 from gateway.planning.plan_search import MAX_PLANNED_DEVICES, search_plans
 from gateway.planning.profiles import ClusterProfile, DeviceProfile, fitted_shares
 from shared.ftp.grid import Grid
@@ -168,6 +169,26 @@ def test_a_search_is_deterministic_and_its_best_is_no_slower_than_whole_frames(y
     first, second = (search_plans(yolov2, cluster) for _ in range(2))
     assert first == second
     assert first.candidates[0].prediction.latency_s <= first.whole.prediction.latency_s
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        cluster_of(*[FAST] * 4),
+        cluster_of(FAST, FAST / 2, FAST / 2, FAST * 2, FAST / 3, owner=""),
+        cluster_of(*[FAST] * 4, memory_bytes=20 * MIB),
+    ],
+    ids=["equal", "unequal", "small"],
+)
+def test_predictions_are_those_of_the_stages_that_would_be_run(nanodet, cluster):
+    """They are made of regions of many cuts at once; what runs is made tile by tile."""
+    cluster = replace(cluster, maps="float16")
+    for candidate in search_plans(nanodet.network, cluster).candidates:
+        costs = costs_of_stages(nanodet.network, candidate.stages)
+        devices = cluster.in_order(candidate.devices)
+        assert candidate.prediction == predict_plan(candidate.method, costs, devices)
+        assert bool(candidate.refused) == bool(short_devices(candidate.method, costs, devices))
+        assert len({stage.grid for stage in candidate.stages}) == 1
 
 
 def test_candidates_are_named_in_words(yolov2):
