@@ -26,12 +26,13 @@ class DeviceWatch:
         members: Membership,
         speeds: NodeSpeeds,
         takes_tiles: Callable[[str], bool],
-        lasts_s: float,
+        lasts_s: Callable[[], float],
         kernels: Callable[[str], object] | None = None,
     ) -> None:
         """`takes_tiles` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change after `lasts_s` at the earliest, and so is what a node has measured of its `kernels`.
+        Speeds alone are a change `lasts_s()` seconds after the last one at the earliest, and so is what a node has
+        measured of its `kernels`. It may depend on the last change, so it is called at every look at the devices.
         """
         self._kernels = kernels or (lambda _: None)
         self._members = members
@@ -44,7 +45,7 @@ class DeviceWatch:
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
         measured: tuple[object, ...] = ()
-        planned_at = -self._lasts_s
+        planned_at = float("-inf")
         while True:
             computing = self._computing_nodes()
             await asyncio.sleep(NODES_SETTLE_S)
@@ -52,7 +53,7 @@ class DeviceWatch:
                 continue  # none is present, or the set of devices still changes
             wanted = self._speeds.work_shares(computing)
             known = tuple(map(self._kernels, computing))
-            speeds_count = time.monotonic() - planned_at >= self._lasts_s
+            speeds_count = time.monotonic() - planned_at >= self._lasts_s()
             if computing == planned and not (speeds_count and (known != measured or shares_differ(wanted, shares))):
                 continue
             planned, shares, measured, planned_at = computing, wanted, known, time.monotonic()

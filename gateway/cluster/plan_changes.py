@@ -42,12 +42,14 @@ log = logging.getLogger(__name__)
 MIN_REPLACEMENT_GAIN = 0.9
 """Tiles are replaced by others that are predicted to take less than this part of their time."""
 
-
 FITTED_LASTS_S = 10.0
 """Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
 
 SEARCH_LASTS_S = 60.0
-"""The same for plans that were searched, which takes the gateway a second or more."""
+"""The same for plans that were searched, at least: a small gateway searches for a second or more."""
+
+SEARCH_SHARE = 0.01
+"""Searches for measured speeds take at most this part of the gateway's time: after a long one, the next comes later."""
 
 
 class PlanChanges:
@@ -80,6 +82,7 @@ class PlanChanges:
         self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
         self._searched_for: ClusterProfile | None = None
+        self._search_s = 0.0
         whole, *others = self._offer(partitions)
         self._whole = whole
         self._devices = MeasuredDevices(
@@ -89,8 +92,7 @@ class PlanChanges:
         self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
         self._fits_devices = options.method.fits_devices and options.grid is None
         self._watch = DeviceWatch(
-            members, speeds, self._is_measured(speeds, takes_tiles),
-            SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
+            members, speeds, self._is_measured(speeds, takes_tiles), self._plan_lasts_s,
             members.kernels if self._searches else None,
         )  # fmt: skip
         if not self._fits_devices:
@@ -153,6 +155,10 @@ class PlanChanges:
         """Return whether a node is planned for: a search needs its speed, rows are fitted before it is known."""
         return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
 
+    def _plan_lasts_s(self) -> float:
+        """Return how long plans for the devices last before new ones are made for measured speeds alone."""
+        return max(SEARCH_LASTS_S, self._search_s / SEARCH_SHARE) if self._searches else FITTED_LASTS_S
+
     async def _replan(self) -> None:
         """Make new plans for the devices that are there, for methods that have any. Never ends."""
         if not (self._fits_devices or self._searches):
@@ -186,9 +192,11 @@ class PlanChanges:
         self._searched_for = cluster
         options = self._options
         cut = () if options.cut is None else tiles.partitioned.cut
+        begun = time.monotonic()
         self._search_result = await asyncio.to_thread(
             search_plans, self._model.network, cluster, cut=cut, grid=options.grid
         )
+        self._search_s = time.monotonic() - begun
         best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)
