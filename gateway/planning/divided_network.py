@@ -10,6 +10,7 @@ from gateway.planning.cut_regions import CutRegions
 from gateway.planning.plan_prediction import costs_of_cuts
 from gateway.planning.stage_choice import divide_cuts, divide_stages, fastest_ways, fits_maps, tile_speeds
 from gateway.planning.stage_costs import LayerCosts, layer_weight_bytes
+from shared.errors import CutError
 from shared.ftp.cuts import crossing_bytes, distinct_cuts, layer_cuts, possible_cuts
 from shared.ftp.macs import macs_of
 from shared.ftp.tiles import divide_maps, halo_of
@@ -68,6 +69,10 @@ class DividedNetwork:
             )
         return self._heads[maps]
 
+    def can_divide(self, grid: Grid) -> bool:
+        """Return whether the maps of any of the last cuts are large enough for a grid."""
+        return any(fits_maps(self.network, maps, grid) for maps in self._last_cuts)
+
     def balanced_tiles(self, grid: Grid) -> CutRegions | None:
         """Return one stage of balanced tiles up to each cut, as `partition` divides it; None if all are too small.
 
@@ -88,14 +93,22 @@ class DividedNetwork:
     def stage_ways(self, grid: Grid, shares: Sequence[float], terms: StageTerms) -> tuple[CutRegions, list[StageWay]]:
         """Return the tiles of all stages between layers, and the fastest of these up to each cut.
 
-        Raises ConfigurationError if the maps of the last cut are too small, and CutError if there are no cuts.
+        Raises CutError if there is no cut that the grid can divide, ConfigurationError if it cannot divide a given one.
         """
         regions = self._even.get(grid) if not shares else None
         if regions is None:
-            regions = divide_stages(self._costs.tables, self._stage_cuts, grid, shares)
+            regions = self._divide_stages(grid, shares)
         if not shares:
             self._even[grid] = regions
         return regions, fastest_ways(self._costs, regions, tile_speeds(grid, shares, terms), terms)
+
+    def _divide_stages(self, grid: Grid, shares: Sequence[float]) -> CutRegions:
+        if self.given:
+            return divide_stages(self._costs.tables, self._stage_cuts, grid, shares)
+        cuts = [maps for maps in self._stage_cuts if fits_maps(self.network, maps, grid)]
+        if not cuts:
+            raise CutError(f"{self.network.name} has no map of {grid} cells or more to cut behind")
+        return divide_cuts(self._costs.tables, cuts, grid, shares)
 
     def divide_again(self, cuts: Sequence[CutMaps], grid: Grid, shares: Sequence[float]) -> CutRegions:
         """Return the tiles of these stages for other shares."""

@@ -176,10 +176,11 @@ def _sooner(plan: PlanCandidate | _Outlook) -> tuple[bool, float]:
 def _stolen(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None) -> Iterator[_Outlook]:
     """Yield tiles of one stage for each grid, at the best of its cuts."""
     count_of_devices = len(cluster.devices)
-    for tried in [grid] if grid else _grids(count_of_devices * tiles for tiles in STOLEN_TILES):
+    grids = filter(network.can_divide, _grids(count_of_devices * tiles for tiles in STOLEN_TILES))
+    for tried in [grid] if grid else grids:
         regions = network.balanced_tiles(tried)
         if regions is None:
-            continue  # no map is large enough
+            continue  # the grid that is given is too large
         predicted = [
             replace(_usable(Method.WST, network.costs_of(regions, [maps]), cluster), cuts=(maps,), grid=tried)
             for maps in _likely_cuts(network, cluster, regions)
@@ -219,6 +220,8 @@ def _staged(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None)
         if more[-1].count > count and len(set(several.devices)) == count:
             tried.append((more[-1], several))
         for wanted, devices in tried:
+            if grid is None and not network.can_divide(wanted):
+                continue  # there are more devices than the maps have rows
             best = min(_ways(network, devices, wanted), key=_sooner, default=None)
             if best is not None:
                 yield best

@@ -70,6 +70,16 @@ def test_a_map_that_earlier_layers_read_more_of_is_needed_only_as_far_as_those_b
     assert regions.heads.T.tolist() == [[True, False, False, False], [True, True, False, False], [True] * 4]
 
 
+def test_tiles_that_read_nothing_but_padding_read_the_nearest_cell_of_the_map():
+    build = ModelBuilder(6, 6)
+    network = build.network(build.conv("image", 2, 2, name="conv", pads=[4] * 4))
+    (stage,) = chained_stages(network, [["conv"]], Grid(13, 1))
+    regions = divide_cuts(RegionTables(network, network.layers), [("conv",)], Grid(13, 1))
+    found = regions_at(regions.needed_behind(None, "image"), 0)
+    assert found == [tile.inputs[0] for tile in stage.tiles]
+    assert (found[0], found[12]) == (Region(0, 0, 1, 6), Region(5, 0, 6, 6))
+
+
 def test_layers_may_begin_with_other_maps_than_the_picture():
     build = ModelBuilder(8, 8)
     first = build.conv("image", 4, 3, name="first", pads=[1] * 4)
