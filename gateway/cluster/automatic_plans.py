@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.cluster.measured_devices import MeasuredDevices
     from gateway.cluster.running_plans import RunningPlan, RunningPlans
     from gateway.membership.members import Membership
+    from gateway.planning.profiles import ClusterProfile
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class AutomaticPlans:
         self._takes_tiles = takes_tiles
         self._choice = PlanChoice()
         self._nodes: tuple[str, ...] = ()
+        # The latest prediction, and the devices, the nodes for whole frames and the tiles that it is of.
+        self._predicted_for: tuple[ClusterProfile, tuple[str, ...], int] | None = None
+        self._prediction = Prediction(None, None)
         if tiles is not None:
             tiles.held_back = True
 
@@ -145,8 +149,15 @@ class AutomaticPlans:
         cluster = self._devices.describe(together, time.monotonic())
         if cluster is None:
             return Prediction(None, None)
+        described = cluster, nodes, tiles.epoch
+        if described != self._predicted_for:  # it is asked for several times a second, also while nothing changes
+            self._predicted_for = described
+            self._prediction = self._predict_for(cluster, nodes, tiles)
+        return self._prediction
+
+    def _predict_for(self, cluster: ClusterProfile, nodes: tuple[str, ...], tiles: RunningPlan) -> Prediction:
         whole = predict_plan(Method.WHOLE, self._whole.partitioned.costs, cluster.in_order(nodes))
-        if len(together) < MIN_DIVIDING_NODES:
+        if len(cluster.devices) < MIN_DIVIDING_NODES:
             return Prediction(whole.latency_s, None)
         tiled = predict_plan(tiles.partitioned.method, tiles.partitioned.costs, cluster.in_order(tiles.nodes))
         return Prediction(whole.latency_s, tiled.latency_s)

@@ -27,14 +27,15 @@ class DeviceWatch:
         members: Membership,
         speeds: NodeSpeeds,
         takes_tiles: Callable[[str], bool],
-        lasts_s: float,
+        lasts_s: Callable[[], float],
         what_else_counts: Callable[[str], object] = lambda _: None,
-        else_lasts_s: float | None = None,
+        else_lasts_s: Callable[[], float] | None = None,
     ) -> None:
         """`takes_tiles` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change after `lasts_s` at the earliest, and what else counts of a node after `else_lasts_s`;
-        None: the same.
+        Speeds alone are a change `lasts_s()` seconds after the last one at the earliest, and what else counts of a node
+        after `else_lasts_s()`; None: the same. They may depend on the last change, so they are called at every look at
+        the devices.
         """
         self._what_else_counts = what_else_counts
         self._else_lasts_s = lasts_s if else_lasts_s is None else else_lasts_s
@@ -57,8 +58,8 @@ class DeviceWatch:
             wanted = self._speeds.work_shares(computing)
             known = tuple(map(self._what_else_counts, computing))
             lasted_s = time.monotonic() - planned_at
-            others = lasted_s >= self._else_lasts_s and known != measured
-            speeds = lasted_s >= self._lasts_s and shares_differ(wanted, shares)
+            others = lasted_s >= self._else_lasts_s() and known != measured
+            speeds = lasted_s >= self._lasts_s() and shares_differ(wanted, shares)
             if computing == planned and not (others or speeds):
                 continue
             planned, shares, measured, planned_at = computing, wanted, known, time.monotonic()

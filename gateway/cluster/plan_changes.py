@@ -51,8 +51,11 @@ FITTED_LASTS_S = 10.0
 """Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
 
 SEARCH_LASTS_S = 60.0
-"""The same for plans that were searched, which takes the gateway a second or more. Plans of any kind follow a camera
-that comes after this time only: edges that prepare another one have less time for frames."""
+"""The same for plans that were searched, at least: a small gateway searches for a while. Plans of any kind follow a
+camera that comes after this time only: edges that prepare another one have less time for frames."""
+
+SEARCH_SHARE = 0.01
+"""Searches for measured speeds take at most this part of the gateway's time: after a long one, the next comes later."""
 
 
 class PlanChanges:
@@ -85,6 +88,7 @@ class PlanChanges:
         self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
         self._searched_for: ClusterProfile | None = None
+        self._search_s = 0.0
         whole, *others = self._offer(partitions)
         self._whole = whole
         self._devices = MeasuredDevices(
@@ -94,9 +98,8 @@ class PlanChanges:
         self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
         self._fits_devices = options.method.fits_devices and options.grid is None
         self._watch = DeviceWatch(
-            members, speeds, self._is_measured(speeds, takes_tiles),
-            SEARCH_LASTS_S if self._searches else FITTED_LASTS_S,
-            self._what_else_counts, SEARCH_LASTS_S,
+            members, speeds, self._is_measured(speeds, takes_tiles), self._plan_lasts_s,
+            self._what_else_counts, lambda: max(SEARCH_LASTS_S, self._plan_lasts_s()),
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -164,6 +167,10 @@ class PlanChanges:
         kernels = self._members.kernels(node) if self._searches else None
         return None if self._options.method is Method.BODP else (kernels, self._devices.owner == node)
 
+    def _plan_lasts_s(self) -> float:
+        """Return how long plans for the devices last before new ones are made for measured speeds alone."""
+        return max(SEARCH_LASTS_S, self._search_s / SEARCH_SHARE) if self._searches else FITTED_LASTS_S
+
     async def _replan(self) -> None:
         """Make new plans for the devices that are there, for methods that have any. Never ends."""
         if not (self._fits_devices or self._searches):
@@ -218,9 +225,11 @@ class PlanChanges:
         self._searched_for = cluster
         options = self._options
         cut = () if options.cut is None else tiles.partitioned.cut
+        begun = time.monotonic()
         self._search_result = await asyncio.to_thread(
             search_plans, self._model.network, cluster, cut=cut, grid=options.grid
         )
+        self._search_s = time.monotonic() - begun
         best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from math import prod
 from typing import TYPE_CHECKING
 
-from gateway.planning.kernel_costs import NO_WORK, Units, cost_of_work, sum_work, unit_costs, work_of_layer
+from gateway.planning.cut_regions import CutRegions
+from gateway.planning.kernel_costs import NO_WORK, Units, cost_of_work, sum_work, unit_costs
 from gateway.planning.methods import Method
 from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, PREPARING_COST, TILE_COST
-from shared.ftp.costs import map_bytes, working_bytes_of_tiles
-from shared.ftp.propagation import Propagation
+from gateway.planning.stage_costs import LayerCosts, layer_weight_bytes, whole_work
+from shared.ftp.costs import working_bytes_of_tiles
 from shared.wire.link_speed import predict_transfer_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.planning.profiles import ClusterProfile, DeviceProfile
-    from shared.ftp.region import Region
-    from shared.ftp.stage import Stage, Tile
-    from shared.model.network import Layer, Network
+    from shared.ftp.stage import Stage
+    from shared.model.network import Network
 
 EXCHANGE_S = 0.008
 """Seconds of an exchange of strips besides its bytes: messages, and waiting for the slowest neighbour."""
@@ -131,36 +130,48 @@ class _Busy:
 
 def costs_of_stages(network: Network, stages: Sequence[Stage]) -> DivisionCosts:
     """Return the costs of the stages of a division, and of the layers behind them."""
-    works = {layer.name: work_of_layer(layer, network.shapes) for layer in network.layers}
+    if stages[0].whole:
+        return _costs_of_whole(network, stages[0])
+    fused = {layer.name for stage in stages for layer in stage.layers}
+    costs = LayerCosts(network, [layer for layer in network.layers if layer.name in fused], stages[0].inputs)
+    outputs = [[tile.outputs for tile in stage.tiles] for stage in stages]
+    regions = CutRegions(costs.tables, [stage.cut for stage in stages], outputs)
+    return costs_of_cuts(costs, regions, range(len(stages)))
+
+
+def costs_of_cuts(costs: LayerCosts, regions: CutRegions, chain: Sequence[int]) -> DivisionCosts:
+    """Return the costs of the stages that end at these cuts, given by number, and of the layers behind them."""
     usual = unit_costs({})
-    head = {layer.name for stage in stages for layer in stage.layers}
-    behind = [layer for layer in network.layers if layer.name not in head]
-    first, last = stages[0], stages[-1]
-    before: list[Stage | None] = [None, *stages[:-1]]
-    work = tuple(_tile_works(network, stage, works) for stage in stages)
-    tail_work = sum_work([_whole_work(network, layer, works) for layer in behind])
+    stages = [costs.of_stage(regions, after, behind) for after, behind in zip([None, *chain], chain, strict=False)]
+    first, last = chain[0], chain[-1]
+    tail_work = costs.tail_work(regions, last)
     return DivisionCosts(
-        tiles=tuple(tuple(cost_of_work(of_tile, usual) for of_tile in of_stage) for of_stage in work),
-        work=work,
+        tiles=tuple(tuple(cost_of_work(of_tile, usual) for of_tile in stage.work) for stage in stages),
+        work=tuple(stage.work for stage in stages),
         tail_work=tail_work,
-        tile_macs=tuple(
-            sum(tile.macs for tile in of_stages)
-            for of_stages in zip(*(stage.tiles for stage in stages), strict=True)
-        ),
-        strips=tuple(_strips(network, earlier, stage) for earlier, stage in zip(before, stages, strict=True)),
-        pixel_bytes=tuple(3 * tile.inputs[0].area for tile in first.tiles),
-        result_bytes=tuple(
-            TABLE_BYTES if last.whole
-            else sum(map_bytes(network, name, box) for name, box in zip(last.cut, tile.outputs, strict=True))
-            for tile in last.tiles
-        ),
+        tile_macs=tuple(map(sum, zip(*(stage.macs for stage in stages), strict=True))),
+        strips=tuple(stage.strips for stage in stages),
+        pixel_bytes=costs.pixel_bytes(regions, first),
+        result_bytes=costs.result_bytes(regions, last),
         tail=cost_of_work(tail_work, usual),
-        tile_bytes=tuple(
-            max(of_stages)
-            for of_stages in zip(*(working_bytes_of_tiles(network, stage) for stage in stages), strict=True)
-        ),
-        weight_bytes=sum(layer_weight_bytes(layer) for stage in stages for layer in stage.layers),
-    )  # fmt: skip
+        tile_bytes=tuple(map(max, zip(*(stage.tile_bytes for stage in stages), strict=True))),
+        weight_bytes=costs.weight_bytes(regions, last),
+    )
+
+
+def _costs_of_whole(network: Network, stage: Stage) -> DivisionCosts:
+    work = sum_work([whole_work(network, layer) for layer in stage.layers])
+    return DivisionCosts(
+        tiles=((cost_of_work(work, unit_costs({})),),),
+        work=((work,),),
+        tile_macs=(stage.tiles[0].macs,),
+        strips=({},),
+        pixel_bytes=(3 * stage.tiles[0].inputs[0].area,),
+        result_bytes=(TABLE_BYTES,),
+        tail=0.0,
+        tile_bytes=working_bytes_of_tiles(network, stage),
+        weight_bytes=sum(layer_weight_bytes(layer) for layer in stage.layers),
+    )
 
 
 def predict_plan(method: Method, costs: DivisionCosts, cluster: ClusterProfile) -> PlanPrediction:
@@ -296,54 +307,3 @@ def _owner(cluster: ClusterProfile) -> DeviceProfile:
     """Return the device that has the frame; any of the fastest when several have cameras."""
     named = [device for device in cluster.devices if device.name == cluster.owner]
     return named[0] if named else max(cluster.devices, key=lambda device: device.macs_per_s)
-
-
-def _tile_works(network: Network, stage: Stage, works: Mapping[str, tuple[Units, Units]]) -> tuple[Units, ...]:
-    if stage.whole:
-        return (sum_work([_whole_work(network, layer, works) for layer in stage.layers]),)
-    propagation = Propagation(network, stage.layers, stage.inputs)
-    boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
-    return tuple(
-        sum_work([
-            _work_of_area(works[layer.name], regions[layer.outputs[0]].area)
-            for layer in stage.layers if layer.outputs[0] in regions
-        ])
-        for regions in boxes
-    )  # fmt: skip
-
-
-def _whole_work(network: Network, layer: Layer, works: Mapping[str, tuple[Units, Units]]) -> Units:
-    shape = network.shapes.get(layer.outputs[0], ())
-    return _work_of_area(works[layer.name], shape[2] * shape[3]) if len(shape) == 4 else NO_WORK
-
-
-def _work_of_area(work: tuple[Units, Units], area: int) -> Units:
-    return tuple(of_cell * area + fixed for of_cell, fixed in zip(*work, strict=True))
-
-
-def _strips(network: Network, before: Stage | None, stage: Stage) -> Mapping[tuple[int, int], int]:
-    """Return the bytes that tiles of a stage need of what other tiles have made in the stage before."""
-    if before is None:
-        return {}
-    strips: dict[tuple[int, int], int] = {}
-    for taker in stage.tiles:
-        for giver in before.tiles:
-            if giver.index != taker.index and (count := _common_bytes(network, before.cut, giver, stage, taker)):
-                strips[giver.index, taker.index] = count
-    return strips
-
-
-def _common_bytes(network: Network, maps: Sequence[str], giver: Tile, stage: Stage, taker: Tile) -> int:
-    needed = dict(zip(stage.inputs, taker.inputs, strict=True))
-    return sum(_overlap_bytes(network, name, needed[name], made)
-               for name, made in zip(maps, giver.outputs, strict=True) if name in needed)  # fmt: skip
-
-
-def _overlap_bytes(network: Network, name: str, needed: Region, made: Region) -> int:
-    common = needed.overlap(made)
-    return map_bytes(network, name, common) if common else 0
-
-
-def layer_weight_bytes(layer: Layer) -> int:
-    """Return the bytes of a layer's weights, as values of four bytes."""
-    return sum(4 * prod(shape) for shape in layer.constants.values())

@@ -12,28 +12,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gateway.planning.divided_network import DividedNetwork
 from gateway.planning.memory_fit import explain_shortfall, short_devices, smaller_shares
 from gateway.planning.methods import Method, chained_stages
-from gateway.planning.plan_prediction import (
-    PlanPrediction,
-    costs_of_stages,
-    layer_weight_bytes,
-    predict_plan,
-)  # fmt: skip
+from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_plan
 from gateway.planning.profiles import OWNER_COST, fitted_shares
-from gateway.planning.stage_choice import StageTerms, stage_ways
+from gateway.planning.stage_choice import StageTerms
 from gateway.planning.tile_allocation import allocate_tiles
 from shared.errors import CutError
-from shared.ftp.costs import map_bytes
-from shared.ftp.cuts import cut_costs, possible_cuts
 from shared.ftp.grid import Grid
-from shared.ftp.macs import macs_of
-from shared.ftp.region import Region
 from shared.ftp.tiles import partition, whole_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gateway.planning.cut_regions import CutMaps, CutRegions
+    from gateway.planning.plan_prediction import DivisionCosts
     from gateway.planning.profiles import ClusterProfile
     from shared.ftp.stage import Stage
     from shared.model.network import Network
@@ -54,6 +48,8 @@ MEMORY_TRIES = 4
 MOST_TILES_OF_DEVICE = 2
 """Tiles of a frame in stages for each device on average, at most: more of them fit unequal devices better, and have
 more halo and more exchanges."""
+
+WHOLE_FRAME = Grid(1, 1)
 
 MAX_PLANNED_DEVICES = 8
 """Devices that a frame is divided among at most: of more, the fastest."""
@@ -90,6 +86,30 @@ class PlanCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class _Outlook:
+    """A plan that was predicted, before its stages are made: the `cuts` at which they end, and as in a candidate."""
+
+    method: Method
+    devices: tuple[str, ...]
+    prediction: PlanPrediction
+    refused: str
+    cuts: Sequence[CutMaps] = ()
+    grid: Grid = WHOLE_FRAME
+    shares: tuple[float, ...] = ()
+
+    def as_candidate(self, network: Network) -> PlanCandidate:
+        """Return the candidate, with its stages."""
+        match self.method:
+            case Method.WHOLE:
+                stages: tuple[Stage, ...] = (whole_stage(network),)
+            case Method.WST:
+                stages = (partition(network, self.cuts[-1], self.grid, balanced=True),)
+            case _:
+                stages = chained_stages(network, self.cuts, self.grid, self.shares)
+        return PlanCandidate(self.method, stages, self.devices, self.prediction, self.shares, self.refused)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSearch:
     """All candidates, the one that ends a frame soonest first; those that cannot be run are last."""
 
@@ -121,26 +141,23 @@ def plan_words(method: Method, stages: Sequence[Stage], devices: Sequence[str] =
 def search_plans(
     network: Network, cluster: ClusterProfile, *, cut: Sequence[str] = (), grid: Grid | None = None
 ) -> PlanSearch:
-    """Predict all candidates for these devices. A `cut` or `grid` that is given is the only one that is considered."""
+    """Predict all candidates for these devices. A `cut` or `grid` that is given is the only one that is considered.
+
+    For eight devices and networks of 55 to 101 layers it takes 0.12 to 0.16 s of one core of an AMD EPYC.
+    """
     cluster = cluster.fastest(MAX_PLANNED_DEVICES)
-    found = [_whole(network, cluster)]
+    outlooks = [_usable(Method.WHOLE, costs_of_stages(network, [whole_stage(network)]), cluster)]
     if len(cluster.devices) > 1:
-        found += _stolen(network, cluster, cut, grid)
-        found += _staged(network, cluster, cut, grid)
+        divided = DividedNetwork(network, cut)
+        outlooks += _stolen(divided, cluster, grid)
+        outlooks += _staged(divided, cluster, grid)
+    found = [outlook.as_candidate(network) for outlook in outlooks]
     different = {(str(candidate), candidate.devices): candidate for candidate in found}
     return PlanSearch(tuple(sorted(different.values(), key=_sooner)))
 
 
-def _whole(network: Network, cluster: ClusterProfile) -> PlanCandidate:
-    stages = (whole_stage(network),)
-    return _usable(Method.WHOLE, network, stages, cluster)
-
-
-def _usable(
-    method: Method, network: Network, stages: tuple[Stage, ...], cluster: ClusterProfile, shares: tuple[float, ...] = ()
-) -> PlanCandidate:
+def _usable(method: Method, costs: DivisionCosts, cluster: ClusterProfile) -> _Outlook:
     """Return the prediction of a plan for the devices that can hold it; it is refused if the owner cannot, or none."""
-    costs = costs_of_stages(network, stages)
     short = short_devices(method, costs, cluster)
     fitting = cluster.without(short)
     enough = len(fitting.devices) >= (1 if method is Method.WHOLE else 2)
@@ -148,80 +165,76 @@ def _usable(
         cluster, short = fitting, ()
     names = tuple(device.name for device in cluster.devices)
     refused = explain_shortfall(method, costs, cluster) if short else ""
-    return PlanCandidate(method, stages, names, predict_plan(method, costs, cluster), shares, refused)
+    return _Outlook(method, names, predict_plan(method, costs, cluster), refused)
 
 
-def _sooner(candidate: PlanCandidate) -> tuple[bool, float]:
+def _sooner(plan: PlanCandidate | _Outlook) -> tuple[bool, float]:
     """Return the order of candidates: those that can be run first, then by the end of a frame alone."""
-    return bool(candidate.refused), candidate.prediction.latency_s
+    return bool(plan.refused), plan.prediction.latency_s
 
 
-def _stolen(
-    network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid | None
-) -> Iterator[PlanCandidate]:
+def _stolen(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None) -> Iterator[_Outlook]:
     """Yield tiles of one stage for each grid, at the best of its cuts."""
     count_of_devices = len(cluster.devices)
-    for tried in [grid] if grid else _grids(count_of_devices * tiles for tiles in STOLEN_TILES):
+    grids = filter(network.can_divide, _grids(count_of_devices * tiles for tiles in STOLEN_TILES))
+    for tried in [grid] if grid else grids:
+        regions = network.balanced_tiles(tried)
+        if regions is None:
+            continue  # the grid that is given is too large
         predicted = [
-            _usable(Method.WST, network, (partition(network, maps, tried, balanced=True),), cluster)
-            for maps in ([tuple(cut)] if cut else _likely_cuts(network, cluster, tried))
+            replace(_usable(Method.WST, network.costs_of(regions, [maps]), cluster), cuts=(maps,), grid=tried)
+            for maps in _likely_cuts(network, cluster, regions)
         ]
-        if predicted:
-            yield min(predicted, key=_sooner)
+        yield min(predicted, key=_sooner)
 
 
-def _likely_cuts(network: Network, cluster: ClusterProfile, grid: Grid) -> list[tuple[str, ...]]:
+def _likely_cuts(network: DividedNetwork, cluster: ClusterProfile, regions: CutRegions) -> list[CutMaps]:
     """Return the cuts with the shortest frames by a simpler prediction: no waiting, all devices equally busy."""
     speed = sum(device.macs_per_s for device in cluster.devices)
     seconds = {
-        cost.maps: cost.tiled_macs / speed
-        + cost.tail_macs / cluster.gateway.macs_per_s
-        + cluster.map_scale * cost.crossing_bytes / cluster.gateway.bytes_per_s
-        for cost in cut_costs(network, grid)
+        maps: tiled_macs / speed
+        + network.head_costs(maps).tail_macs / cluster.gateway.macs_per_s
+        + cluster.map_scale * network.head_costs(maps).map_bytes / cluster.gateway.bytes_per_s
+        for maps, tiled_macs in network.tiled_macs(regions).items()
     }
     return _best_cuts(network, cluster, sorted(seconds, key=lambda maps: seconds[maps]))
 
 
-def _best_cuts(network: Network, cluster: ClusterProfile, cuts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _best_cuts(network: DividedNetwork, cluster: ClusterProfile, cuts: Sequence[CutMaps]) -> list[CutMaps]:
     """Return the first of these cuts, and the first of those whose weights the smallest device can hold."""
     smallest = min((device.memory_bytes for device in cluster.devices if device.memory_bytes), default=0)
-    fitting = [maps for maps in cuts if smallest and _head_weights(network, maps) < smallest]
+    fitting = [maps for maps in cuts if smallest and network.head_costs(maps).weight_bytes < smallest]
     return list(dict.fromkeys([*cuts[:CUTS_OF_GRID], *fitting[:CUTS_OF_GRID]]))
 
 
-def _head_weights(network: Network, maps: Sequence[str]) -> int:
-    return sum(layer_weight_bytes(layer) for layer in network.head_layers(maps))
-
-
-def _staged(
-    network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid | None
-) -> Iterator[PlanCandidate]:
+def _staged(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None) -> Iterator[_Outlook]:
     """Yield stages of tiles for the fastest devices, by number of devices, in rows by speed or in rows and columns.
 
     In rows and columns, where tiles are equal, a faster device computes several of them.
     """
-    total = macs_of(network, network.layers)
     for count in range(2, len(cluster.devices) + 1):
         part = cluster.fastest(count)
         tried = [(wanted, part) for wanted in ([grid] if grid else _grids([count])) if wanted.count == count]
-        more = _grids([_fitting_tiles(part, total)]) if grid is None else [grid]
-        several = _with_several_tiles(part, more[-1].count, total)
+        more = _grids([_fitting_tiles(part, network.macs)]) if grid is None else [grid]
+        several = _with_several_tiles(part, more[-1].count, network.macs)
         if more[-1].count > count and len(set(several.devices)) == count:
             tried.append((more[-1], several))
         for wanted, devices in tried:
-            best = min(_ways(network, devices, wanted, cut), key=_sooner, default=None)
+            if grid is None and not network.can_divide(wanted):
+                continue  # there are more devices than the maps have rows
+            best = min(_ways(network, devices, wanted), key=_sooner, default=None)
             if best is not None:
                 yield best
     short = _without_weights(network, cluster)
     if grid is None and short and cluster.owner not in short and len(cluster.devices) - len(short) > 1:
-        yield from _staged(network, cluster.without(short), cut, grid)
+        yield from _staged(network, cluster.without(short), grid)
 
 
-def _without_weights(network: Network, cluster: ClusterProfile) -> tuple[str, ...]:
+def _without_weights(network: DividedNetwork, cluster: ClusterProfile) -> tuple[str, ...]:
     """Return the smallest devices, if they cannot hold all weights that can be divided: the others may cut deeper."""
     known = [device.memory_bytes for device in cluster.devices if device.memory_bytes]
     smallest = min(known, default=0)
-    if not known or smallest >= _head_weights(network, possible_cuts(network)[-1].maps):
+    if not known or smallest >= network.head_costs(network.deepest.maps).weight_bytes:
         return ()
     return tuple(device.name for device in cluster.devices if device.memory_bytes == smallest)
 
@@ -249,64 +262,61 @@ def _with_several_tiles(cluster: ClusterProfile, count: int, total: float) -> Cl
     return replace(cluster, devices=tuple(cluster.devices[place] for place in places))
 
 
-def _ways(network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[str]) -> Iterator[PlanCandidate]:
+def _ways(network: DividedNetwork, cluster: ClusterProfile, grid: Grid) -> Iterator[_Outlook]:
     """Yield the stages up to the cuts at which a frame is predicted to end soonest.
 
     Where each device computes one tile, these are as large as fits its speed; in rows and columns, equal ones are tried
     as well, because halos differ there.
     """
-    total = macs_of(network, network.layers)
     if len(set(cluster.devices)) < grid.count:
-        yield from _ways_with(network, cluster, grid, cut, ())
+        yield from _ways_with(network, cluster, grid, ())
         return
-    yield from _ways_with(network, cluster, grid, cut, fitted_shares(cluster, total))
+    yield from _ways_with(network, cluster, grid, fitted_shares(cluster, network.macs))
     if min(grid.rows, grid.columns) > 1:
-        yield from _ways_with(network, cluster, grid, cut, ())
+        yield from _ways_with(network, cluster, grid, ())
 
 
 def _ways_with(
-    network: Network, cluster: ClusterProfile, grid: Grid, cut: Sequence[str], shares: tuple[float, ...]
-) -> Iterator[PlanCandidate]:
+    network: DividedNetwork, cluster: ClusterProfile, grid: Grid, shares: tuple[float, ...]
+) -> Iterator[_Outlook]:
     """Yield these stages for tiles of these shares; equal ones without."""
-    total = macs_of(network, network.layers)
     slowest = min(device.macs_per_s / cluster.devices.count(device) for device in cluster.devices)
     mean = sum(device.macs_per_s for device in cluster.devices) / len(cluster.devices)
     terms = StageTerms(
         mean if shares else slowest, min(device.bytes_per_s for device in cluster.devices) / cluster.map_scale
     )
-    last = tuple(cut) or possible_cuts(network)[-1].maps
     try:
-        ways = stage_ways(network, last, grid, shares, terms)
+        regions, ways = network.stage_ways(grid, shares, terms)
     except CutError:
         return
 
-    def end_s(maps: Sequence[str], head_s: float) -> float:
-        sent = sum(map_bytes(network, name, Region.whole(*network.shapes[name][2:])) for name in maps)
-        tail = total - macs_of(network, network.head_layers(maps))
-        return head_s + cluster.map_scale * sent / cluster.gateway.bytes_per_s + tail / cluster.gateway.macs_per_s
+    def end_s(maps: CutMaps, head_s: float) -> float:
+        head, gateway = network.head_costs(maps), cluster.gateway
+        return head_s + cluster.map_scale * head.map_bytes / gateway.bytes_per_s + head.tail_macs / gateway.macs_per_s
 
     by_cut = {way.cuts[-1]: way for way in sorted(ways, key=lambda way: end_s(way.cuts[-1], way.seconds))}
-    for maps in [last] if cut else _best_cuts(network, cluster, list(by_cut)):
-        yield _fitted(network, cluster, by_cut[maps].cuts, grid, shares)
+    for maps in [network.given] if network.given else _best_cuts(network, cluster, list(by_cut)):
+        yield _fitted(network, cluster, regions, by_cut[maps].cuts, grid, shares)
 
 
 def _fitted(
-    network: Network,
+    network: DividedNetwork,
     cluster: ClusterProfile,
-    cuts: Sequence[tuple[str, ...]],
+    regions: CutRegions,
+    cuts: Sequence[CutMaps],
     grid: Grid,
     shares: tuple[float, ...],
-) -> PlanCandidate:
+) -> _Outlook:
     """Return stages whose rows fit the memory of their devices, if that is possible."""
     for _ in range(MEMORY_TRIES):
-        candidate = _usable(Method.STAGED, network, chained_stages(network, cuts, grid, shares), cluster, shares)
-        if not candidate.refused or not shares:
-            break
-        smaller = smaller_shares(shares, costs_of_stages(network, candidate.stages), cluster)
+        costs = network.costs_of(regions, cuts)
+        outlook = replace(_usable(Method.STAGED, costs, cluster), cuts=cuts, grid=grid, shares=shares)
+        smaller = smaller_shares(shares, costs, cluster) if outlook.refused and shares else None
         if smaller is None:
             break
         shares = smaller
-    return candidate
+        regions = network.divide_again(cuts, grid, shares)
+    return outlook
 
 
 def _grids(counts: Iterator[int] | Sequence[int]) -> list[Grid]:

@@ -10,26 +10,23 @@ Source: Zhou et al., "Adaptive parallel execution of deep neural networks on het
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from gateway.planning.kernel_costs import cost_of_cells
+import numpy as np
+
+from gateway.planning.cut_regions import CutRegions
+from gateway.planning.kernel_costs import unit_costs
 from gateway.planning.profiles import EXCHANGE_COST, SMALLEST_SHARE
-from shared.ftp.costs import map_bytes
+from gateway.planning.stage_costs import LayerCosts
 from shared.ftp.cuts import layer_cuts
-from shared.ftp.propagation import Propagation
-from shared.ftp.region import Region
 from shared.ftp.tiles import divide_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
 
+    from gateway.planning.cut_regions import CutMaps, RegionTables
     from shared.ftp.grid import Grid
-    from shared.ftp.propagation import TileRegions
     from shared.model.network import Network
-
-CutMaps = tuple[str, ...]
-"""The names of the maps at a cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +56,6 @@ class StageWay:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Division:
-    """The maps at a cut, divided: by tile, the `regions` of each map that it makes, and what it needs to make them.
-
-    `propagated` are, by tile, the regions of all maps before, back to the picture.
-    """
-
-    maps: CutMaps
-    regions: Sequence[tuple[Region, ...]]
-    layers: frozenset[str]
-    propagated: Sequence[TileRegions]
-
-
 def choose_stages(
     network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float] = (), terms: StageTerms = USUAL_TERMS
 ) -> tuple[CutMaps, ...]:
@@ -89,44 +73,40 @@ def stage_ways(
 
     Raises as `choose_stages` does.
     """
-    divisions = [_divide(network, maps, grid, shares) for maps in _usable_cuts(network, cut, grid)]
-    speeds = _speeds(grid, shares, terms)
-    costs = {layer.name: (layer.outputs[0], *cost_of_cells(layer, network.shapes)) for layer in network.layers}
-    # By division: the shortest time until all devices have made these maps, and the divisions before on the way.
-    ends: list[tuple[float, tuple[_Division, ...]]] = []
-    for division in divisions:
-        ways = [(0.0, ()), *ends]
-        ends.append(
-            min(
-                (
-                    (before_s + _stage_s(network, way, division, speeds, costs, terms), (*way, division))
-                    for before_s, way in ways
-                ),
-                key=lambda end: (end[0], len(end[1])),
-            )
-        )
-    return [StageWay(tuple(division.maps for division in way), seconds) for seconds, way in ends]
+    cuts = layer_cuts(network, cut)
+    costs = LayerCosts(network, network.head_layers(cut))
+    regions = divide_stages(costs.tables, cuts, grid, shares)
+    return fastest_ways(costs, regions, tile_speeds(grid, shares, terms), terms)
 
 
-def _usable_cuts(network: Network, cut: Sequence[str], grid: Grid) -> list[CutMaps]:
-    """Return the cuts between layers whose maps are large enough to be divided; always the last one."""
-    *before, last = layer_cuts(network, cut)
-    return [*(maps for maps in before if _fits(network, maps, grid)), last]
-
-
-def _fits(network: Network, maps: CutMaps, grid: Grid) -> bool:
+def fits_maps(network: Network, maps: CutMaps, grid: Grid) -> bool:
+    """Return whether maps are large enough to be divided."""
     return all(network.shapes[name][2] >= grid.rows and network.shapes[name][3] >= grid.columns for name in maps)
 
 
-def _divide(network: Network, maps: CutMaps, grid: Grid, shares: Sequence[float]) -> _Division:
-    layers = network.head_layers(maps)
-    regions = divide_maps([network.shapes[name][2:] for name in maps], grid, shares=shares)
-    propagation = Propagation(network, layers)
-    propagated = [propagation.propagate(dict(zip(maps, of_tile, strict=True))) for of_tile in regions]
-    return _Division(maps, regions, frozenset(layer.name for layer in layers), propagated)
+def divide_stages(
+    tables: RegionTables, cuts: Sequence[CutMaps], grid: Grid, shares: Sequence[float] = ()
+) -> CutRegions:
+    """Return the regions of the tiles of a grid behind the last of these cuts, and those of maps that are large enough.
+
+    Raises ConfigurationError if the maps of the last one are not.
+    """
+    *inner, last = cuts
+    return divide_cuts(tables, [*(maps for maps in inner if fits_maps(tables.network, maps, grid)), last], grid, shares)
 
 
-def _speeds(grid: Grid, shares: Sequence[float], terms: StageTerms) -> list[float]:
+def divide_cuts(tables: RegionTables, cuts: Sequence[CutMaps], grid: Grid, shares: Sequence[float] = ()) -> CutRegions:
+    """Return the regions of the tiles of a grid behind each of these cuts; raises ConfigurationError.
+
+    `shares` as in `partition`.
+    """
+    shapes = tables.network.shapes
+    return CutRegions(
+        tables, cuts, [divide_maps([shapes[name][2:] for name in maps], grid, shares=shares) for maps in cuts]
+    )
+
+
+def tile_speeds(grid: Grid, shares: Sequence[float], terms: StageTerms) -> list[float]:
     """Return the operations a second of the device of each tile."""
     if not shares:
         return [terms.macs_per_s] * grid.count
@@ -134,47 +114,37 @@ def _speeds(grid: Grid, shares: Sequence[float], terms: StageTerms) -> list[floa
     return [terms.macs_per_s * max(SMALLEST_SHARE, share / mean) for share in shares]
 
 
-def _stage_s(
-    network: Network,
-    way: Sequence[_Division],
-    division: _Division,
-    speeds: Sequence[float],
-    costs: Mapping[str, tuple[str, float, float]],
-    terms: StageTerms,
-) -> float:
-    """Return the seconds of the stage from the end of a way to a division: of its slowest tile, and its exchange."""
-    before = way[-1] if way else None
-    fused = division.layers - (before.layers if before else frozenset())
-    fused_costs = [costs[name] for name in fused]
-    computing_s = max(
-        sum(cell * tile.boxes[made].area + fixed for made, cell, fixed in fused_costs if made in tile.boxes) / speed
-        for tile, speed in zip(division.propagated, speeds, strict=True)
-    )
-    if before is None:
-        return computing_s
-    received = max(
-        sum(_bytes_from_others(network, name, needed, made)
-            for name, made in zip(before.maps, of_tile, strict=True)
-            if (needed := _needed_region(network, name, tile, fused)) is not None)
-        for tile, of_tile in zip(division.propagated, before.regions, strict=True)
-    )  # fmt: skip
-    return computing_s + terms.exchange_cost / min(speeds) + terms.exchange_s + received / terms.bytes_per_s
+def fastest_ways(costs: LayerCosts, regions: CutRegions, speeds: Sequence[float], terms: StageTerms) -> list[StageWay]:
+    """Return the fastest stages up to each of these cuts, for tiles of devices of these speeds."""
+    seconds = _stage_seconds(costs, regions, speeds, terms)
+    # By cut: the shortest time until all devices have made its maps, and the cuts on the way, by number.
+    ends: list[tuple[float, tuple[int, ...]]] = []
+    for behind in range(len(regions.cuts)):
+        ways = [(0.0, ()), *ends]
+        ends.append(
+            min(
+                ((before_s + of[behind], (*way, behind)) for (before_s, way), of in zip(ways, seconds, strict=False)),
+                key=lambda end: (end[0], len(end[1])),
+            )
+        )
+    return [StageWay(tuple(regions.cuts[number] for number in way), end_s) for end_s, way in ends]
 
 
-def _needed_region(network: Network, name: str, tile: TileRegions, fused: Collection[str]) -> Region | None:
-    """Return the region of a map that the layers of a stage read, or its cut; None when they need nothing of it.
+def _stage_seconds(
+    costs: LayerCosts, regions: CutRegions, speeds: Sequence[float], terms: StageTerms
+) -> list[list[float]]:
+    """Return the seconds of the stage from the picture, or from each cut, up to each cut behind it.
 
-    Layers of earlier stages may read more of it: that was exchanged before.
+    These are the seconds of its slowest tile, and of its exchange.
     """
-    wants = [
-        region.clip(*network.shapes[name][2:])
-        for edge, region in tile.wants.items()
-        if edge.tensor == name and (edge.layer is None or edge.layer in fused)
-    ]
-    return reduce(Region.hull, wants) if wants else None
-
-
-def _bytes_from_others(network: Network, name: str, needed: Region, made: Region) -> int:
-    """Return the bytes of a tile's region of a map that other tiles have made."""
-    common = needed.overlap(made)
-    return map_bytes(network, name, needed) - (map_bytes(network, name, common) if common else 0)
+    usual = np.array(unit_costs({}))
+    of_cell, fixed = (units @ usual for units in (costs.of_cell, costs.fixed))
+    tiles = of_cell[:, None, None] * regions.areas + (fixed[:, None] * regions.heads)[:, :, None]
+    # By stage's begin, whether a layer is behind it: all are behind the picture.
+    begun = np.vstack([np.ones(len(of_cell)), ~regions.heads.T])
+    computing_s = (np.einsum("bl,lct->bct", begun, tiles) / speeds).max(axis=2)
+    received = [costs.received_bytes(regions, after).max(axis=1) for after in range(len(regions.cuts))]
+    computing_s[1:] += terms.exchange_cost / min(speeds) + terms.exchange_s
+    computing_s[1:] += np.array(received) / terms.bytes_per_s
+    seconds: list[list[float]] = computing_s.tolist()
+    return seconds

@@ -40,6 +40,7 @@ class Bench:
         self.broker, self.has_older_nodes, self.frames_under_way = Address("10.0.0.1", 7883), False, 1.0
         self.present, self.seconds = tuple(f"pi-{number}" for number in range(4)), None
         self.network, self.with_cameras, self.best, self.searched = NETWORK, ("pi-0",), None, []
+        self.search_s = 0.0
         self.served, self.forgotten, self.told, self.changed_at, self.weights_forgotten = [], [], [], [], 0
         options = GatewayOptions(method=method, threads=3)
         self.plans = RunningPlans(options, self.data, self.bus, self)
@@ -71,6 +72,7 @@ class Bench:
 
     def search(self, _network, cluster, **_given):
         self.searched.append(tuple(device.name for device in cluster.devices))
+        self.clock.now += self.search_s
         return SimpleNamespace(best_divided=self.best)
 
     def ready_nodes(self, epoch):

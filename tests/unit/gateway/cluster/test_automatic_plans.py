@@ -9,7 +9,7 @@ from gateway.cluster.link_rates import LinkRates
 from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.cluster.plan_choice import MIN_DWELL_S, MIN_MEASURED_FRAMES
 from gateway.planning.methods import Method
-from gateway.planning.plan_prediction import costs_of_stages
+from gateway.planning.plan_prediction import costs_of_stages, predict_plan
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition, whole_stage
 from shared.mqtt.client_ids import OWN_NODE
@@ -261,3 +261,31 @@ def test_the_speed_of_the_gateways_cores_counts_for_the_tail_also_while_its_own_
         bench.without_tiles = {OWN_NODE}
         tails.append(bench.automatic._predict(bench.tiles, tuple(even(3))).tiled)
     assert tails[0] > tails[1]
+
+
+def test_nothing_is_predicted_again_while_devices_and_plans_are_the_same(monkeypatch):
+    predicted = []
+
+    def predict(method, costs, cluster):
+        predicted.append(method)
+        return predict_plan(method, costs, cluster)
+
+    monkeypatch.setattr("gateway.cluster.automatic_plans.predict_plan", predict)
+    bench = Bench(monkeypatch, **even(4))
+    bench.follow(10)
+    assert predicted == [Method.WHOLE, Method.WST]
+
+    def changed():
+        bench.automatic.update()
+        found = predicted[2:]
+        del predicted[2:]
+        return found
+
+    bench.seconds["pi-3"] = 1.0
+    assert changed() == [Method.WHOLE, Method.WST]
+    bench.with_whole = ("pi-0", "pi-1")
+    assert changed() == [Method.WHOLE, Method.WST]
+    other = running(renumbered(TILES, TILES_EPOCH + 1), partition(NETWORK, ["conv_2"], Grid(4, 4)), Method.WST)
+    bench.automatic.replace_tiles(other)
+    assert changed() == [Method.WHOLE, Method.WST]
+    assert changed() == []

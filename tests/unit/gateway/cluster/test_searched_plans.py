@@ -86,6 +86,28 @@ async def test_tiles_for_a_device_that_is_gone_are_replaced_by_the_best_that_are
     assert searching.searched[-1] == ("pi-0", "pi-1", "pi-2")
 
 
+@pytest.mark.parametrize(("search_s", "next_after_s"), [(0.1, 60.0), (2.0, 200.0)])
+async def test_searches_for_what_devices_have_measured_take_a_hundredth_of_the_time_at_most(
+    monkeypatch, search_s, next_after_s
+):
+    bench = Bench(monkeypatch)
+    looks = []
+    monkeypatch.setattr(bench, "work_shares", lambda nodes: (looks.append(nodes), (1 / len(nodes),) * len(nodes))[1])
+    bench.seconds, bench.search_s = FRAME_S, search_s
+    begun = bench.clock.now
+    async with changing(bench):
+        await until("the end of the first search", lambda: bench.told)
+        bench.kernel_costs["pi-1"] = {"depthwise": 3.0}
+        bench.clock.now = begun + next_after_s - 0.1
+        looks.clear()
+        await until("several looks at the devices", lambda: len(looks) > 5)
+        assert len(bench.searched) == 1
+        bench.clock.now = begun + next_after_s
+        await until("the next search", lambda: len(bench.searched) == 2)
+        bench.present = bench.present[:3]
+        await until("a search for other devices at once", lambda: len(bench.searched) == 3)
+
+
 async def test_edges_of_the_release_before_keep_the_tiles_that_they_know(monkeypatch):
     bench = Bench(monkeypatch)
     bench.seconds, bench.best, bench.has_older_nodes = FRAME_S, staged_candidate(0.05), True

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.planning.memory_fit import memory_needs
+from gateway.planning.memory_fit import memory_needs, short_devices
 from gateway.planning.methods import Method
-from gateway.planning.plan_prediction import costs_of_stages
+from gateway.planning.plan_prediction import costs_of_stages, predict_plan
 from gateway.planning.plan_search import MAX_PLANNED_DEVICES, search_plans
 from gateway.planning.profiles import ClusterProfile, DeviceProfile, fitted_shares
+from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe_network
 from tests.extent import examples
@@ -170,6 +172,26 @@ def test_a_search_is_deterministic_and_its_best_is_no_slower_than_whole_frames(y
     assert first.candidates[0].prediction.latency_s <= first.whole.prediction.latency_s
 
 
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        cluster_of(*[FAST] * 4),
+        cluster_of(FAST, FAST / 2, FAST / 2, FAST * 2, FAST / 3, owner=""),
+        cluster_of(*[FAST] * 4, memory_bytes=20 * MIB),
+    ],
+    ids=["equal", "unequal", "small"],
+)
+def test_predictions_are_those_of_the_stages_that_would_be_run(nanodet, cluster):
+    """They are made of regions of many cuts at once; what runs is made tile by tile."""
+    cluster = replace(cluster, maps="float16")
+    for candidate in search_plans(nanodet.network, cluster).candidates:
+        costs = costs_of_stages(nanodet.network, candidate.stages)
+        devices = cluster.in_order(candidate.devices)
+        assert candidate.prediction == predict_plan(candidate.method, costs, devices)
+        assert bool(candidate.refused) == bool(short_devices(candidate.method, costs, devices))
+        assert len({stage.grid for stage in candidate.stages}) == 1
+
+
 def test_candidates_are_named_in_words(yolov2):
     names = [str(candidate) for candidate in search_plans(yolov2, cluster_of(FAST, FAST)).candidates]
     assert "whole frames" in names
@@ -200,3 +222,38 @@ def test_tiles_of_a_grid_that_is_given_are_shared_out_by_speed(yolov2):
     found = search_plans(yolov2, cluster_of(2 * FAST, FAST), grid=Grid(3, 2), cut=("layer_15",)).candidates
     staged = next(candidate for candidate in found if candidate.method is Method.STAGED)
     assert staged.devices == ("d0", "d0", "d0", "d0", "d1", "d1")
+
+
+def narrowing(size):
+    """A network whose maps become half as large three times."""
+    build = ModelBuilder(size, size)
+    tensor = build.conv("image", 64, 3, name="conv_0", pads=[1] * 4)
+    for number in (1, 2, 3):
+        tensor = build.conv(tensor, 64, 3, name=f"conv_{number}", strides=[2, 2], pads=[1] * 4)
+    return build.network(tensor)
+
+
+@pytest.mark.parametrize(("size", "largest"), [(32, "8x1"), (8, "8x1"), (4, "4x1")])
+def test_of_more_devices_than_the_last_maps_have_rows_the_maps_before_are_divided(size, largest):
+    """The last maps of these networks have 4 rows, 1, and 1."""
+    network = narrowing(size)
+    found = search_plans(network, cluster_of(*[FAST] * 8)).candidates
+    staged = [candidate for candidate in found if candidate.method is Method.STAGED]
+    assert {len(candidate.devices) for candidate in staged} >= {2, 4}
+    assert max((candidate.grid.rows for candidate in staged), default=0) == int(largest.partition("x")[0])
+    for candidate in found[1:]:
+        for name in candidate.cut if candidate.method is not Method.WHOLE else ():
+            assert network.shapes[name][2] >= candidate.grid.rows
+    too_large = search_plans(network, cluster_of(*[FAST] * 8), grid=Grid(40, 1)).candidates
+    assert [candidate.method for candidate in too_large] == [Method.WHOLE]
+
+
+def test_a_given_cut_is_divided_by_grids_that_are_not_larger_than_its_maps():
+    network, eight = narrowing(32), cluster_of(*[FAST] * 8)
+    found = search_plans(network, eight, cut=("conv_3",)).candidates
+    divided = [candidate for candidate in found if candidate.method is not Method.WHOLE]
+    assert {candidate.method for candidate in divided} == {Method.WST, Method.STAGED}
+    assert {candidate.cut for candidate in divided} == {("conv_3",)}
+    assert max(candidate.grid.rows for candidate in divided) == 4
+    with pytest.raises(ConfigurationError, match="larger than the map it divides"):
+        search_plans(network, eight, cut=("conv_3",), grid=Grid(5, 1))

@@ -4,11 +4,12 @@ import math
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from gateway.planning.methods import chained_stages
 from gateway.planning.plan_prediction import costs_of_stages
-from gateway.planning.stage_choice import USUAL_TERMS, StageTerms, choose_stages
+from gateway.planning.stage_choice import USUAL_TERMS, StageTerms, choose_stages, stage_ways
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.cuts import layer_cuts
 from shared.ftp.grid import Grid
@@ -17,6 +18,8 @@ from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
 from tests.extent import examples
 from tests.networks import ModelBuilder, yolov2_first_16
+from tests.unit.gateway.planning.plain_costs import cuts_up_to, plain_costs
+from tests.unit.random_networks import tiling_cases
 
 FREE = StageTerms(bytes_per_s=math.inf, exchange_s=0.0, exchange_cost=0.0)
 NEVER = StageTerms(exchange_s=1e6)
@@ -68,6 +71,33 @@ def predicted_s(network, cuts, grid, terms):
     return total
 
 
+def plain_ways(network, cut, grid, shares, terms):
+    """By cut, the seconds of the fastest stages up to it, from the stages between all pairs of cuts."""
+    mean = sum(shares) / len(shares) if shares else 1.0
+    speeds = [terms.macs_per_s * share / mean for share in shares or [1.0] * grid.count]
+    ends = []
+    for behind, maps in enumerate(cuts_up_to(network, cut, grid)):
+        found = [_stage_s(network, None, maps, grid, shares, speeds, terms)]
+        for after in range(behind):
+            before, end_s = ends[after]
+            found.append(end_s + _stage_s(network, before, maps, grid, shares, speeds, terms))
+        ends.append((maps, min(found)))
+    return ends
+
+
+def _stage_s(network, before, maps, grid, shares, speeds, terms):
+    """Seconds of the slowest tile of a stage, and of its exchange."""
+    *earlier, stage = chained_stages(network, [before, maps] if before else [maps], grid, shares)
+    (tiles,) = plain_costs(network, [stage]).tiles
+    seconds = max(tile / speed for tile, speed in zip(tiles, speeds, strict=True))
+    if not earlier:
+        return seconds
+    strips = plain_costs(network, [*earlier, stage]).strips[1]
+    taken = [sum(count for (_, taker), count in strips.items() if taker == tile) for tile in range(grid.count)]
+    exchanging_s = terms.exchange_cost / min(speeds) + terms.exchange_s
+    return seconds + exchanging_s + max(taken) / terms.bytes_per_s
+
+
 def test_where_exchanging_is_free_no_layers_are_fused(chain):
     cuts = choose_stages(chain, LAST, Grid(4, 1), terms=FREE)
     assert work(chain, cuts, Grid(4, 1)) == 1
@@ -108,6 +138,28 @@ def test_no_other_stages_are_predicted_to_be_faster(
     assert found == pytest.approx(min(predicted_s(chain, way, grid, terms) for way in ways))
 
 
+@settings(max_examples=examples(40), deadline=None)
+@given(
+    case=tiling_cases(), data=st.data(),
+    terms=st.builds(StageTerms, st.floats(1e4, 1e9), st.floats(1e3, 1e8), st.floats(1e-6, 0.1), st.floats(0, 1e5)),
+)  # fmt: skip
+def test_whatever_the_network_stages_are_as_fast_as_the_fastest_of_all_between_its_cuts(case, data, terms):
+    network = describe_network(case.model, "random")
+    assume(case.grid.count <= 9 and _has_cuts(network, case.cut))
+    shares = data.draw(st.one_of(st.just(()), st.tuples(*[st.floats(0.1, 5)] * case.grid.count)))
+    expected = plain_ways(network, case.cut, case.grid, shares, terms)
+    found = stage_ways(network, case.cut, case.grid, shares, terms)
+    assert [way.cuts[-1] for way in found] == [maps for maps, _ in expected]
+    assert [way.seconds for way in found] == pytest.approx([seconds for _, seconds in expected], rel=1e-9)
+
+
+def _has_cuts(network, cut):
+    try:
+        return bool(layer_cuts(network, cut))
+    except CutError:
+        return False
+
+
 def test_a_network_with_branches_is_exchanged_behind_maps_that_all_layers_after_them_read(nanodet):
     network, cut = nanodet.network, nanodet.spec.cut
     cuts = choose_stages(network, cut, Grid(3, 1), terms=FREE)
@@ -141,3 +193,11 @@ def test_shares_that_do_not_fit_the_grid_are_refused(chain, shares):
 def test_a_cut_that_is_none_is_refused(chain):
     with pytest.raises(CutError):
         choose_stages(chain, ["nowhere"], Grid(2, 1), terms=USUAL_TERMS)
+
+
+def test_a_cut_behind_a_layer_that_cannot_be_tiled_is_refused_with_the_layer():
+    build = ModelBuilder(16, 16)
+    mean = build.layer("GlobalAveragePool", build.conv("image", 4, 3, pads=[1] * 4), name="mean")
+    network = build.network(build.conv(mean, 4, 1, name="behind"))
+    with pytest.raises(CutError, match="layer mean"):
+        choose_stages(network, ["behind"], Grid(1, 1))
