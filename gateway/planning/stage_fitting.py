@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from gateway.planning.methods import chained_stages
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.planning.plan_prediction import DivisionCosts
-    from gateway.planning.profiles import ClusterProfile
+    from gateway.planning.profiles import ClusterProfile, DeviceProfile
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
 FITTING_ROUNDS = 5
 """Sizes are fitted so often to what tiles of the sizes before cost, halos included; after that they hardly change."""
+
+
+NOISE = 0.15
+"""The part by which measured speeds of equal devices differ: tiles of such sizes would hold up some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) ->
     Tiles are in rows, or in rows and columns. Raises CutError; ConfigurationError for more devices than the maps at
     `cut` have rows.
     """
-    by_speed = sorted(cluster.devices, key=lambda device: (-device.macs_per_s, device.name))
+    by_speed = levelled(cluster.devices)
     cluster = replace(cluster, devices=tuple(by_speed))
     speeds = [device.macs_per_s for device in by_speed]
     link = min(device.bytes_per_s for device in by_speed) / cluster.map_scale
@@ -54,6 +59,21 @@ def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) ->
     many = replace(one, bytes_per_s=math.inf, exchange_s=0.0)
     grids = grids_of(len(by_speed))
     return min((_fit_grid(network, cluster, cut, grid, terms) for grid in grids for terms in (one, many)), key=_cost)
+
+
+def levelled(devices: Sequence[DeviceProfile]) -> list[DeviceProfile]:
+    """Return devices, the fastest first; those that differ by no more than measurements do are equally fast."""
+    groups: list[list[DeviceProfile]] = []
+    for device in sorted(devices, key=lambda device: (-device.macs_per_s, device.name)):
+        if groups and device.macs_per_s >= (1 - NOISE) * groups[-1][0].macs_per_s:
+            groups[-1].append(device)
+        else:
+            groups.append([device])
+    return [
+        replace(device, macs_per_s=fmean(each.macs_per_s for each in group))
+        for group in groups
+        for device in sorted(group, key=lambda device: device.name)
+    ]
 
 
 def grids_of(count: int) -> list[Grid]:
