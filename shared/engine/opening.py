@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from shared.engine.arena import share_arena
 from shared.engine.lane_choice import choose_lanes
 from shared.engine.preparing_limits import PreparingLimits, program_bytes
+from shared.engine.preparing_turns import preparing_turn
 from shared.engine.program_manifest import (
     EXIT_EXCEEDED,
     EXIT_NOT_EXACT,
@@ -125,10 +126,8 @@ async def open_engine(
         remove_atomically(folder)
     wrong: WrongResultError | None = None
     for _ in range(MAX_OPENING_ATTEMPTS):
-        if not (folder / MANIFEST_FILE).exists():
-            remove_atomically(folder)
-            if not await _prepare(program, kinds, folder):
-                break
+        if not await _is_prepared(program, kinds, folder):
+            break
         try:
             chosen = lanes or await choose_lanes(folder, kinds.largest, kinds.working_bytes, cores)
             engine = await _in_patient_thread(partial(_open_prepared, folder, kinds, chosen))
@@ -185,6 +184,17 @@ def _processor() -> str:
         lines = {line.partition(":")[0].strip(): line for line in file}
         return "".join(lines.get(key, "") for key in ("flags", "Features", "model name", "CPU part"))
     return platform.processor()
+
+
+async def _is_prepared(program: Path, kinds: TileKinds, folder: Path) -> bool:
+    """Return whether the folder exists; prepare the program if it did not, unless another edge is about to."""
+    if (folder / MANIFEST_FILE).exists():
+        return True
+    async with preparing_turn(program):
+        if (folder / MANIFEST_FILE).exists():
+            return True
+        remove_atomically(folder)
+        return await _prepare(program, kinds, folder)
 
 
 async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:

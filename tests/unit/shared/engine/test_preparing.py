@@ -71,6 +71,15 @@ def program(network, tmp_path):
     return path
 
 
+async def test_of_two_edges_with_one_folder_one_prepares(network, program, tmp_path, monkeypatch):
+    begun = []
+    run_preparing = opening._run_preparing
+    monkeypatch.setattr(opening, "_run_preparing", lambda *given: begun.append(given) or run_preparing(*given))
+    engines = await asyncio.gather(*(open_engine(program, kinds_of(network[2]), tmp_path) for _ in range(3)))
+    assert [engine.name for engine in engines] == ["prepared"] * 3
+    assert len(begun) == 1
+
+
 def test_weights_are_written_once_whatever_the_number_of_kinds(network, program, tmp_path):
     stage = network[2]
     prepare_program(program, kinds_of(stage).forms[:1], tmp_path / "one")
