@@ -29,7 +29,7 @@ async def preparing_turn(program: Path) -> AsyncIterator[None]:
         with contextlib.suppress(OSError):  # preparing says why it cannot be read
             file = opened.enter_context(program.open("rb"))
             last_look = time.monotonic() + MAX_WAIT_S
-            while not _is_locked_for_us(file) and time.monotonic() < last_look:
+            while not _is_locked_for_us(file) and time.monotonic() < last_look:  # noqa: ASYNC110  (others set no event)
                 await asyncio.sleep(LOOK_AGAIN_S)
         yield
 
