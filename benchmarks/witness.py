@@ -31,7 +31,7 @@ WITNESSED_TOPICS: dict[str, Topic[Any]] = {
 
 
 FLUSH_PERIOD_S = 0.1
-"""Messages are written so often at most: on one machine, what the bench does is missing to the cluster."""
+"""Seconds between two writes at least: on one machine, the bench takes processor time from the cluster."""
 
 
 class MessagePrinter:

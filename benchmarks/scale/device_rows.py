@@ -42,6 +42,9 @@ THIN = Link(2, shared=False)
 LAST_EDGE = f"edge-{EDGE_COUNT}"
 LATENCY_SLACK_S = 0.01
 
+MEASURING_S = 30.0
+"""Until idle edges have measured what kinds of layers cost: that takes most of a slow one's time for half a minute."""
+
 
 def camera_on_each(edges: Sequence[str], fps: float | None = None) -> CameraFeed:
     """Return a feed with a camera for each edge."""
@@ -78,6 +81,7 @@ async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:
         yield
         bench.nodes.set_cpu_limits()
 
+    await (await bench.cluster()).pause(MEASURING_S)
     at_owner = Trouble(LAST_EDGE, slow, fps=SLOW_OWNER_FPS, slower=SLOWER)
     return await _in_trouble(bench, "slow-edge", Trouble("edge-1", slow), at_owner)
 

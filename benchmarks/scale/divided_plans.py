@@ -73,14 +73,15 @@ class DividedPlan:
         division = (*grid, "--cut", cut, "--maps", self.maps)
         return ("--method", self.method, *division, *PATIENT, *self.options, NO_COMPUTING_OPTION)
 
-    def partition(self, model: Model, cut: str, cluster: ClusterProfile) -> PartitionedModel:
-        """Return the model as this plan divides it among devices."""
+    def divide(self, model: Model, cut: str, cluster: ClusterProfile) -> tuple[PartitionedModel, ClusterProfile]:
+        """Return the model as this plan divides it, and the devices in the order of its tiles."""
         if self.whole:
-            return PartitionedModel.whole(model)
+            return PartitionedModel.whole(model), cluster
         if self.grid is not None:
-            return PartitionedModel.of(model, self.grid, cut, self.method)
+            return PartitionedModel.of(model, self.grid, cut, self.method), cluster
         maps = PartitionedModel.of(model, Grid(1, 1), cut).cut
-        return PartitionedModel(model, fit_stages(model.network, cluster, maps).stages, self.method)
+        fitted = fit_stages(model.network, cluster, maps)
+        return PartitionedModel(model, fitted.stages, self.method), cluster.in_order(fitted.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ async def try_plan(
     edge = await bench.beside_others("edge-1")
     whole = PartitionedModel.whole(model).costs
     profile = _profile(bench, plan, whole.total * edge.session.frames_per_s, link, window)
-    costs = plan.partition(model, cut, profile).costs
+    partitioned, profile = plan.divide(model, cut, profile)
+    costs = partitioned.costs
     predicted = predict_plan(plan.method, costs, profile)
     # A planner knows the links of devices, and not that they share one medium, which carries all bytes.
     medium_per_s = link.rate_bytes / predicted.frame_bytes if link.shared else math.inf

@@ -20,7 +20,7 @@ from shared.files.unfinished import temporary_folder
 from shared.network.addresses import local_address
 from shared.network.backoff import Backoff
 from shared.process.children import parent_death_prefix, stop_process
-from shared.process.footprint import memory_in_use
+from shared.process.footprint import allocated_memory
 from shared.reasons.network_reasons import listen_reason, network_reason
 
 if TYPE_CHECKING:
@@ -171,8 +171,10 @@ class OwnBroker:
         return self._full_at is not None and now - self._full_at < FULL_PERIOD_S
 
     def _is_full(self) -> bool:
-        """Return whether the process has reached its memory limit; also True where the system does not tell."""
-        used = memory_in_use(self.process.pid) if self.process is not None else None
+        """Return whether the process runs and has reached its memory limit, or the system does not tell."""
+        if self.process is None or self.process.returncode is not None:
+            return False
+        used = allocated_memory(self.process.pid)
         return used is None or used >= FULL_SHARE * self._folder.memory_limit
 
     def _empty(self, now: float) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from gateway.planning.kernel_costs import unit_costs
 from gateway.planning.profiles import OWNER_COST, ClusterProfile, DeviceProfile
-from shared.ftp.macs import macs_of
 from shared.mqtt.client_ids import OWN_NODE
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from gateway.planning.kernel_costs import Units
     from gateway.planning.plan_prediction import DivisionCosts
-    from shared.model.network import Network
     from shared.wire.map_values import MapType
 
 
@@ -30,7 +28,8 @@ LEAST_PART_OF_OWNER = 0.6
 RECENT_S = 10.0
 """Frames that were published within this time tell how many there are in a second."""
 
-MAX_RECENT_FRAMES = 400
+MAX_RECENT_FRAMES = 1000
+"""More frames within this time would not be remembered: a hundred a second."""
 
 
 class MeasuredDevices:
@@ -38,20 +37,19 @@ class MeasuredDevices:
 
     def __init__(
         self,
-        network: Network,
-        whole: DivisionCosts,
+        undivided: DivisionCosts,
         members: Membership,
         speeds: NodeSpeeds,
         links: LinkRates,
         maps: MapType = "float32",
     ) -> None:
-        """`whole` are the costs of the network as a whole, which devices run when they measure their speed.
+        """`undivided` are the costs of what plans divide, undivided: devices run that when they measure their speed.
 
         `maps` is the type of maps on the wire.
         """
         self._maps: MapType = maps
-        self._whole = whole
-        self._macs = max(1, macs_of(network, network.layers))
+        self._undivided = undivided
+        self._macs = max(1, sum(undivided.tile_macs))
         self._members = members
         self._speeds = speeds
         self._links = links
@@ -77,7 +75,7 @@ class MeasuredDevices:
     def _without_camera(self, device: DeviceProfile, now: float) -> DeviceProfile:
         """Return a device as fast as it would be without its camera, if only this one has cameras.
 
-        Its tiles have taken longer because of that, which predictions count apart.
+        While frames come, its tiles take longer because of that; predictions count it apart.
         """
         if device.name != self.owner:
             return device
@@ -111,7 +109,7 @@ class MeasuredDevices:
             return macs
         device = DeviceProfile(node, 1.0, kernels=self._costs_of(node))
         cost = sum(costs.of_tile(stage, tile, device) for stage in range(len(costs.tiles)))
-        return round(macs * (cost / planned) / (self._whole.of_tiles(device) / self._macs))
+        return round(macs * (cost / planned) / (self._undivided.of_tiles(device) / self._macs))
 
     def _costs_of(self, node: str) -> Units:
         measured = self._members.kernels(node)
@@ -121,5 +119,5 @@ class MeasuredDevices:
         device = DeviceProfile(node, macs_per_s, bytes_per_s, self._members.memory_bytes(node), self._costs_of(node))
         # It has measured its speed with all kinds of layers together.
         return replace(
-            device, macs_per_s=macs_per_s * self._members.lanes(node) * self._whole.of_tiles(device) / self._macs
+            device, macs_per_s=macs_per_s * self._members.lanes(node) * self._undivided.of_tiles(device) / self._macs
         )

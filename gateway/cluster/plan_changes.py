@@ -15,8 +15,9 @@ from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
 from gateway.planning.plan_search import plan_words, search_plans
 from gateway.planning.predicted_plans import planned_devices, predicted_plans
-from gateway.planning.stage_fitting import cost_of_plan, fit_stages
+from gateway.planning.stage_fitting import cost_of_plan, fit_stages, levelled_speeds
 from shared.errors import DeepThingsError
+from shared.ftp.grid import grids_of
 from shared.payloads.bridge import BridgeEventType
 from shared.process.lifecycle import run_together
 from shared.process.malloc import release_freed_memory
@@ -48,14 +49,16 @@ MIN_FITTING_GAIN = 0.95
 """The same of tiles that are fitted to devices, for the product of latency and of the time of the busiest device."""
 
 FITTED_LASTS_S = 10.0
-"""Rows that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
+"""Tiles that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
 
 SEARCH_LASTS_S = 60.0
-"""The same for plans that were searched, at least: a small gateway searches for a while. Plans of any kind follow a
-camera that comes after this time only: edges that prepare another one have less time for frames."""
+"""The same for plans that were searched."""
 
-SEARCH_SHARE = 0.01
-"""Searches for measured speeds take at most this part of the gateway's time: after a long one, the next comes later."""
+CAMERA_LASTS_S = 60.0
+"""The same for tiles of either kind, when nothing has changed but the device with the camera."""
+
+PLANNING_SHARE = 0.01
+"""Planning for measured speeds takes at most this part of the gateway's time: after a long one, the next is later."""
 
 
 class PlanChanges:
@@ -88,18 +91,17 @@ class PlanChanges:
         self._model_in_use = asyncio.Lock()  # who has made a graph lets the weights go, which another may still need
         self._search_result: PlanSearch | None = None
         self._searched_for: ClusterProfile | None = None
-        self._search_s = 0.0
+        self._planning_s, self._speeds_missed = 0.0, False
+        self._speeds = speeds
         whole, *others = self._offer(partitions)
         self._whole = whole
-        self._devices = MeasuredDevices(
-            model.network, whole.partitioned.costs, members, speeds, links, options.terms.maps
-        )
+        self._devices = MeasuredDevices(whole.partitioned.costs, members, speeds, links, options.terms.maps)
         self._automatic = AutomaticPlans(whole, next(iter(others), None), plans, members, self._devices, takes_tiles)
         self._searches = options.method is Method.AUTO and self._automatic.tiles is not None
         self._fits_devices = options.method.fits_devices and options.grid is None
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles), self._plan_lasts_s,
-            self._what_else_counts, lambda: max(SEARCH_LASTS_S, self._plan_lasts_s()),
+            self._what_else_counts, self._else_lasts_s,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -119,7 +121,7 @@ class PlanChanges:
     def usual_macs(self, running: RunningPlan, result: ResultHeader) -> int:
         """Return the operations of a result; with method `auto` so many of the whole network as take as long.
 
-        Other methods have one plan, whose results are compared with each other only.
+        Other methods divide the same layers in every plan.
         """
         if self._options.method is not Method.AUTO:
             return result.macs
@@ -163,13 +165,19 @@ class PlanChanges:
         return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
 
     def _what_else_counts(self, node: str) -> object:
-        """Return what plans are made by besides speeds: what a device has measured, and whether it has the camera."""
+        """Return what plans are made by besides shares: measurements of a device, and whether it has the camera."""
+        if self._options.method is Method.BODP:
+            return None
         kernels = self._members.kernels(node) if self._searches else None
-        return None if self._options.method is Method.BODP else (kernels, self._devices.owner == node)
+        return kernels, self._devices.owner == node, self._speeds.speed_of(node) is not None
 
     def _plan_lasts_s(self) -> float:
         """Return how long plans for the devices last before new ones are made for measured speeds alone."""
-        return max(SEARCH_LASTS_S, self._search_s / SEARCH_SHARE) if self._searches else FITTED_LASTS_S
+        return max(SEARCH_LASTS_S if self._searches else FITTED_LASTS_S, self._planning_s / PLANNING_SHARE)
+
+    def _else_lasts_s(self) -> float:
+        """Return the same for what else counts: stages that were made before speeds were known do not last."""
+        return 0.0 if self._speeds_missed else max(CAMERA_LASTS_S, self._plan_lasts_s())
 
     async def _replan(self) -> None:
         """Make new plans for the devices that are there, for methods that have any. Never ends."""
@@ -184,31 +192,39 @@ class PlanChanges:
     async def _fit(self, nodes: Sequence[str], shares: Sequence[float]) -> None:
         """Offer a plan with a tile for each device, by its speed, if it is clearly better than that of before."""
         log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(nodes, shares, strict=True)))
+        cluster = self._devices.describe(nodes, time.monotonic()) if self._options.method is Method.STAGED else None
+        self._speeds_missed = any(self._speeds.speed_of(node) is None for node in nodes)
+        begun = time.monotonic()
         try:
-            fitted = await asyncio.to_thread(self._fitted, nodes, shares)
+            fitted = await asyncio.to_thread(self._fitted, nodes, shares, cluster, self._plans.preferred)
+            self._planning_s = time.monotonic() - begun
+            if fitted is None:
+                return
+            self._offer([fitted[0]], fitted[1])
         except DeepThingsError as error:  # the plan of before goes on
             log.warning("a frame cannot be divided for these devices: %s", error)
             return
-        if fitted is None:
-            return
-        self._offer([fitted[0]], fitted[1])
         self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plans.preferred.epoch))
         await self._plans.republish()
 
-    def _fitted(self, nodes: Sequence[str], shares: Sequence[float]) -> tuple[PartitionedModel, Sequence[str]] | None:
+    def _fitted(
+        self, nodes: Sequence[str], shares: Sequence[float], cluster: ClusterProfile | None, now: RunningPlan
+    ) -> tuple[PartitionedModel, Sequence[str]] | None:
         """Return the model with a tile for each device, and the devices in the order of their tiles.
 
-        Rows have these shares; stages are divided in rows and columns, too, once speeds are known. Return None if the
-        stages of now are as good: others cost every device the time to prepare them.
+        `cluster`: stages are fitted to it, in rows and columns, too; None: a row of these shares for each device.
+        Return None if the plan of `now` is as good: another one costs every device the time to prepare it.
         """
-        options, method, now = self._options, self._options.method, self._plans.preferred
-        in_rows = PartitionedModel.of(self._model, options.grid_for(len(nodes)), options.cut, method, shares)
-        cluster = self._devices.describe(nodes, time.monotonic()) if method is Method.STAGED else None
+        options, method = self._options, self._options.method
         if cluster is None or len(nodes) == 1:
-            return in_rows, nodes
-        fitted = fit_stages(self._model.network, cluster, in_rows.cut)
+            rows = PartitionedModel.of(self._model, options.grid_for(len(nodes)), options.cut, method, shares)
+            same = tuple(now.nodes) == tuple(nodes) and now.partitioned.stages == rows.stages
+            return None if same else (rows, nodes)
+        cut = PartitionedModel.of(self._model, grids_of(len(nodes))[-1], options.cut, method).cut
+        levelled = levelled_speeds(cluster)
+        fitted = fit_stages(self._model.network, levelled, cut)
         if {*now.nodes} == {*nodes}:
-            kept = predict_plan(method, now.partitioned.costs, cluster.in_order(now.nodes))
+            kept = predict_plan(method, now.partitioned.costs, levelled.in_order(now.nodes))
             if cost_of_plan(fitted.prediction) > MIN_FITTING_GAIN * cost_of_plan(kept):
                 return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
@@ -229,7 +245,7 @@ class PlanChanges:
         self._search_result = await asyncio.to_thread(
             search_plans, self._model.network, cluster, cut=cut, grid=options.grid
         )
-        self._search_s = time.monotonic() - begun
+        self._planning_s = time.monotonic() - begun
         best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)

@@ -20,7 +20,7 @@ from gateway.planning.profiles import OWNER_COST, fitted_shares
 from gateway.planning.stage_choice import StageTerms
 from gateway.planning.tile_allocation import allocate_tiles
 from shared.errors import CutError
-from shared.ftp.grid import Grid
+from shared.ftp.grid import Grid, grids_of
 from shared.ftp.tiles import partition, whole_stage
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _sooner(plan: PlanCandidate | _Outlook) -> tuple[bool, float]:
 def _stolen(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None) -> Iterator[_Outlook]:
     """Yield tiles of one stage for each grid, at the best of its cuts."""
     count_of_devices = len(cluster.devices)
-    grids = filter(network.can_divide, _grids(count_of_devices * tiles for tiles in STOLEN_TILES))
+    grids = filter(network.can_divide, grids_of(*(count_of_devices * tiles for tiles in STOLEN_TILES)))
     for tried in [grid] if grid else grids:
         regions = network.balanced_tiles(tried)
         if regions is None:
@@ -214,8 +214,8 @@ def _staged(network: DividedNetwork, cluster: ClusterProfile, grid: Grid | None)
     """
     for count in range(2, len(cluster.devices) + 1):
         part = cluster.fastest(count)
-        tried = [(wanted, part) for wanted in ([grid] if grid else _grids([count])) if wanted.count == count]
-        more = _grids([_fitting_tiles(part, network.macs)]) if grid is None else [grid]
+        tried = [(wanted, part) for wanted in ([grid] if grid else grids_of(count)) if wanted.count == count]
+        more = grids_of(_fitting_tiles(part, network.macs)) if grid is None else [grid]
         several = _with_several_tiles(part, more[-1].count, network.macs)
         if more[-1].count > count and len(set(several.devices)) == count:
             tried.append((more[-1], several))
@@ -251,7 +251,7 @@ def _fitting_tiles(cluster: ClusterProfile, total: float) -> int:
         return max(devices.count(device) / device.macs_per_s for device in devices) / count
 
     more = range(fewest + 1, MOST_TILES_OF_DEVICE * fewest + 1)
-    return min([fewest, *(count for count in more if len(_grids([count])) > 1)], key=slowest_s)
+    return min([fewest, *(count for count in more if len(grids_of(count)) > 1)], key=slowest_s)
 
 
 def _with_several_tiles(cluster: ClusterProfile, count: int, total: float) -> ClusterProfile:
@@ -317,12 +317,3 @@ def _fitted(
         shares = smaller
         regions = network.divide_again(cuts, grid, shares)
     return outlook
-
-
-def _grids(counts: Iterator[int] | Sequence[int]) -> list[Grid]:
-    """Return the grids with these numbers of tiles: rows only, and as square as possible."""
-    grids = []
-    for count in counts:
-        rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
-        grids += [Grid(count, 1), *([Grid(rows, count // rows)] if rows > 1 else [])]
-    return list(dict.fromkeys(grids))

@@ -100,7 +100,7 @@ def fitted_shares(cluster: ClusterProfile, frame_cost: float) -> tuple[float, ..
 
 
 def usable_shares(shares: Sequence[float]) -> tuple[float, ...]:
-    """Return shares whose sum is 1, none of them smaller than SMALLEST_SHARE of their mean."""
+    """Return shares whose sum is 1; none is smaller than about SMALLEST_SHARE of their mean."""
     least = SMALLEST_SHARE / len(shares)
     parts = [max(least, share) for share in shares]
     return tuple(part / sum(parts) for part in parts)

@@ -1,21 +1,22 @@
 """Fits stages of tiles to the devices that are there: a tile for each, so large that all end at the same time. Pure.
 
 A frame alone should end soon, and of several at once each should keep the devices busy for a short time. More stages
-have less halo, and more exchanges, which the former waits for and the latter do not.
+have less halo and more exchanges. A frame alone waits for these; beside other frames, devices compute meanwhile.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from operator import truediv
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from gateway.planning.methods import chained_stages
 from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_assigned
 from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST, fitted_shares, usable_shares
-from gateway.planning.stage_choice import StageTerms, stage_ways
-from shared.ftp.grid import Grid
+from gateway.planning.stage_choice import StageTerms, fits_maps, stage_ways
+from shared.ftp.grid import grids_of
 from shared.ftp.macs import macs_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.plan_prediction import DivisionCosts
     from gateway.planning.profiles import ClusterProfile, DeviceProfile
+    from shared.ftp.grid import Grid
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
@@ -45,48 +47,39 @@ class FittedStages:
 
 
 def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) -> FittedStages:
-    """Return the stages up to `cut` with a tile for each device that are predicted to be best for one and for many.
+    """Return the stages up to `cut` with a tile for each device for which `cost_of_plan` is the smallest.
 
-    That is, `cost_of_plan` is the smallest.
-    Tiles are in rows, or in rows and columns. Raises CutError; ConfigurationError for more devices than the maps at
-    `cut` have rows.
+    Tiles are in rows, or in rows and columns, those of the fastest devices first. Raises CutError; ConfigurationError
+    if the maps at `cut` cannot be divided for so many devices.
     """
-    by_speed = levelled(cluster.devices)
+    by_speed = sorted(cluster.devices, key=lambda device: (-device.macs_per_s, device.name))
     cluster = replace(cluster, devices=tuple(by_speed))
     speeds = [device.macs_per_s for device in by_speed]
     link = min(device.bytes_per_s for device in by_speed) / cluster.map_scale
     one = StageTerms(sum(speeds) / len(speeds), link)
     many = replace(one, bytes_per_s=math.inf, exchange_s=0.0)
-    grids = grids_of(len(by_speed))
-    return min((_fit_grid(network, cluster, cut, grid, terms) for grid in grids for terms in (one, many)), key=_cost)
+    *grids, squarest = grids_of(len(by_speed))
+    usable = [*(grid for grid in grids if fits_maps(network, tuple(cut), grid)), squarest]
+    return min((_fit_grid(network, cluster, cut, grid, terms) for grid in usable for terms in (one, many)), key=_cost)
 
 
-def levelled(devices: Sequence[DeviceProfile]) -> list[DeviceProfile]:
-    """Return devices, the fastest first; those that differ by no more than measurements do are equally fast."""
+def levelled_speeds(cluster: ClusterProfile) -> ClusterProfile:
+    """Return a cluster in which devices that differ by no more than measurements do are equally fast."""
     groups: list[list[DeviceProfile]] = []
-    for device in sorted(devices, key=lambda device: (-device.macs_per_s, device.name)):
+    for device in sorted(cluster.devices, key=lambda device: -device.macs_per_s):
         if groups and device.macs_per_s >= (1 - NOISE) * groups[-1][0].macs_per_s:
             groups[-1].append(device)
         else:
             groups.append([device])
-    return [
-        replace(device, macs_per_s=fmean(each.macs_per_s for each in group))
-        for group in groups
-        for device in sorted(group, key=lambda device: device.name)
-    ]
-
-
-def grids_of(count: int) -> list[Grid]:
-    """Return the grids with this number of tiles: rows only, and as square as possible."""
-    rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
-    return [Grid(count, 1), *([Grid(rows, count // rows)] if rows > 1 else [])]
+    means = {device.name: fmean(each.macs_per_s for each in group) for group in groups for device in group}
+    return replace(cluster, devices=tuple(replace(each, macs_per_s=means[each.name]) for each in cluster.devices))
 
 
 def _fit_grid(
     network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid, terms: StageTerms
 ) -> FittedStages:
     """Return the stages of a grid: each round fits the sizes to what tiles of the sizes before cost."""
-    shares = fitted_shares(cluster, macs_of(network, network.head_layers(cut)))
+    shares = fitted_shares(cluster, max(1, macs_of(network, network.head_layers(cut))))
     names = tuple(device.name for device in cluster.devices)
     found = []
     for _ in range(FITTING_ROUNDS):
@@ -108,16 +101,12 @@ def balanced_shares(shares: Sequence[float], costs: DivisionCosts, cluster: Clus
     besides, per_share = [], []
     for tile, (device, share) in enumerate(zip(cluster.devices, shares, strict=True)):
         besides.append(TILE_COST + exchanges + (OWNER_COST if device.name == cluster.owner else 0.0))
-        per_share.append(sum(costs.of_tile(stage, tile, device) for stage in stages) / share)
+        per_share.append(max(1.0, sum(costs.of_tile(stage, tile, device) for stage in stages)) / share)
     speeds = [device.macs_per_s for device in cluster.devices]
-    seconds = (1 + sum(map(_ratio, besides, per_share))) / sum(map(_ratio, speeds, per_share))
+    seconds = (1 + sum(map(truediv, besides, per_share))) / sum(map(truediv, speeds, per_share))
     return usable_shares(
         [(speed * seconds - extra) / cost for speed, extra, cost in zip(speeds, besides, per_share, strict=True)]
     )
-
-
-def _ratio(number: float, other: float) -> float:
-    return number / other
 
 
 def _cost(fitted: FittedStages) -> float:

@@ -126,7 +126,7 @@ async def open_engine(
         remove_atomically(folder)
     wrong: WrongResultError | None = None
     for _ in range(MAX_OPENING_ATTEMPTS):
-        if not await _is_prepared(program, kinds, folder):
+        if not await _ensure_prepared(program, kinds, folder):
             break
         try:
             chosen = lanes or await choose_lanes(folder, kinds.largest, kinds.working_bytes, cores)
@@ -186,8 +186,8 @@ def _processor() -> str:
     return platform.processor()
 
 
-async def _is_prepared(program: Path, kinds: TileKinds, folder: Path) -> bool:
-    """Return whether the folder exists; prepare the program if it did not, unless another edge is about to."""
+async def _ensure_prepared(program: Path, kinds: TileKinds, folder: Path) -> bool:
+    """Prepare the program into `folder` unless it is there, or another edge is about to; return whether it is then."""
     if (folder / MANIFEST_FILE).exists():
         return True
     async with preparing_turn(program):

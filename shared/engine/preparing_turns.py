@@ -16,7 +16,8 @@ LOOK_AGAIN_S = 0.05
 """A process that waits can be cancelled, so it does not wait in the lock itself."""
 
 MAX_WAIT_S = 120.0
-"""A process that has its turn for longer may be frozen: the others go on without it, and prepare the program too."""
+"""A process that has its turn for longer may be frozen: the others do not wait for it. That they prepare the
+program, too, costs time and changes no result."""
 
 
 @contextlib.asynccontextmanager

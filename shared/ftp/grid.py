@@ -73,6 +73,15 @@ class Grid:
         )
 
 
+def grids_of(*counts: int) -> list[Grid]:
+    """Return the grids with these numbers of tiles: rows only, and as square as possible."""
+    grids = []
+    for count in counts:
+        rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
+        grids += [Grid(count, 1), *([Grid(rows, count // rows)] if rows > 1 else [])]
+    return list(dict.fromkeys(grids))
+
+
 def _biased(length: int, shares: Sequence[float]) -> list[int]:
     """Return the bounds of parts in proportion to `shares`, one cell at least; equal ones if all are 0.
 

@@ -27,14 +27,19 @@ def parse_footprint(rollup: str) -> Footprint:
     return Footprint(sizes["Pss:"], sizes["Private_Clean:"] + sizes["Private_Dirty:"])
 
 
-def memory_in_use(process: int) -> int | None:
-    """Return the bytes that a process uses, in memory or swapped out; None where the system does not tell."""
+def allocated_memory(process: int) -> int | None:
+    """Return the bytes that a process has allocated, used yet or not; None where the system does not tell.
+
+    A process that has ended has none, even before its parent has read its exit code.
+    """
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return 0 if Path("/proc/self/status").exists() else None
     except OSError:
         return None
     sizes = {words[0]: int(words[1]) * 1024 for line in lines if len(words := line.split()) == 3 and words[2] == "kB"}
-    return sizes["VmRSS:"] + sizes.get("VmSwap:", 0) if "VmRSS:" in sizes else None
+    return sizes.get("VmData:", 0)
 
 
 def child_processes(process: int) -> list[int]:

@@ -15,7 +15,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import broker_folder, mosquitto
+from gateway.broker import broker_folder
 from gateway.broker.login_problems import LoginProblems
 from gateway.broker.node_rates import NodeRates
 from shared.errors import BrokerError
@@ -175,12 +175,16 @@ async def test_a_full_broker_starts_again_empty(tmp_path, monkeypatch):
             pass
 
 
+CONNECT = bytes.fromhex("100c 0004 4d515454 04 02 000a 0000")
+"""A client of MQTT 3.1.1 without a name."""
+
+
 def publish_and_vanish(address):
     """Publish with QoS 1 and be gone before the broker acknowledges it, as a device whose power fails."""
     topic = topics.REQUEST.full_path("info").encode()
     with socket.create_connection(address) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close: with a reset
-        connection.sendall(mosquitto._CONNECT)
+        connection.sendall(CONNECT)
         connection.recv(4)
         message = struct.pack(">H", len(topic)) + topic + struct.pack(">H", 1) + b"{}"
         connection.sendall(bytes([0x32, len(message)]) + message)

@@ -53,7 +53,7 @@ class Bench:
         self.tiles = running(TILES, STAGE, Method.WST) if tiled else None
         self.links, self.has_older_nodes, self.memory, self.kernel_costs = LinkRates(), False, {}, {}
         self.without_tiles, self.with_cameras = set(), ()
-        devices = MeasuredDevices(NETWORK, self.whole.partitioned.costs, self, self, self.links)
+        devices = MeasuredDevices(self.whole.partitioned.costs, self, self, self.links)
         self.automatic = AutomaticPlans(
             self.whole, self.tiles, self, self, devices, lambda node: node not in self.without_tiles
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cluster.plan_changes import FITTED_LASTS_S, SEARCH_LASTS_S
+from gateway.cluster.plan_changes import CAMERA_LASTS_S, FITTED_LASTS_S
 from gateway.planning.methods import Method, stages_of
 from tests.settling import until
 from tests.unit.gateway.cluster.offered_plans import NETWORK, partition_of
@@ -14,7 +14,7 @@ from tests.unit.gateway.cluster.plan_bench import FRAME_S, Bench, changing
 class Partitions:
     """Makes partitions of the small network, as PartitionedModel does of a model."""
 
-    def of(self, _model, grid, _cut, method, shares):
+    def of(self, _model, grid, _cut, method, shares=()):
         return self(None, stages_of(method, NETWORK, ("output0",), grid, shares), method)
 
     def __call__(self, _model, stages, method):
@@ -40,10 +40,35 @@ def areas(bench):
     return {node: tile.to_tile(0).outputs[0].area for node, tile in zip(nodes, stage.tiles, strict=True)}
 
 
-async def test_rows_are_served_until_speeds_are_known(fitting):
+async def test_rows_are_served_until_speeds_are_known_and_no_longer(fitting):
+    """However equal they are: the next plan waits neither for speeds that differ nor for a minute."""
     async with fitting(Method.STAGED) as bench:
         await until("rows", lambda: bench.served and len(bench.served[-1][1]) == 4)
         assert list(bench.plans)[-1].plan.stages[-1].grid == "4x1"
+        bench.seconds = FRAME_S / 20
+        await until("tiles", lambda: list(bench.plans)[-1].plan.stages[-1].grid == "2x2")
+
+
+async def test_a_device_alone_gets_no_other_plan_because_of_its_camera(fitting):
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds, bench.present, bench.with_cameras = FRAME_S, ("pi-0",), ()
+        await until("a plan", lambda: bench.served and bench.served[-1][1] == ("pi-0",))
+        count, bench.with_cameras = len(bench.served), ("pi-0",)
+        bench.clock.now += CAMERA_LASTS_S + 1
+        await bench.pass_time(5)
+        assert len(bench.served) == count
+
+
+async def test_noise_in_measured_speeds_makes_no_other_plan_of_the_same_tiles(fitting, monkeypatch):
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds = FRAME_S
+        await until("tiles", lambda: list(bench.plans)[-1].plan.stages[-1].grid == "2x2")
+        count, measured = len(bench.served), bench.speed_of
+        monkeypatch.setattr(bench, "speed_of", lambda node: measured(node) * (0.88 if node == "pi-3" else 1.0))
+        monkeypatch.setattr(bench, "work_shares", lambda _: (0.3, 0.3, 0.3, 0.1))  # which differ
+        bench.clock.now += FITTED_LASTS_S + 1
+        await bench.pass_time(5)
+        assert len(bench.served) == count
 
 
 async def test_once_speeds_are_known_stages_are_in_rows_and_columns_and_the_owner_has_the_smallest_tile(fitting):
@@ -56,7 +81,7 @@ async def test_once_speeds_are_known_stages_are_in_rows_and_columns_and_the_owne
         bench.clock.now += FITTED_LASTS_S + 1
         await bench.pass_time(5)
         assert len(bench.served) == count  # that lasts longer
-        bench.clock.now += SEARCH_LASTS_S
+        bench.clock.now += CAMERA_LASTS_S
         await until("tiles for another owner", lambda: len(bench.served) > count)
         assert min(areas(bench), key=areas(bench).get) == "pi-2"
 
@@ -66,10 +91,17 @@ async def test_rows_of_bodp_do_not_follow_the_camera(fitting):
         bench.seconds = FRAME_S
         await until("rows", lambda: bench.served and len(bench.served[-1][1]) == 4)
         count, bench.with_cameras = len(bench.served), ("pi-2",)
-        bench.clock.now += SEARCH_LASTS_S + 1
+        bench.clock.now += CAMERA_LASTS_S + 1
         await bench.pass_time(5)
         assert len(bench.served) == count
         assert list(bench.plans)[-1].plan.stages[-1].grid == "4x1"
+
+
+async def test_more_devices_than_rows_are_in_rows_and_columns(fitting):
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds, bench.present = FRAME_S, tuple(f"pi-{number:02}" for number in range(42))
+        await until("tiles", lambda: bench.served and len(bench.served[-1][1]) == 42)
+        assert list(bench.plans)[-1].plan.stages[-1].grid == "6x7"
 
 
 async def test_more_devices_than_rows_end_no_gateway_and_the_plan_of_before_goes_on(fitting, caplog):
@@ -86,6 +118,6 @@ async def test_stages_that_would_hardly_be_better_replace_none(fitting):
         bench.seconds = FRAME_S  # so slow that a camera's own cost is nothing
         await until("tiles", lambda: bench.served and list(bench.plans)[-1].plan.stages[-1].grid == "2x2")
         count, bench.with_cameras = len(bench.served), ("pi-2",)
-        bench.clock.now += SEARCH_LASTS_S + 1
+        bench.clock.now += CAMERA_LASTS_S + 1
         await bench.pass_time(5)
         assert len(bench.served) == count

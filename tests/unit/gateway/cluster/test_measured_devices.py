@@ -27,7 +27,7 @@ class Home:
         self.memory, self.kernel_costs = {}, {}
         for node, taken in seconds.items():
             self.speeds.add_trial(node, MACS / taken)
-        self.devices = MeasuredDevices(NETWORK, COSTS, self, self.speeds, self.links)
+        self.devices = MeasuredDevices(COSTS, self, self.speeds, self.links)
 
     def kernels(self, node):
         return self.kernel_costs.get(node, {})
@@ -53,6 +53,16 @@ def test_nothing_is_described_before_a_speed_is_known():
 
 def test_devices_are_as_fast_as_they_have_measured():
     assert Home(fast=1.0, slow=4.0).seconds("slow", "fast") == pytest.approx([4.0, 1.0])
+
+
+def test_devices_that_run_the_first_layers_only_are_as_fast_as_they_measured_with_these():
+    """A fixed method divides the layers up to its cut, and devices measure their speed with them."""
+    first = costs_of_stages(NETWORK, [partition(NETWORK, [NETWORK.layers[0].outputs[0]], Grid(1, 1))])
+    home = Home()
+    home.speeds.add_trial("a", sum(first.tile_macs) / 3.0)
+    home.devices = MeasuredDevices(first, home, home.speeds, home.links)
+    (device,) = home.devices.describe(("a",), NOW).devices
+    assert first.of_tiles(device) / device.macs_per_s == pytest.approx(3.0)
 
 
 def test_what_the_camera_takes_of_its_device_is_no_part_of_its_speed():

@@ -8,7 +8,7 @@ from gateway.planning.methods import chained_stages
 from gateway.planning.plan_prediction import costs_of_stages, predict_assigned
 from gateway.planning.profiles import ClusterProfile, DeviceProfile
 from gateway.planning.stage_choice import choose_stages
-from gateway.planning.stage_fitting import balanced_shares, fit_stages, grids_of, levelled
+from gateway.planning.stage_fitting import balanced_shares, fit_stages, levelled_speeds
 from shared.ftp.grid import Grid
 from shared.model.loading import describe_network
 from tests.extent import examples
@@ -87,14 +87,6 @@ def test_balanced_shares_give_a_slow_device_less_by_what_it_does_besides_computi
 
 
 def test_devices_that_differ_by_no_more_than_measurements_do_are_equally_fast():
-    speeds = {device.name: device.macs_per_s / WEAK for device in levelled(cluster_of(0.95, 1.0, 0.5, 0.45).devices)}
-    assert speeds == {
-        name: pytest.approx(speed) for name, speed in (("d0", 0.975), ("d1", 0.975), ("d2", 0.475), ("d3", 0.475))
-    }
-    assert [*speeds] == ["d0", "d1", "d2", "d3"]
-
-
-def test_a_prime_number_of_devices_has_rows_only():
-    assert grids_of(5) == [Grid(5, 1)]
-    assert grids_of(6) == [Grid(6, 1), Grid(2, 3)]
-    assert grids_of(1) == [Grid(1, 1)]
+    levelled = levelled_speeds(cluster_of(0.95, 0.5, 1.0, 0.45))
+    assert [device.name for device in levelled.devices] == ["d0", "d1", "d2", "d3"]
+    assert [device.macs_per_s / WEAK for device in levelled.devices] == pytest.approx([0.975, 0.475, 0.975, 0.475])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError
-from shared.ftp.grid import Grid
+from shared.ftp.grid import Grid, grids_of
 from shared.ftp.region import Region
 
 
@@ -21,6 +21,13 @@ def grids_and_sizes(draw):
 @pytest.mark.parametrize("text", ["3x5", "3X5", " 3x5 "])
 def test_text_is_read_as_rows_by_columns(text):
     assert Grid.parse(text) == Grid(rows=3, columns=5)
+
+
+def test_grids_of_a_number_of_tiles_are_in_rows_and_as_square_as_possible():
+    assert grids_of(6) == [Grid(6, 1), Grid(2, 3)]
+    assert grids_of(12) == [Grid(12, 1), Grid(3, 4)]
+    assert grids_of(5) == [Grid(5, 1)]  # which is prime
+    assert grids_of(1, 4, 1) == [Grid(1, 1), Grid(4, 1), Grid(2, 2)]
 
 
 @given(st.integers(1, 9999), st.integers(1, 9999))
