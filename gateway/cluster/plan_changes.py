@@ -45,6 +45,9 @@ MIN_REPLACEMENT_GAIN = 0.9
 """Tiles are replaced by others that are predicted to take less than this part of their time."""
 
 
+START_S = 5.0
+"""Until the first edges have joined and got their programs; then the memory that this took is returned."""
+
 MIN_FITTING_GAIN = 0.95
 """The same of tiles that are fitted to devices, for the product of latency and of the time of the busiest device."""
 
@@ -108,7 +111,11 @@ class PlanChanges:
 
     async def run(self) -> None:
         """Follow devices and load until cancelled."""
-        await run_together(self._replan(), self._follow_choice())
+        start_is_over = asyncio.get_running_loop().call_later(START_S, release_freed_memory)
+        try:
+            await run_together(self._replan(), self._follow_choice())
+        finally:
+            start_is_over.cancel()
 
     def check(self) -> None:
         """Follow the load, and forget plans whose frames have all ended: called periodically."""
@@ -198,6 +205,7 @@ class PlanChanges:
         try:
             fitted = await asyncio.to_thread(self._fitted, nodes, shares, cluster, self._plans.preferred)
             self._planning_s = time.monotonic() - begun
+            release_freed_memory()
             if fitted is None:
                 return
             self._offer([fitted[0]], fitted[1])
@@ -246,6 +254,7 @@ class PlanChanges:
             search_plans, self._model.network, cluster, cut=cut, grid=options.grid
         )
         self._planning_s = time.monotonic() - begun
+        release_freed_memory()  # arrays of regions, some MB
         best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)

@@ -40,7 +40,7 @@ from shared.network.ports import (
     PUBLIC_TLS_PORT,
 )
 from shared.process.lifecycle import run_service
-from shared.process.malloc import share_malloc_arena
+from shared.process.malloc import return_large_blocks, share_malloc_arena
 from shared.process.usable_cores import computing_cores
 from shared.wire.map_values import MAP_TYPES
 
@@ -140,6 +140,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     """Run the gateway: it has the model, matches idle edges with busy ones, merges tiles, and publishes objects."""
     configure_logging(verbose)
     share_malloc_arena()
+    return_large_blocks()
     configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}

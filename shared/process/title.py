@@ -26,12 +26,13 @@ def set_title(name: str, words: Sequence[str]) -> None:
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError, ValueError, IndexError):
-        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
         stat = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
         fields = [*["", ""], *stat.rpartition(")")[2].split()]
         start, end = int(fields[_ARG_START]), int(fields[_ARG_END])
         if start and end > start:  # the kernel hides them from a process that it does not trust
             ctypes.memmove(start, fitted_title(words, end - start), end - start)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def fitted_title(words: Sequence[str], size: int) -> bytes:
