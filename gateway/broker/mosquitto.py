@@ -50,8 +50,8 @@ Before 2.0.22 it uses them, too, for a client that is gone before its message is
 """
 
 FULL_SHARE = 0.5
-"""A broker is full if it uses this share of its memory_limit at least. One that is refused memory needs at most two
-messages of 1 MB to reach the limit; one that is not full has some MB of 268."""
+"""A broker is full if it has allocated this share of its memory_limit at least. It says so when the next
+message, of 1 MB at most, would exceed the limit; idle, it has allocated 0.7 MB."""
 
 MIN_FULL_PAUSE_S = 10.0
 """Between two restarts of a full broker: who fills it again and again disturbs others no more often."""

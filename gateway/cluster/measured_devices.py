@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 LEAST_PART_OF_OWNER = 0.6
-"""The least part of its time that a device with a camera is supposed to have left for computing."""
+"""The least part of its time that a device with a camera has left for computing. Assumed."""
 
 RECENT_S = 10.0
 """Frames that were published within this time tell how many there are in a second."""

@@ -44,10 +44,6 @@ log = logging.getLogger(__name__)
 MIN_REPLACEMENT_GAIN = 0.9
 """Tiles are replaced by others that are predicted to take less than this part of their time."""
 
-
-START_S = 5.0
-"""Until the first edges have joined and got their programs; then the memory that this took is returned."""
-
 MIN_FITTING_GAIN = 0.95
 """The same of tiles that are fitted to devices, for the product of latency and of the time of the busiest device."""
 
@@ -62,6 +58,9 @@ CAMERA_LASTS_S = 60.0
 
 PLANNING_SHARE = 0.01
 """Planning for measured speeds takes at most this part of the gateway's time: after a long one, the next is later."""
+
+START_S = 5.0
+"""Until most of a start is over; then the memory that it took is returned. Assumed."""
 
 
 class PlanChanges:
@@ -205,7 +204,6 @@ class PlanChanges:
         try:
             fitted = await asyncio.to_thread(self._fitted, nodes, shares, cluster, self._plans.preferred)
             self._planning_s = time.monotonic() - begun
-            release_freed_memory()
             if fitted is None:
                 return
             self._offer([fitted[0]], fitted[1])
@@ -228,12 +226,12 @@ class PlanChanges:
             rows = PartitionedModel.of(self._model, options.grid_for(len(nodes)), options.cut, method, shares)
             same = tuple(now.nodes) == tuple(nodes) and now.partitioned.stages == rows.stages
             return None if same else (rows, nodes)
-        cut = PartitionedModel.of(self._model, grids_of(len(nodes))[-1], options.cut, method).cut
+        cut = PartitionedModel.of(self._model, grids_of(len(nodes))[-1], options.cut).cut
         levelled = levelled_speeds(cluster)
         fitted = fit_stages(self._model.network, levelled, cut)
         if {*now.nodes} == {*nodes}:
             kept = predict_plan(method, now.partitioned.costs, levelled.in_order(now.nodes))
-            if cost_of_plan(fitted.prediction) > MIN_FITTING_GAIN * cost_of_plan(kept):
+            if fitted.cost > MIN_FITTING_GAIN * cost_of_plan(kept):
                 return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 
@@ -254,7 +252,6 @@ class PlanChanges:
             search_plans, self._model.network, cluster, cut=cut, grid=options.grid
         )
         self._planning_s = time.monotonic() - begun
-        release_freed_memory()  # arrays of regions, some MB
         best = self._search_result.best_divided
         if best is not None and self._is_better(best, tiles, cluster):
             await self._replace_tiles(tiles, best)

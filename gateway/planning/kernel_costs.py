@@ -103,17 +103,6 @@ def _units(work: Mapping[KernelKind, float]) -> Units:
     return tuple(work.get(kind, 0.0) for kind in KINDS)
 
 
-def cost_of_cells(layer: Layer, shapes: Mapping[str, Shape], costs: Units = ()) -> tuple[float, float]:
-    """Return the cost of a layer for a cell of its output (all channels), and the cost that it has for any number.
-
-    `costs` are those of a device; by default the usual ones, by which layers that neither convolve nor pool cost
-    nothing.
-    """
-    of_cell, fixed = work_of_layer(layer, shapes)
-    costs = costs or unit_costs({})
-    return cost_of_work(of_cell, costs), cost_of_work(fixed, costs)
-
-
 def sum_work(parts: Sequence[Units]) -> Units:
     """Return the sum of works."""
     return tuple(map(sum, zip(*parts, strict=True))) if parts else NO_WORK

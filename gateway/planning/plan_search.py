@@ -16,7 +16,7 @@ from gateway.planning.divided_network import DividedNetwork
 from gateway.planning.memory_fit import explain_shortfall, short_devices, smaller_shares
 from gateway.planning.methods import Method, chained_stages
 from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_plan
-from gateway.planning.profiles import OWNER_COST, fitted_shares
+from gateway.planning.profiles import fitted_shares
 from gateway.planning.stage_choice import StageTerms
 from gateway.planning.tile_allocation import allocate_tiles
 from shared.errors import CutError
@@ -256,9 +256,8 @@ def _fitting_tiles(cluster: ClusterProfile, total: float) -> int:
 
 def _with_several_tiles(cluster: ClusterProfile, count: int, total: float) -> ClusterProfile:
     """Return the devices tile by tile, each as often as it should compute one of so many equal tiles."""
-    besides = [OWNER_COST if device.name == cluster.owner else 0.0 for device in cluster.devices]
     speeds = [device.macs_per_s for device in cluster.devices]
-    places = allocate_tiles(count, speeds, besides, total / count)
+    places = allocate_tiles(count, speeds, cluster.besides, total / count)
     return replace(cluster, devices=tuple(cluster.devices[place] for place in places))
 
 

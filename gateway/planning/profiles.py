@@ -68,6 +68,11 @@ class ClusterProfile:
         """Return the bytes of maps on the wire, relative to those of float32."""
         return value_bytes(self.maps) / value_bytes("float32")
 
+    @property
+    def besides(self) -> tuple[float, ...]:
+        """Return what a frame costs each device besides its tiles: its camera, where it has that."""
+        return tuple(OWNER_COST if device.name == self.owner else 0.0 for device in self.devices)
+
     def fastest(self, count: int) -> ClusterProfile:
         """Return a cluster of the fastest devices only; the owner is always one of them."""
         by_speed = sorted(self.devices, key=lambda device: (device.name != self.owner, -device.macs_per_s, device.name))
@@ -94,9 +99,11 @@ def fitted_shares(cluster: ClusterProfile, frame_cost: float) -> tuple[float, ..
     The owner's is smaller, as the frame costs it more than computing.
     """
     speeds = [device.macs_per_s for device in cluster.devices]
-    besides = [OWNER_COST if device.name == cluster.owner else 0.0 for device in cluster.devices]
-    seconds = (frame_cost + sum(besides)) / sum(speeds)
-    return usable_shares([(speed * seconds - extra) / frame_cost for speed, extra in zip(speeds, besides, strict=True)])
+    frame_cost = max(1.0, frame_cost)  # layers without operations have none
+    seconds = (frame_cost + sum(cluster.besides)) / sum(speeds)
+    return usable_shares(
+        [(speed * seconds - extra) / frame_cost for speed, extra in zip(speeds, cluster.besides, strict=True)]
+    )
 
 
 def usable_shares(shares: Sequence[float]) -> tuple[float, ...]:

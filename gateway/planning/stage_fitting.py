@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway.planning.methods import chained_stages
 from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_assigned
-from gateway.planning.profiles import EXCHANGE_COST, OWNER_COST, TILE_COST, fitted_shares, usable_shares
+from gateway.planning.profiles import EXCHANGE_COST, TILE_COST, fitted_shares, usable_shares
 from gateway.planning.stage_choice import StageTerms, fits_maps, stage_ways
 from shared.ftp.grid import grids_of
 from shared.ftp.macs import macs_of
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from shared.model.network import Network
 
 FITTING_ROUNDS = 5
-"""Sizes are fitted so often to what tiles of the sizes before cost, halos included; after that they hardly change."""
-
+"""Sizes are fitted so often to what tiles of the sizes before cost, halos included. After that, bounds of tiles go
+back and forth by a cell; the best sizes count."""
 
 NOISE = 0.15
 """The part by which measured speeds of equal devices differ: tiles of such sizes would hold up some of them."""
@@ -44,6 +44,11 @@ class FittedStages:
     devices: tuple[str, ...]
     shares: tuple[float, ...]
     prediction: PlanPrediction
+
+    @property
+    def cost(self) -> float:
+        """Return what should be small, see `cost_of_plan`."""
+        return cost_of_plan(self.prediction)
 
 
 def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) -> FittedStages:
@@ -60,7 +65,8 @@ def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) ->
     many = replace(one, bytes_per_s=math.inf, exchange_s=0.0)
     *grids, squarest = grids_of(len(by_speed))
     usable = [*(grid for grid in grids if fits_maps(network, tuple(cut), grid)), squarest]
-    return min((_fit_grid(network, cluster, cut, grid, terms) for grid in usable for terms in (one, many)), key=_cost)
+    fitted = (_fit_grid(network, cluster, cut, grid, terms) for grid in usable for terms in (one, many))
+    return min(fitted, key=lambda each: each.cost)
 
 
 def levelled_speeds(cluster: ClusterProfile) -> ClusterProfile:
@@ -79,7 +85,7 @@ def _fit_grid(
     network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid, terms: StageTerms
 ) -> FittedStages:
     """Return the stages of a grid: each round fits the sizes to what tiles of the sizes before cost."""
-    shares = fitted_shares(cluster, max(1, macs_of(network, network.head_layers(cut))))
+    shares = fitted_shares(cluster, macs_of(network, network.head_layers(cut)))
     names = tuple(device.name for device in cluster.devices)
     found = []
     for _ in range(FITTING_ROUNDS):
@@ -88,7 +94,7 @@ def _fit_grid(
         costs = costs_of_stages(network, stages)
         found.append(FittedStages(stages, names, shares, predict_assigned(costs, cluster)))
         shares = balanced_shares(shares, costs, cluster)
-    return min(found, key=_cost)
+    return min(found, key=lambda each: each.cost)
 
 
 def balanced_shares(shares: Sequence[float], costs: DivisionCosts, cluster: ClusterProfile) -> tuple[float, ...]:
@@ -98,19 +104,16 @@ def balanced_shares(shares: Sequence[float], costs: DivisionCosts, cluster: Clus
     """
     stages = range(len(costs.tiles))
     exchanges = EXCHANGE_COST * sum(1 for strips in costs.strips if strips)
-    besides, per_share = [], []
-    for tile, (device, share) in enumerate(zip(cluster.devices, shares, strict=True)):
-        besides.append(TILE_COST + exchanges + (OWNER_COST if device.name == cluster.owner else 0.0))
-        per_share.append(max(1.0, sum(costs.of_tile(stage, tile, device) for stage in stages)) / share)
+    besides = [TILE_COST + exchanges + extra for extra in cluster.besides]
+    per_share = [
+        max(1.0, sum(costs.of_tile(stage, tile, device) for stage in stages)) / share
+        for tile, (device, share) in enumerate(zip(cluster.devices, shares, strict=True))
+    ]
     speeds = [device.macs_per_s for device in cluster.devices]
     seconds = (1 + sum(map(truediv, besides, per_share))) / sum(map(truediv, speeds, per_share))
     return usable_shares(
         [(speed * seconds - extra) / cost for speed, extra, cost in zip(speeds, besides, per_share, strict=True)]
     )
-
-
-def _cost(fitted: FittedStages) -> float:
-    return cost_of_plan(fitted.prediction)
 
 
 def cost_of_plan(prediction: PlanPrediction) -> float:

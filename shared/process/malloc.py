@@ -28,7 +28,7 @@ def return_large_blocks() -> None:
     """Return each freed block of 256 KiB or more to the system at once (glibc only, else a no-op).
 
     Else glibc keeps them for the next ones, up to 32 MB each, between small ones that stay. A block that is mapped anew
-    costs some tenths of a millisecond: for processes that have few of them.
+    costs time (measured: 0.14 ms for 300 kB, 0.58 ms for 1.3 MB), so this is for processes that have few of them.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)

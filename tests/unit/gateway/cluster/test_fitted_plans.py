@@ -14,7 +14,7 @@ from tests.unit.gateway.cluster.plan_bench import FRAME_S, Bench, changing
 class Partitions:
     """Makes partitions of the small network, as PartitionedModel does of a model."""
 
-    def of(self, _model, grid, _cut, method, shares=()):
+    def of(self, _model, grid, _cut, method=Method.STAGED, shares=()):
         return self(None, stages_of(method, NETWORK, ("output0",), grid, shares), method)
 
     def __call__(self, _model, stages, method):

@@ -65,21 +65,38 @@ def test_devices_that_run_the_first_layers_only_are_as_fast_as_they_measured_wit
     assert first.of_tiles(device) / device.macs_per_s == pytest.approx(3.0)
 
 
-def test_what_the_camera_takes_of_its_device_is_no_part_of_its_speed():
-    home = Home(owner=2.0, helper=2.0)
+def with_frames(seconds, *, frames):
+    """The owner's operations a second, measured and described, when so many frames were published lately."""
+    home = Home(owner=seconds, helper=seconds)
     home.with_cameras = ("owner",)
-    plain, _ = home.devices.describe(("owner", "helper"), NOW).devices
-    for number in range(20):
-        home.devices.add_frame(NOW - 0.5 * number)
-    owner, helper = home.devices.describe(("owner", "helper"), NOW).devices
-    assert helper.macs_per_s == plain.macs_per_s
-    assert owner.macs_per_s == pytest.approx(
-        min(plain.macs_per_s + 2 * OWNER_COST, plain.macs_per_s / LEAST_PART_OF_OWNER)
-    )
-    (later, _) = home.devices.describe(("owner", "helper"), NOW + RECENT_S).devices
-    assert later.macs_per_s == plain.macs_per_s
+    measured, helper = (device.macs_per_s for device in home.devices.describe(("owner", "helper"), NOW).devices)
+    for _ in range(frames):
+        home.devices.add_frame(NOW - 1.0)
+    described, beside = (device.macs_per_s for device in home.devices.describe(("owner", "helper"), NOW).devices)
+    assert beside == helper
+    return measured, described
+
+
+def test_what_the_camera_takes_of_its_device_is_no_part_of_its_speed():
+    measured, described = with_frames(0.01, frames=20)
+    assert described == pytest.approx(measured + 20 * OWNER_COST / RECENT_S)
+    assert described < measured / LEAST_PART_OF_OWNER
+
+
+def test_a_device_has_most_of_its_time_left_however_many_frames_its_camera_has():
+    measured, described = with_frames(2.0, frames=200)
+    assert described == pytest.approx(measured / LEAST_PART_OF_OWNER)
+
+
+def test_frames_of_before_and_cameras_of_several_devices_do_not_count():
+    home = Home(owner=0.01, helper=0.01)
+    home.with_cameras = ("owner",)
+    home.devices.add_frame(NOW)
+    plain = home.devices.describe(("helper",), NOW).devices[0].macs_per_s
+    assert home.devices.describe(("owner",), NOW).devices[0].macs_per_s > plain
+    assert home.devices.describe(("owner",), NOW + RECENT_S).devices[0].macs_per_s == plain
     home.with_cameras = ("owner", "helper")
-    assert home.devices.describe(("owner", "helper"), NOW).devices[0].macs_per_s == plain.macs_per_s
+    assert home.devices.describe(("owner",), NOW).devices[0].macs_per_s == plain
 
 
 def test_a_device_that_has_measured_nothing_counts_as_fast_as_the_others():

@@ -8,8 +8,9 @@ from gateway.planning.kernel_costs import (
     KINDS,
     POOLED_COST,
     USUAL_COSTS,
-    cost_of_cells,
+    cost_of_work,
     unit_costs,
+    work_of_layer,
 )
 from shared.engine.kernel_kinds import WEIGHT_CELLS, KernelKind
 from tests.networks import ModelBuilder
@@ -28,7 +29,11 @@ def costs_with(measured):
     tensor = build.layer("Relu", tensor, name="relu")
     tensor = build.layer("MaxPool", tensor, name="pool", kernel_shape=[2, 2], strides=[2, 2])
     network = build.network(tensor)
-    return {layer.name: cost_of_cells(layer, network.shapes, measured) for layer in network.layers}
+    works = {layer.name: work_of_layer(layer, network.shapes) for layer in network.layers}
+    return {
+        name: tuple(cost_of_work(work, measured or unit_costs({})) for work in of_layer)
+        for name, of_layer in works.items()
+    }
 
 
 def test_a_usual_convolution_costs_its_operations_and_reading_its_weights(costs):
