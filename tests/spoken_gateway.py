@@ -64,6 +64,7 @@ class Spoken:
         self.nodes = NODES
         self.commands = asyncio.Queue()
         self.retained = {}
+        self.settled = asyncio.Event()  # all is said; a test that stops the broker clears it before
         self.announcer = Announcer(self._discovered, self._tell, self._publish, StateFolder(folder))
         self._broker = broker
         self._client = None
@@ -140,6 +141,7 @@ class Spoken:
                     ):
                         await client.subscribe(topic, qos=1)
                     await self.settle()
+                    self.settled.set()
                     self.announcer.on_connected()
                     async for message in client.messages:
                         if str(message.topic) == "homeassistant/status":
@@ -165,6 +167,7 @@ async def speaking(broker, folder, configuration):
     spoken = Spoken(broker, folder, configuration)
     tasks = [asyncio.create_task(spoken.run()), asyncio.create_task(spoken.announcer.run())]
     try:
+        await asyncio.wait_for(spoken.settled.wait(), 30)  # else what a test says next could be overwritten
         yield spoken
     finally:
         for task in tasks:

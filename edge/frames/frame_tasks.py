@@ -302,7 +302,7 @@ class FrameTasks:
         return frame.info, frame.pixels[region.slices], (time.monotonic() - frame.opened_at) * 1e3
 
     def lend_tile(self, take: TakeHeader, pulled_s: float | None = None) -> tuple[TileHeader, Array] | AbsentHeader:
-        """Lend a thief a task from the back of the queue: its header, and pixels without bars; or Absent.
+        """Lend a thief the last waiting task of the oldest frame: its header, and pixels without bars; or Absent.
 
         `pulled_s`: a promised frame was invited for this thief, which took so many seconds.
         """

@@ -1,8 +1,9 @@
 """The queue of an edge's own tasks, pure: waiting tasks in order, and their leases.
 
-Its own worker takes from the front, thieves from the back (paper, section III-B). In a frame with reuse, a task is
-blocked until the strips of its neighbours are available, and computed from them; an idle node computes it with its
-whole halo instead if that ends sooner than waiting (paper, section III-C).
+Its own worker takes a frame's tasks from the front, thieves from the back (paper, section III-B); of several frames,
+all begin with the oldest. In a frame with reuse, a task is blocked until the strips of its neighbours are available,
+and computed from them; an idle node computes it with its whole halo instead if that ends sooner than waiting (paper,
+section III-C).
 Time is monotonic seconds, given by the caller.
 """
 
@@ -164,14 +165,14 @@ class TaskQueue:
         return scheduled.task if scheduled is not None and scheduled.reusing else None
 
     def lend_task(self, taker: Taker, now: float) -> ScheduledTask | None:
-        """Lease the last task that the thief may take to it; an idle thief also gets a late one a second time.
+        """Lease the oldest frame's last task that the thief may take; an idle thief gets a late one a second time.
 
         A thief that is not idle gets none while others will be free sooner for all waiting tasks: the last tasks of a
         frame, which decide its duration, go to the node that begins them first.
         """
         if not taker.idle and not self._begins_soon(taker, now):
             return None
-        scheduled = self._next(reversed(self._waiting), taker, now)
+        scheduled = self._next(self._lending_order(), taker, now)
         self._helpers.pop(taker.node, None)  # the dictionary is in the order of last visits
         self._helpers[taker.node] = now
         if len(self._helpers) > MAX_HELPERS:
@@ -260,6 +261,13 @@ class TaskQueue:
         latest = max(late, key=lambda task: late[task])
         self._leases.add_copy(latest, taker.node)
         return ScheduledTask(latest, wanted=self._wanted(latest, taker.node))
+
+    def _lending_order(self) -> list[Task]:
+        """Return the waiting tasks as thieves take them: the last tiles of each frame first, but older frames first."""
+        frames: dict[str, list[Task]] = {}
+        for task in self._waiting:
+            frames.setdefault(task.frame, []).append(task)
+        return [task for tasks in frames.values() for task in reversed(tasks)]
 
     def _take_back(self, tasks: list[Task]) -> list[Task]:
         for task in tasks:

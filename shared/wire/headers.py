@@ -51,7 +51,7 @@ class WorkerRef(BaseModel):
 
 
 class TakeHeader(Header):
-    """Thief to victim: request for a tile from the back of its queue. Answered by TILE or ABSENT.
+    """Thief to victim: request for the last waiting tile of its oldest frame. Answered by TILE or ABSENT.
 
     `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again`: strips
     for this tile, which the thief has already, are not available: send it again with its whole halo. `fills_bars`: it

@@ -79,13 +79,10 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
         await home.until_states(**right)
         await home.restart()
         await home.until_states(**right)
+        spoken.settled.clear()
         await brokers.aclose()
         await home.until_states(binary_sensor__front_door_person_occupancy="unavailable")
         await brokers.enter_async_context(broker_at(broker))
-        await home.until("the gateway's return", lambda: _connected(spoken))
+        await asyncio.wait_for(spoken.settled.wait(), 30)
         await spoken.count(topics.OBJECTS.full_path("front_door", "person"), "person")
         await home.until_states(**right, timeout_s=20)
-
-
-async def _connected(spoken):
-    return spoken._client is not None and topics.BRIDGE_STATE.full_path() in spoken.retained

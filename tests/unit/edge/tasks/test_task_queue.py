@@ -44,6 +44,13 @@ def test_a_later_frame_waits_behind_an_earlier_one():
     assert [queue.take_task(0).task.frame for _ in range(4)] == ["first", "first", "second", "second"]
 
 
+def test_thieves_help_an_earlier_frame_first_and_begin_at_the_back_of_each():
+    queue = queue_of(2, frame="first")
+    queue.add_frame("second")
+    lent = [queue.lend_task(thief(), 0).task for _ in range(4)]
+    assert lent == [Task("first", 1), Task("first", 0), Task("second", 1), Task("second", 0)]
+
+
 def test_waiting_counts_what_anyone_may_take():
     queue = queue_of(3)
     queue.take_task(0)
@@ -165,7 +172,7 @@ def test_a_dropped_frame_is_forgotten_wherever_its_tasks_are():
 def test_dropping_a_frame_leaves_the_others():
     queue = queue_of(3, frame="first")
     queue.add_frame("second")
-    lent = queue.lend_task(thief(), 0).task
+    *_, lent = (queue.lend_task(thief(), 0).task for _ in range(4))
     queue.drop_frame("first")
     assert drain(queue) == [0, 1]
     assert queue.requeue_expired(1e9) == [lent]

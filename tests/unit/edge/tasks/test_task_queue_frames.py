@@ -38,7 +38,7 @@ def test_frames_are_untouched_until_a_task_of_theirs_is_taken():
     assert queue.untouched_frames == 2
     queue.lend_task(Taker("thief"), 0.0)
     assert queue.untouched_frames == 1
-    queue.take_task(0.0)
+    assert [queue.take_task(0.0).task for _ in range(2)] == [Task("f", 0), Task("g", 0)]
     assert queue.untouched_frames == 0
 
 
