@@ -130,7 +130,7 @@ from shared.wire.map_values import MAP_TYPES
 @threads_option
 @max_cores_option
 @click.option(
-    "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--config", "file", type=click.Path(path_type=Path),
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
 )  # fmt: skip
 @insecure_option

@@ -53,6 +53,9 @@ def mistakes(place, used):
             ("gateway", "--port", str(free_port()), "--pictures", f"{place}/file"), USAGE, "is a file",
         ),
         "a folder as a configuration": (("gateway", "--config", f"{place}/folder"), USAGE, "is a directory"),
+        "no configuration": (
+            ("gateway", "--config", f"{place}/none.yaml"), USAGE, "no such file or directory; name a YAML file",
+        ),
         "noise as a configuration": (("check-config", f"{place}/noise.yaml"), USAGE, "noise.yaml"),
         "no video": (("camera", "--source", f"{place}/none.mp4", "--name", "a", "--edge", "a:9"), FAILED, "none.mp4"),
     }  # fmt: skip
