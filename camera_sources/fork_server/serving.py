@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import importlib
 import io
 import os
@@ -139,8 +138,7 @@ def prepare() -> None:
     for reference in {reference for scheme, reference in BUILT_IN_SOURCES.items() if scheme not in RARE_SCHEMES}:
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
-    release_freed_memory()
-    gc.freeze()  # the collector would write to objects, and so copy their pages in each agent
+    release_freed_memory()  # it freezes objects, too: the collector would copy their pages in each agent
 
 
 def become_agent(request: StartAgent, server: int) -> None:

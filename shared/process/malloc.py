@@ -37,10 +37,13 @@ def return_large_blocks() -> None:
 def release_freed_memory() -> None:
     """Return memory that is not used any more to the system: call when a phase ends, such as the start.
 
-    Models are in reference cycles of protobuf: without a collection they would stay for long. (Freed memory is returned
-    with glibc only.)
+    Models are in reference cycles of protobuf: without a collection they would stay for long. What is left is frozen:
+    it lasts until the next phase, and collections until then need not look at it. (Freed memory is returned with glibc
+    only.)
     """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     unmap_idle_code()

@@ -44,8 +44,9 @@ ANSWER_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 """A host on the local network that has not answered by then does not exist or is off."""
 
-READ_AHEAD_BYTES = 4096
-"""A few messages without payload; of a payload, hardly anything is copied."""
+READ_AHEAD_BYTES = 64 * 1024
+"""Most messages of tiles are shorter: a busy device reads such a one at once, as all of it has come meanwhile. To be
+woken once more costs more than to copy it."""
 
 STALE_AFTER_S = 240.0
 """A client opens a new connection instead of one that it has not used for this long: the peer may just close it."""
@@ -231,7 +232,7 @@ class Connection:
                 if not self._ahead:
                     await self._begin_message(begin_within_s)
                 message = self._take_message(expected, max_payload)
-                if message is None:
+                if message is None and self._ahead:
                     async with asyncio.timeout(MESSAGE_TIMEOUT_S) as limit:
                         message = await self._receive_message(limit, expected, max_payload)
         header, payload = message
@@ -291,20 +292,25 @@ class Connection:
             )
 
     def _take_message(self, expected: frozenset[MessageKind], max_payload: int | None) -> tuple[Header, Payload] | None:
-        """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much."""
-        if len(self._ahead) < PREFIX_BYTES:
-            return None
-        prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
-        self._check_kind(prefix, expected, max_payload)
-        if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
-            return None
-        self._ahead.skip(PREFIX_BYTES)
-        header = HEADERS[prefix.kind].decode(bytes(self._ahead.peek(prefix.header_bytes)))
-        self._ahead.skip(prefix.header_bytes)
-        self._is_awaited(prefix, header)
-        payload = np.empty(prefix.payload_bytes, np.uint8)
-        self._ahead.take_into(payload.data)
-        return self._count(prefix, header), payload
+        """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much.
+
+        Those before it that nobody waits for are dropped.
+        """
+        while len(self._ahead) >= PREFIX_BYTES:
+            prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
+            self._check_kind(prefix, expected, max_payload)
+            if len(self._ahead) < PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes:
+                break
+            self._ahead.skip(PREFIX_BYTES)
+            header = HEADERS[prefix.kind].decode(bytes(self._ahead.peek(prefix.header_bytes)))
+            self._ahead.skip(prefix.header_bytes)
+            self._count(prefix, header)
+            if self._is_awaited(prefix, header):
+                payload = np.empty(prefix.payload_bytes, np.uint8)
+                self._ahead.take_into(payload.data)
+                return header, payload
+            self._ahead.skip(prefix.payload_bytes)
+        return None
 
     async def _receive_message(
         self, limit: asyncio.Timeout, expected: frozenset[MessageKind], max_payload: int | None

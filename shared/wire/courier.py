@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 IDLE_TIMEOUT_S = 120.0
 """A connection that is idle for this long is closed: a restarted gateway has another address."""
 
-MAX_BYTES_AT_ONCE = 32 * 1024
-"""A payload up to this size usually fits into the kernel's buffer, and is sent without queuing."""
+MAX_BYTES_AT_ONCE = 512 * 1024
+"""A payload up to this size is sent without queuing. Mostly the kernel takes all of it; to copy the rest costs less
+than another turn of the loop."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
@@ -117,7 +118,7 @@ class _Route:
         self.task = asyncio.create_task(self._run())
 
     def send_now(self, parcel: Parcel) -> bool:
-        """Send a small message at once if none waits; return whether it is sent.
+        """Send a message that is not large at once if none waits; return whether it is sent.
 
         Queuing it would cost as much as sending it: another turn of the loop, and a timeout.
         """
