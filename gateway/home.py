@@ -273,17 +273,20 @@ class Home:
         return {"camera": name}
 
     async def _on_snapshot_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = required_name(request, "camera")
-        if name not in self.cameras.known:
-            raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
+        name = self._required_camera(request)
         self.observer.request_snapshot(name)
         return {"camera": name}
 
     async def _on_try_areas_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = self._required_camera(request)
+        return {"camera": name, "zones": sorted(self.cameras.try_areas(name, request).zones)}
+
+    def _required_camera(self, request: Mapping[str, Any]) -> str:
+        """Return the known camera that a request names. Raises ConfigurationError."""
         name = required_name(request, "camera")
         if name not in self.cameras.known:
             raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
-        return {"camera": name, "zones": sorted(self.cameras.try_areas(name, request).zones)}
+        return name
 
     async def _on_drain_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "node")

@@ -151,14 +151,14 @@ class Gateway:
             ),
             self._door,
         )  # fmt: skip
-        self._report_problems()
+        self._add_problem_sources()
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     def _administer(self, keys: ClusterKeys, access: BrokerAccess, members: Membership, prefix: str) -> None:
-        """Build what a cluster with keys needs: joining and revoking, logins, and their problems."""
+        """Build the parts of a cluster with keys: joining and revoking, logins, and their problems."""
         options, problems = self._options, self._home.problems
         administration = self._administration = Administration(
             keys, ClusterAccess(options.cluster_tls_port, prefix, self._data.address.port),
@@ -174,8 +174,8 @@ class Gateway:
         former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
         keys.members.follow(former.on_members)
 
-    def _report_problems(self) -> None:
-        """Name the sources of the problems that people see."""
+    def _add_problem_sources(self) -> None:
+        """Add the sources of problems that are published for people."""
         problems = self._home.problems
         problems.add_source("edges", lambda _: self._cluster.problems())
         problems.add_source("names", self._names.problems)
@@ -187,7 +187,7 @@ class Gateway:
             problems.add_source("broker", self._house.problems)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
+        """Run until `stop`. Raises DeepThingsError for errors with which the gateway cannot work."""
         options = self._options
         if self._access is not None:
             listeners, files = self._access.listeners(), self._access.files()
@@ -298,14 +298,14 @@ class Gateway:
 
 
 def data_security(keys: ClusterKeys) -> DataSecurity:
-    """Return what the gateway knows its peers by, which follows the list of members."""
+    """Return the security of the gateway's data plane, which follows the list of members."""
     security = DataSecurity(keys.authority.identity, keys.members.list)
     keys.members.follow(security.on_members)
     return security
 
 
 def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
-    """Return the name that a gateway claims, at the house's broker or, without one, at its own."""
+    """Return the name that a gateway claims at the house's broker or, if there is none (None), at its own."""
     broker_name = "its own broker" if broker is None else f"broker {broker}"
     return OwnedName(
         client_id=client_id,
