@@ -1,4 +1,4 @@
-"""The parts that process detections: cameras, scenes, Home Assistant, hooks, requests, health."""
+"""Builds and connects the parts that process detections: cameras, scenes, Home Assistant, hooks, requests, health."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STOP_PUBLISHING_TIMEOUT_S = 3.0
 
 
 class Home:
-    """Builds and connects the parts that process detections. A ClusterListener."""
+    """The parts that process detections, connected with each other. It is the ClusterListener of the cluster."""
 
     def __init__(
         self,
@@ -62,7 +62,10 @@ class Home:
         read: Callable[[], Configuration] | None,
         info: Callable[[], BridgeInfo],
     ) -> None:
-        """`read` reads the configuration file again, None without a file; `info` describes the running gateway."""
+        """`read()` reads the configuration file again, None if there is no file; `info()` describes the gateway.
+
+        `listening` is the address of the gateway's data plane, at which edges request the settings of cameras.
+        """
         self._configuration = configuration
         self._bus = bus
         self._members = members
@@ -128,9 +131,10 @@ class Home:
     # connections with brokers
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each (re)connect to a broker, which may have lost it.
+        """Publish all retained state again after each (re)connect to a broker, which may have lost it.
 
-        The caller publishes that the gateway is online afterwards, so that subscribers never see outdated state of it.
+        The caller publishes afterwards that the gateway is online, so that subscribers never see outdated state of an
+        online gateway.
         """
         self.health_publisher.republish()
         await self._publish_info()
@@ -166,7 +170,7 @@ class Home:
             self.watcher.on_detections(detections, fetch)
 
     def on_frame_computed(self, frame: ComputedFrame) -> None:
-        """Tell the page who computed the tiles of a frame."""
+        """Pass the workers of a frame's tiles on to the page."""
         if self.watcher is not None:
             self.watcher.on_frame_computed(frame)
 
@@ -184,11 +188,11 @@ class Home:
             self.watcher.on_frame_ended(camera, outcome)
 
     def on_frame_time(self, frame_time: FrameTime) -> None:
-        """Count where the time of a published frame went."""
+        """Count the times that the parts of a published frame's way took."""
         self._durations.add(frame_time, time.monotonic())
 
     def serves(self, camera: str, node: str) -> bool:
-        """Return whether a node may have frames of a camera: of a configured one, only the edge that has it."""
+        """Return whether a node may own frames of a camera: a placed camera is served by its edge only."""
         return self.cameras.edge_of(camera) in {None, node}
 
     async def on_plan_changed(self) -> None:
@@ -220,26 +224,26 @@ class Home:
         self._announcer.request_update()
 
     def _discovered(self) -> Mapping[str, str]:
-        """Return the discovery payloads for Home Assistant, by topic, with the labels that are followed now."""
+        """Return the current discovery payloads for Home Assistant, by topic."""
         by_hand = sorted(self.cameras.by_hand)
         return self._discovery.messages(
             self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand
         )
 
     def _followed_labels(self) -> dict[str, Sequence[str]]:
-        """Return the followed labels by camera: as they were set by MQTT, else as configured."""
+        """Return the followed labels, by camera."""
         names = {*self.cameras.configured, *self.cameras.by_hand}
         return {name: self.cameras.followed_labels(name) for name in names}
 
     # health
 
     def bridge_info(self) -> BridgeInfo:
-        """Return the gateway's information of now."""
+        """Return the gateway's current information: version, model, plan, cameras."""
         details = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
         return self._info().model_copy(update=details)
 
     def health_report(self) -> BridgeHealth:
-        """Return the gateway's health of now."""
+        """Return the gateway's current health."""
         now, configured = time.monotonic(), self.cameras.configured
         online = sum(1 for name in self.cameras.online if name in configured)
         return self._health.report(
@@ -250,7 +254,7 @@ class Home:
         )  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
-        """Return problems of cameras, and settings that do not fit the present edges and pictures."""
+        """Return the problems of cameras, and of settings that do not fit the actual edges and pictures."""
         cameras = self._configuration.cameras
         found = [f"camera {name}: {remark}" for name, remark in self.cameras.problems.items()]
         if now - self._started_at > EDGES_RETURN_S:  # edges have had time to connect
@@ -269,17 +273,20 @@ class Home:
         return {"camera": name}
 
     async def _on_snapshot_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = required_name(request, "camera")
-        if name not in self.cameras.known:
-            raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
+        name = self._required_camera(request)
         self.observer.request_snapshot(name)
         return {"camera": name}
 
     async def _on_try_areas_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = self._required_camera(request)
+        return {"camera": name, "zones": sorted(self.cameras.try_areas(name, request).zones)}
+
+    def _required_camera(self, request: Mapping[str, Any]) -> str:
+        """Return the known camera that a request names. Raises ConfigurationError."""
         name = required_name(request, "camera")
         if name not in self.cameras.known:
             raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
-        return {"camera": name, "zones": sorted(self.cameras.try_areas(name, request).zones)}
+        return name
 
     async def _on_drain_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "node")

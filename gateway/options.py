@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FRAMES_AT_ONCE = 32
-"""Frames that are assembled at once: two each of sixteen cameras. Their maps are allocated when they are needed."""
+"""Frames that are assembled at the same time: two of each of 16 cameras. Their maps are allocated when needed."""
 
 DEFAULT_GRID = Grid(3, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """Options of one gateway. Its own Mosquitto listens on `cluster_port`, and without `broker` also on `port`.
+    """The options of one gateway.
 
-    With keys it has encrypted listeners, too: `cluster_tls_port`, and without `broker` also `tls_port`.
+    Its own Mosquitto listens on `cluster_port` for edges and, without `broker` (the house's broker), on `port` for
+    people and automations. With keys it has encrypted listeners, too: `cluster_tls_port` and, without `broker`,
+    `tls_port`.
     """
 
     model: str = DEFAULT_MODEL
@@ -49,31 +51,31 @@ class GatewayOptions:
     """Admission of devices without keys, as `cluster.open`."""
     broker: Address | None = None
     insecure: bool = False
-    """It has no keys, whatever it listens on."""
+    """The gateway has no keys, even if other devices can reach it."""
     threads: int = 1
     compute: bool = True
-    """The gateway's own cores take part, with method `auto`."""
+    """With method `auto`, the gateway's own cores compute frames, too."""
     terms: PlanTerms = field(default_factory=PlanTerms)
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0
     verify_share: float = 1.0
-    """Percentage of the time that goes into computing frames again, at most; not with `verify_every`."""
+    """Largest percentage of the gateway's time for computing frames again; has no effect with `verify_every`."""
     pictures: Path | None = None
     configuration: Configuration = field(default_factory=Configuration)
     page: Address | None = None
-    """The page listens here; None: there is no page."""
+    """The address at which the page listens; None: there is no page."""
     reload: Callable[[], Configuration] | None = None
-    """Read the configuration again; None when there is no file."""
+    """A function that reads the configuration again; None without a file."""
 
     @property
     def broker_places(self) -> BrokerPlaces:
-        """Return where the gateway's own broker listens; it serves people only where the house has no broker."""
+        """Return the addresses of the gateway's own broker; it serves people only if the house has no broker."""
         ports = (self.cluster_port, self.cluster_tls_port, *(() if self.broker else (self.port, self.tls_port)))
         return BrokerPlaces(*(Address(self.host, port) for port in ports))
 
     @property
     def public_topics(self) -> PublicTopics:
-        """Return the first levels of all topics of people and automations."""
+        """Return the first levels of the topics for people and automations."""
         home_assistant, frigate = self.configuration.home_assistant, self.configuration.frigate_compat
         return PublicTopics(
             self.configuration.mqtt.topic_prefix,
@@ -82,6 +84,6 @@ class GatewayOptions:
         )
 
     def grid_for(self, devices: int) -> Grid:
-        """Return the requested grid, else the method's: as many rows as devices if it fits them, else 3x3."""
+        """Return the requested grid, else that of the method: a row for each device if it fits devices, else 3x3."""
         usual = Grid(max(1, devices), 1) if self.method.fits_devices else DEFAULT_GRID
         return self.grid or usual

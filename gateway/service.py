@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from gateway.authority.cluster_keys import ClusterKeys
     from gateway.broker.broker_access import BrokerAccess
     from gateway.options import GatewayOptions
+    from gateway.page.page_door import PageDoor
+    from shared.mqtt.broker_login import Login
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
@@ -75,65 +77,39 @@ class Gateway:
     def __init__(self, options: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._options = options
+        configuration, prefix = options.configuration, options.configuration.mqtt.topic_prefix
         model = open_model_apart(options.model, options.weights)
         self._partitions = partitions_of(model, options.method, options.grid_for(1), options.cut)
         cluster_broker = local_address(Address(options.host, options.cluster_port))
-        self._keys = None if options.insecure or not needs_keys(options.host) else open_cluster_keys(
-            options.configuration.state, OWN_NODE, options.open_cluster
-        )  # fmt: skip
-        if self._keys is None:
-            begin_without_keys(options.configuration.state)
+        self._public_broker = options.broker or cluster_broker
+        self._keys = self._open_keys()
         security = None if self._keys is None else data_security(self._keys)
         self._data = DataPlane(Address(options.host, options.data_port), WireTraffic(security))
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
-        prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
         self._access = None if self._keys is None else open_broker_access(
-            self._keys, options.configuration.state, options.broker_places, options.public_topics
+            self._keys, configuration.state, options.broker_places, options.public_topics
         )  # fmt: skip
         own_login = ANONYMOUS if self._access is None else self._access.login
-        health = BrokerHealth(f"broker {options.broker}")
-        client_id = options.configuration.mqtt.client_id or gateway_client_id(prefix)
-        self._public_broker = options.broker or cluster_broker
-        self._name_owner = NameOwner(
-            self._public_broker,
-            name_to_claim(client_id if options.broker else unguessable(client_id, own_login), options.broker, prefix),
-            prefix, login=login if options.broker else own_login, health=health if options.broker else None,
-        )  # fmt: skip
+        house_health = BrokerHealth(f"broker {options.broker}")
+        self._name_owner = self._make_name_owner(own_login, house_health)
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
-        self._bus = Bus(
-            cluster_broker,
-            unguessable(gateway_client_id(prefix), own_login),
-            will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
-            on_connected=self._on_connected,
-            on_stopping=self._publish_stopping,
-            prefix=prefix,
-            owner=None if options.broker else self._name_owner,
-            login=own_login,
-            forgets_commands=self._access is not None,
-            health=BrokerHealth("the gateway's own broker") if options.broker else None,
-        )
+        self._bus = self._make_bus(cluster_broker, own_login)
         self._house = None if options.broker is None else HouseBroker(
             options.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
-            login=login, health=health, prefix=prefix,
+            login=configuration.mqtt.login, health=house_health, prefix=prefix,
         )  # fmt: skip
-        planes = Planes(self._bus, self._house)
-        self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
-        self._cluster = Cluster(options, model, self._partitions, self._data, planes, members, self._home)
-        self._planes = planes
-        own_keys = ["--insecure"] if self._keys is None else ["--keys", str(self._keys.own_node.folder)]
-        self._own_node = OwnNode(
-            members, lambda: self._name_owner.identity,
-            cluster_broker if self._keys is None else local_address(options.broker_places.edges), options.host,
-            ["--threads", str(options.threads), "--topic-prefix", prefix, *own_keys],
-        ) if options.compute and options.method is Method.AUTO else None  # fmt: skip
+        self._planes = Planes(self._bus, self._house)
+        self._home = Home(configuration, self._planes, members, listening, options.reload, self._info)
+        self._cluster = Cluster(options, model, self._partitions, self._data, self._planes, members, self._home)
+        self._own_node = self._make_own_node(members, cluster_broker)
         self._door = None if options.page is None else open_page_door(
-            options.page, options.configuration.page, options.configuration.state,
+            options.page, configuration.page, configuration.state,
             None if self._keys is None else self._keys.authority,
             None if self._access is None else self._access.users,
         )  # fmt: skip
         self._announcer = announcer_for(
             None if self._keys is None else self._keys.authority.identity, options.broker_places.edges,
-            wanted=options.configuration.cluster.announce,
+            wanted=configuration.cluster.announce,
         )  # fmt: skip
         self._administration: Administration | None = None
         self._logins: LoginProblems | None = None
@@ -144,21 +120,78 @@ class Gateway:
         self._data.serve_settings(self._home.agent_settings, self._home.cameras.edge_of)
         traces = TraceCollector(members, self._data.traffic)
         self._data.serve_traces(traces.answer)
-        self._page = None if self._door is None else WebServer(
+        self._page = None if self._door is None else self._make_page(self._door, traces)
+        self._add_problem_sources()
+        self._follow_topics()
+
+    def _open_keys(self) -> ClusterKeys | None:
+        """Return the cluster's keys; None if the gateway starts without keys."""
+        options = self._options
+        state = options.configuration.state
+        if options.insecure or not needs_keys(options.host):
+            begin_without_keys(state)
+            return None
+        return open_cluster_keys(state, OWN_NODE, options.open_cluster)
+
+    def _make_name_owner(self, own_login: Login, house_health: BrokerHealth) -> NameOwner:
+        """Return the owner of the gateway's name: at the house's broker or, if there is none, at the gateway's own."""
+        house, mqtt = self._options.broker, self._options.configuration.mqtt
+        client_id = mqtt.client_id or gateway_client_id(mqtt.topic_prefix)
+        return NameOwner(
+            self._public_broker,
+            name_to_claim(client_id if house else unguessable(client_id, own_login), house, mqtt.topic_prefix),
+            mqtt.topic_prefix, login=mqtt.login if house else own_login, health=house_health if house else None,
+        )  # fmt: skip
+
+    def _make_bus(self, cluster_broker: Address, own_login: Login) -> Bus:
+        """Return the connection to the gateway's own broker."""
+        house, prefix = self._options.broker, self._options.configuration.mqtt.topic_prefix
+        return Bus(
+            cluster_broker,
+            unguessable(gateway_client_id(prefix), own_login),
+            will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
+            on_connected=self._on_connected,
+            on_stopping=self._publish_stopping,
+            prefix=prefix,
+            owner=None if house else self._name_owner,
+            login=own_login,
+            forgets_commands=self._access is not None,
+            health=BrokerHealth("the gateway's own broker") if house else None,
+        )
+
+    def _make_own_node(self, members: Membership, cluster_broker: Address) -> OwnNode | None:
+        """Return the own node; None if the gateway's own cores shall not compute."""
+        options = self._options
+        if not options.compute or options.method is not Method.AUTO:
+            return None
+        if self._keys is None:
+            broker, keys = cluster_broker, ["--insecure"]
+        else:
+            broker, keys = local_address(options.broker_places.edges), ["--keys", str(self._keys.own_node.folder)]
+        prefix = options.configuration.mqtt.topic_prefix
+        return OwnNode(
+            members, lambda: self._name_owner.identity, broker, options.host,
+            ["--threads", str(options.threads), "--topic-prefix", prefix, *keys],
+        )  # fmt: skip
+
+    def _make_page(self, door: PageDoor, traces: TraceCollector) -> WebServer:
+        return WebServer(
             GatewayPage(
-                self._home, planes, traces, lambda: self._state(State.ONLINE), self._entrants,
+                self._home, self._planes, traces, lambda: self._state(State.ONLINE), self._entrants,
                 lambda: self._cluster.links.current(time.monotonic()),
             ),
-            self._door,
+            door,
         )  # fmt: skip
-        self._report_problems()
+
+    def _follow_topics(self) -> None:
+        """Follow the claims of names, and the gateway's own retained state."""
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     def _administer(self, keys: ClusterKeys, access: BrokerAccess, members: Membership, prefix: str) -> None:
-        """Build what a cluster with keys needs: joining and revoking, logins, and their problems."""
+        """Build the parts of a cluster with keys: joining and revoking, logins, and their problems."""
         options, problems = self._options, self._home.problems
         administration = self._administration = Administration(
             keys, ClusterAccess(options.cluster_tls_port, prefix, self._data.address.port),
@@ -174,8 +207,8 @@ class Gateway:
         former = FormerMembers(keys.members.list, lambda: members.present, self._cluster.lose_node)
         keys.members.follow(former.on_members)
 
-    def _report_problems(self) -> None:
-        """Name the sources of the problems that people see."""
+    def _add_problem_sources(self) -> None:
+        """Add the sources of problems that are published for people."""
         problems = self._home.problems
         problems.add_source("edges", lambda _: self._cluster.problems())
         problems.add_source("names", self._names.problems)
@@ -187,7 +220,7 @@ class Gateway:
             problems.add_source("broker", self._house.problems)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
+        """Run until `stop`. Raises DeepThingsError for errors with which the gateway cannot work."""
         options = self._options
         if self._access is not None:
             listeners, files = self._access.listeners(), self._access.files()
@@ -298,14 +331,14 @@ class Gateway:
 
 
 def data_security(keys: ClusterKeys) -> DataSecurity:
-    """Return what the gateway knows its peers by, which follows the list of members."""
+    """Return the security of the gateway's data plane, which follows the list of members."""
     security = DataSecurity(keys.authority.identity, keys.members.list)
     keys.members.follow(security.on_members)
     return security
 
 
 def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
-    """Return the name that a gateway claims, at the house's broker or, without one, at its own."""
+    """Return the name that a gateway claims at the house's broker or, if there is none (None), at its own."""
     broker_name = "its own broker" if broker is None else f"broker {broker}"
     return OwnedName(
         client_id=client_id,

@@ -25,7 +25,10 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(picture: Pixels, objects: Iterable[DetectedObject]) -> Pixels:
-    """Return a copy of `picture`, uint8 BGR (H, W, 3), with boxes, labels and scores; no label covers another."""
+    """Return a copy of `picture`, uint8 BGR (H, W, 3), with boxes, labels and scores.
+
+    Labels are placed side by side, so that none covers another one as long as there is room.
+    """
     drawn = picture.copy()
     size = max(picture.shape[:2])
     thickness, scale = max(1, round(size / 400)), max(0.4, size / 1500)

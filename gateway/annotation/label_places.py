@@ -12,7 +12,7 @@ Plate = tuple[int, int, int, int]
 """Left, top, right, bottom of a label in pixels, right and bottom exclusive."""
 
 MAX_STEPS = 40
-"""A label is moved by at most this many of its heights; if there are more labels, they cover each other."""
+"""A label is moved by at most this many times its height. Where that is not enough, labels cover each other."""
 
 
 def place_plate(
@@ -24,12 +24,12 @@ def place_plate(
     of other labels. The label is inside of the picture if it fits.
     """
     places = (_inside(corner, size, picture) for corner in _corners(box, size))
-    best = next(places)  # mostly this one is free, or one of the next: the others are not computed
+    best = next(places)  # mostly this place is free, or one of the next: `places` computes no more than are tried
     return next((plate for plate in chain([best], places) if not any(_overlap(plate, other) for other in taken)), best)
 
 
 def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Yield possible places of its left upper corner, the best first."""
+    """Yield possible places (x, y) for the left upper corner of a box's label, the best first."""
     left, top, right, bottom = (round(value) for value in box)
     width, height = size
     yield left, top - height

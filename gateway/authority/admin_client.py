@@ -1,4 +1,4 @@
-"""A command's side of the socket by which it administers the gateway of this machine."""
+"""Sends requests of commands, such as `deepthings invite`, to the running gateway, by a socket on the same machine."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ A = TypeVar("A", bound="Message")
 def ask_gateway(state: Path, request: Message, kind: type[A]) -> A:
     """Return the answer of the gateway that runs with this state folder.
 
-    Raises DeepThingsError: the gateway's own error, or why it was not reached.
+    Raises DeepThingsError with the gateway's own error, or with the reason why it cannot be reached.
     """
     try:
-        line = _exchanged(state / KEYS_FOLDER, request.model_dump_json(exclude_none=True).encode() + b"\n")
+        line = _exchange(state / KEYS_FOLDER, request.model_dump_json(exclude_none=True).encode() + b"\n")
     except PermissionError as error:
         raise DeepThingsError(
             f"{state} belongs to another user: run this as the user who runs the gateway, or with sudo"
         ) from error
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise DeepThingsError(_why_not_there(state)) from error
+        raise DeepThingsError(_unreachable_message(state)) from error
     except OSError as error:
         raise DeepThingsError(f"the gateway does not answer: {system_reason(error)}; look into its log") from error
     try:
@@ -50,8 +50,8 @@ def ask_gateway(state: Path, request: Message, kind: type[A]) -> A:
     raise failure
 
 
-def _exchanged(folder: Path, line: bytes) -> bytes:
-    """Send a line, and return the line that is answered. Raises OSError."""
+def _exchange(folder: Path, line: bytes) -> bytes:
+    """Send a line to the gateway, and return its answer, also a line. Raises OSError."""
     with socket_path(folder) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ADMIN_TIMEOUT_S)
         connection.connect(path)
@@ -60,15 +60,16 @@ def _exchanged(folder: Path, line: bytes) -> bytes:
             return stream.readline(MAX_ADMIN_LINE_BYTES)
 
 
-def _why_not_there(state: Path) -> str:
+def _unreachable_message(state: Path) -> str:
+    """Return why no gateway with this state folder has a socket, and what to do."""
     try:
         runs = is_in_use(state)
     except OSError:
         runs = False
     if runs:
         return (
-            "the gateway listens on this machine only, where no other device reaches it: it has no keys and no members."
-            " Start it with --listen 0.0.0.0, or with that as cluster.listen in its configuration"
+            "the gateway listens on this machine only, so no other device can reach it, and it has no keys and no "
+            "members: start it with --listen 0.0.0.0, or set cluster.listen to 0.0.0.0 in its configuration"
         )
     return (
         f"no gateway runs with the state folder {state}: start it with 'deepthings gateway', or name its configuration "

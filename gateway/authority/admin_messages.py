@@ -11,10 +11,10 @@ from shared.payloads.fields import Name, Port, ShortText
 from shared.security.member_list import Role
 
 ADMIN_SOCKET = "admin.sock"
-"""In the folder of keys: who can read the keys may administer the cluster, and nobody else."""
+"""The name of the socket in the folder of keys: only a user who can read the keys can administer the cluster."""
 
 MAX_ADMIN_LINE_BYTES = 1 << 20
-"""Of a message; the list of all members has below 100 KB."""
+"""The longest message; the list of all members has less than 100 KB."""
 
 
 class InviteRequest(Message):
@@ -29,7 +29,7 @@ class InviteRequest(Message):
 
 
 class InviteAnswer(Message):
-    """The code that the device shows, the seconds until it ends, and the command to type there."""
+    """The invitation code for the device, the seconds until it expires, and the command to type on the device."""
 
     code: Annotated[str, Field(max_length=300)]
     command: str = ""
@@ -43,7 +43,7 @@ class NodesRequest(Message):
 
 
 class ListedNode(Message):
-    """A member, or an edge that takes part without keys: its `key_hash` is empty."""
+    """A member, or an edge that takes part without keys; the `key_hash` of such an edge is empty."""
 
     name: Name
     role: Role
@@ -68,19 +68,19 @@ class RevokeRequest(Message):
 
 
 class CloseRequest(Message):
-    """Let no device without keys take part any more."""
+    """Close the cluster: devices without keys can no longer take part."""
 
     command: Literal["close"] = "close"
 
 
 class AddUserRequest(Message):
-    """Add a login for people and automations, or give it a new password; without `password` a random one."""
+    """Add a login for people and automations, or change its password; without `password` a random one is made."""
 
     command: Literal["add user"] = "add user"
     name: ShortText
     password: Annotated[str, Field(max_length=1000)] | None = None
     read_only: bool = False
-    """It may look, and change nothing."""
+    """The login may read, but not change anything."""
 
 
 class RemoveUserRequest(Message):
@@ -91,7 +91,7 @@ class RemoveUserRequest(Message):
 
 
 class UserAnswer(Message):
-    """The login, and where it is for: the gateway's own broker, if people use that, and the page."""
+    """The login, and where it is valid: at the gateway's own broker (if people use that one) and at the page."""
 
     name: ShortText
     password: Annotated[str, Field(max_length=1000)] = ""
@@ -99,7 +99,7 @@ class UserAnswer(Message):
     tls_port: Port | None = None
     host: ShortText
     page: Annotated[str, Field(max_length=300)] = ""
-    """Its address; empty: there is no page."""
+    """The address of the page; empty: there is none."""
 
 
 class DoneAnswer(Message):
@@ -109,7 +109,7 @@ class DoneAnswer(Message):
 
 
 class AdminRefusal(Message):
-    """The reason why it was not done, and the exit code of the command."""
+    """The reason why a request was refused, and the exit code for the command that sent it."""
 
     error: str
     exit_code: int = 1

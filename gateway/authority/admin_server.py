@@ -1,4 +1,4 @@
-"""A socket in the folder of keys, by which commands on the same machine administer the running gateway."""
+"""Serves the socket in the folder of keys, by which commands on the same machine administer the running gateway."""
 
 from __future__ import annotations
 
@@ -27,29 +27,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ADMIN_TIMEOUT_S = 30.0
-"""For a request of a command and its answer; a restart of the broker is the longest that one waits for."""
+"""Time for a request of a command and its answer; the slowest requests wait for a restart of the broker."""
 
 
 class AdminServer:
-    """Answers commands. It needs no login: only who can read the keys of the cluster can open its socket."""
+    """Answers commands. It needs no login: only a user who can read the keys of the cluster can open its socket."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._handlers: dict[str, tuple[type[Message], Handler]] = {}
 
     def serve(self, request: type[Message], handler: Handler) -> None:
-        """Answer requests of this kind, whose field `command` names them, with what `handler` returns.
+        """Answer requests of this kind with the message that `handler(request)` returns.
 
-        A DeepThingsError that it raises is the error of the command.
+        The default of the field `command` identifies the kind. If `handler` raises a DeepThingsError, the command gets
+        its text and exit code.
         """
         self._handlers[request.model_fields["command"].default] = request, handler
 
     async def run(self) -> None:
-        """Serve until cancelled. Without its socket the gateway does all other work."""
+        """Serve until cancelled. If the socket cannot be opened, log that, and let the gateway do its other work."""
         try:
             with socket_path(self._folder) as path:
                 _remove_socket(path)
-                server = await asyncio.start_unix_server(self._talk, path, limit=MAX_ADMIN_LINE_BYTES)
+                server = await asyncio.start_unix_server(self._serve_connection, path, limit=MAX_ADMIN_LINE_BYTES)
         except (OSError, DeepThingsError) as error:
             reason = system_reason(error) if isinstance(error, OSError) else str(error)
             log.error("commands such as 'deepthings invite' cannot reach this gateway: %s", reason)  # noqa: TRY400
@@ -61,7 +62,7 @@ class AdminServer:
             with contextlib.suppress(OSError):
                 (self._folder / ADMIN_SOCKET).unlink()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ADMIN_TIMEOUT_S):
                 answer = await self._answer(await reader.readuntil(b"\n"))
@@ -84,7 +85,7 @@ class AdminServer:
 
 @contextlib.contextmanager
 def socket_path(folder: Path) -> Iterator[str]:
-    """Yield the path of the socket in a form of any length; that of a Unix socket has 107 bytes at most."""
+    """Yield a short path of the socket in `folder`: the path of a Unix socket must not exceed 107 bytes."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}/{ADMIN_SOCKET}"
@@ -100,6 +101,6 @@ def _remove_socket(path: str) -> None:
         except FileNotFoundError:
             return
         except OSError:
-            os.unlink(path)  # noqa: PTH108  (no Path is needed for it)
+            os.unlink(path)  # noqa: PTH108  (`path` is a str)
             return
-    raise DeepThingsError("another gateway with the same state folder answers them")
+    raise DeepThingsError("another gateway with the same state folder is running, and answers them; stop one of both")

@@ -1,4 +1,4 @@
-"""The cluster's members as its gateway runs: the list on the bus, joining, and the commands on the same machine."""
+"""Administers the members of a running gateway's cluster: publishes their list, lets devices join, serves commands."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class Administration:
         """Return the problem of an open cluster, as a sentence."""
         if not self._members.list.open:
             return ()
-        strange = self._without_keys()
-        if strange:
-            first = strange[0]
+        keyless = self._without_keys()
+        if keyless:
+            first = keyless[0]
             return (
-                f"the cluster is open to everybody on the network, as {', '.join(strange)} "
-                f"{'has' if len(strange) == 1 else 'have'} no keys yet: run 'deepthings invite {first}' on the gateway,"
+                f"the cluster is open to everybody on the network, as {', '.join(keyless)} "
+                f"{'has' if len(keyless) == 1 else 'have'} no keys yet: run 'deepthings invite {first}' on the gateway,"
                 f" and the command that it prints on {first}; when all have joined, run 'deepthings close'",
             )
         return ("the cluster is open to everybody on the network: run 'deepthings close' on the gateway",)
@@ -99,13 +99,13 @@ class Administration:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            with contextlib.suppress(BrokerError):  # it is published when the broker is there again
+            with contextlib.suppress(BrokerError):  # `on_connected` publishes it when the broker is back
                 await self._publish(self._members.list)
 
     async def _invite(self, request: InviteRequest) -> InviteAnswer:
         port = self._join_server.open()
         secret = self._admission.invite(request.role, request.name, again=request.again)
-        self._join_server.open()  # it may have closed, had nobody been invited
+        self._join_server.open()  # again: if nobody was invited before, the server may have closed the port meanwhile
         host = request.host or reached_at(self._join_address.host)
         code = InvitationCode(authority_in_code(self._authority.identity.authority_hash), secret, Address(host, port))
         return InviteAnswer(code=str(code), ends_in_s=self._admission.open_for_s())
@@ -119,22 +119,22 @@ class Administration:
             )
             for member in self._members.list.members
         ]  # fmt: skip
-        strange = [ListedNode(name=name, role=Role.EDGE, online=True) for name in self._without_keys()]
-        return NodesAnswer(open=self._members.list.open, nodes=(*members, *strange))
+        keyless = [ListedNode(name=name, role=Role.EDGE, online=True) for name in self._without_keys()]
+        return NodesAnswer(open=self._members.list.open, nodes=(*members, *keyless))
 
     async def _revoke(self, request: RevokeRequest) -> DoneAnswer:
         member = self._admission.revoke(request.role, request.name)
         return DoneAnswer(done=f"{member} is no longer a member of the cluster, and is refused from now on")
 
     async def _close(self, _: CloseRequest) -> DoneAnswer:
-        strange = self._without_keys()
+        keyless = self._without_keys()
         self._members.set_open(is_open=False)
-        refused = f" These have no keys and are refused: {', '.join(strange)}." if strange else ""
+        refused = f" These have no keys and are refused: {', '.join(keyless)}." if keyless else ""
         return DoneAnswer(done=f"the cluster is closed: only members take part.{refused}")
 
 
 def reached_at(listen: str) -> str:
-    """Return the address of this machine for other devices."""
+    """Return the address at which other devices reach this machine; `listen` is the address that it listens on."""
     if not is_wildcard(listen):
         return listen
     if ":" in listen:

@@ -1,4 +1,4 @@
-"""The cluster's authority: a key that signs the certificates of members, made at the gateway's first start."""
+"""The cluster's authority: the key that signs the certificates of members. It is made at the gateway's first start."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS_FOLDER = "keys"
-"""In the state folder: closed to all other users, and to the broker, which runs as a user of its own."""
+"""The folder of keys in the state folder. Other users cannot read it, and so the broker cannot, which has its own
+user."""
 
 AUTHORITY_KEY_FILE = "authority-key.pem"
 TOKEN_SECRET_FILE = "token-secret"  # noqa: S105  (the name of a file)
@@ -46,13 +47,13 @@ OWN_NODE_FOLDER = "own-node"
 TOKEN_BYTES = 32
 
 GATEWAY_NAME = "gateway"
-"""Of the gateway in its certificate: every cluster has one."""
+"""The name of the gateway in its certificate. It is always the same, because every cluster has one gateway."""
 
 RECOVERY = "restore a backup of the gateway, or run 'deepthings rotate' for new keys, and invite all devices again"
 
 
 def needs_keys(host: str) -> bool:
-    """Return whether a gateway that listens on this address has keys: one that others can reach."""
+    """Return whether a gateway that listens on this address needs keys, because other devices can reach it."""
     return not is_loopback(host)
 
 
@@ -88,13 +89,13 @@ class Authority:
         return issue_server_certificate(self._certificate, self._key, hosts, public_key)
 
     def token_of(self, member: Member) -> str:
-        """Return the member's password at the broker; it is made of the member's key, and stored nowhere here."""
+        """Return the member's password at the broker; it is computed from the member's key, and not stored here."""
         text = f"{member.role.value}/{member.name}/{member.key_hash}".encode()
         digest = hmac.digest(self._token_secret, text, hashlib.sha256)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
     def own_node(self, name: str) -> NodeIdentity:
-        """Return the identity of the edge that the gateway runs itself; made when it is missing. Raises OSError."""
+        """Return the identity of the edge that the gateway runs itself; make it if it is missing. Raises OSError."""
         return self._open_identity(self.folder / OWN_NODE_FOLDER, Role.EDGE, name)
 
     def _open_authority(self) -> tuple[bytes, bytes]:
@@ -116,7 +117,7 @@ class Authority:
         return read_key_file(path, RECOVERY)
 
     def _open_identity(self, folder: Path, role: Role, name: str) -> NodeIdentity:
-        """Return the identity in a folder; issue it when it is missing, or of an authority before this one."""
+        """Return the identity in a folder; issue a new one if it is missing, or was issued by an earlier authority."""
         if not (folder / CERTIFICATE_FILE).exists() or (folder / AUTHORITY_FILE).read_bytes() != self._certificate:
             key = make_key()
             certificate = self.issue(role, name, public_key_of(key))
@@ -127,5 +128,5 @@ class Authority:
 
 
 def keys_exist(folder: Path) -> bool:
-    """Return whether a folder has, or had, the keys of a cluster."""
+    """Return whether a folder has the keys of a cluster, or a rest of them."""
     return (folder / AUTHORITY_FILE).exists() or (folder / CERTIFICATE_FILE).exists()

@@ -1,4 +1,4 @@
-"""The logins at the gateway's own broker for the members of its cluster, and for people and automations."""
+"""Creates the logins at the gateway's own broker, for the members of its cluster and for people and automations."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from shared.security.member_list import MemberList
 
 USERS_FILE = "users"
-"""In the state folder, beside the keys: people and automations keep their passwords when the cluster gets new keys."""
+"""The file in the state folder. It is not in the folder of keys: people keep their passwords when the keys change."""
 
 
 def open_broker_access(keys: ClusterKeys, state: Path, places: BrokerPlaces, topics: PublicTopics) -> BrokerAccess:
-    """Return the logins at the broker, which follow the list of members."""
+    """Return the logins and rules of the broker, which follow all changes of the list of members."""
     authority = keys.authority
     identity, public_key = authority.identity, make_key()
     public = authority.issue_server(names_of_host(places.cluster.host), public_key_of(public_key))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ADDRESS_CHECK_PERIOD_S = 5.0
-"""A new address of this machine is announced after this time; so is a try after one that failed."""
+"""A new address of this machine is announced within this time; a failed announcement is repeated after it."""
 
 
 def _mdns() -> ModuleType:
@@ -34,15 +34,18 @@ def _mdns() -> ModuleType:
 
 
 def announcer_for(identity: NodeIdentity | None, edges_broker: Address, *, wanted: bool) -> ClusterAnnouncer | None:
-    """Return what announces a gateway; None without keys, on loopback or with --insecure: nobody could check it."""
+    """Return an announcer for a gateway that has keys; None if it has none, or if it is not `wanted`.
+
+    An announcement without keys would be useless: nobody could check whose it is.
+    """
     return ClusterAnnouncer(identity, edges_broker) if identity is not None and wanted else None
 
 
 class ClusterAnnouncer:
-    """Announces one cluster while it runs."""
+    """Announces one cluster with mDNS, while the gateway runs."""
 
     def __init__(self, identity: NodeIdentity, edges_broker: Address) -> None:
-        """`edges_broker` is where the broker listens for edges that have joined."""
+        """`edges_broker` is the address at which the broker listens for edges that have joined."""
         self._cluster = authority_in_code(identity.authority_hash)
         self._broker = edges_broker
         self._outage = Outage()
@@ -50,7 +53,7 @@ class ClusterAnnouncer:
         self._announcement: AsyncZeroconf | None = None
 
     async def run(self) -> None:
-        """Announce until cancelled, and then say goodbye."""
+        """Announce until cancelled, and withdraw the announcement then."""
         self._mdns = await asyncio.to_thread(_mdns)
         try:
             while True:
@@ -69,7 +72,7 @@ class ClusterAnnouncer:
             self._announcement = await self._mdns.announce(self._cluster, self._broker.port, addresses)
         except AnnouncementError as error:
             level = self._outage.level(str(error))
-            log.log(level, "the gateway cannot announce itself: %s; edges use the address that they know", error)
+            log.log(level, "the gateway cannot announce itself: %s; edges go on with the address that they know", error)
             return
         self._announced = addresses
         self._outage.note_success()
@@ -78,7 +81,7 @@ class ClusterAnnouncer:
     async def _withdraw(self) -> None:
         announcement, self._announcement, self._announced = self._announcement, None, ()
         if announcement is not None:
-            with contextlib.suppress(OSError):  # of an interface that is gone
+            with contextlib.suppress(OSError):  # its network interface is gone
                 await announcement.async_close()
 
 

@@ -1,4 +1,4 @@
-"""The keys and the members of a gateway's cluster, as they are at its start."""
+"""Opens the keys and the list of members of a gateway's cluster when the gateway starts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ClusterKeys:
 def open_cluster_keys(state: Path, own_node: str, policy: str) -> ClusterKeys:
     """Return the keys in a state folder; make them at the gateway's first start.
 
-    `policy` is `cluster.open`: a cluster with edges of a release without keys stays open until it is closed, and a new
-    one is closed. Raises DeepThingsError.
+    `policy` is the option `cluster.open`. With "until joined", a new cluster is closed; one that a release without keys
+    has used stays open until somebody closes it. Raises DeepThingsError.
     """
     older_release = _of_older_release(state)
     authority = Authority(state / KEYS_FOLDER)
@@ -46,9 +46,10 @@ def open_cluster_keys(state: Path, own_node: str, policy: str) -> ClusterKeys:
 
 
 def begin_without_keys(state: Path) -> None:
-    """Note in the state folder of a gateway without keys that its release knows them.
+    """Write an empty list of members for a gateway that starts without keys.
 
-    Else its cluster would be taken for that of an older release, and be open, when it gets keys later.
+    If the gateway gets keys later, the list shows that its cluster is not one of a release without keys, which would be
+    left open.
     """
     if _of_older_release(state) or (state / MEMBERS_FILE).exists():
         return
@@ -59,6 +60,6 @@ def begin_without_keys(state: Path) -> None:
 
 
 def _of_older_release(state: Path) -> bool:
-    """Return whether a gateway of a release without keys has used the state folder, and none with them."""
+    """Return whether only releases without keys have used the state folder."""
     known = (state / MEMBERS_FILE).exists() or keys_exist(state / KEYS_FOLDER)
     return not known and any(state.glob("*.json"))

@@ -1,4 +1,4 @@
-"""DeviceInvitations to a cluster, pure: a secret that is kept as its hash, for one device, for one hour."""
+"""Invitations to a cluster, each for one device and one hour. Only hashes of their secrets are kept. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from shared.security.join_messages import JoinAnswer
 
 INVITATION_S = 3600.0
-"""An invitation is open for an hour, by a clock that nobody sets."""
+"""An invitation is open for an hour, measured by the monotonic clock, which nobody can set."""
 
 MAX_WRONG_CODES = 20
-"""So many wrong codes end all invitations. Nobody guesses 128 bits; somebody who tries is to be noticed."""
+"""This many wrong codes end all invitations. 128 bits cannot be guessed, but a person should notice that one tries."""
 
 MAX_INVITATIONS = 100
-"""Open at the same time; more than one person invites in an hour."""
+"""Invitations that are open at the same time; a person does not make more in an hour."""
 
 
 @dataclass(slots=True)
 class Invitation:
-    """One device may join. `used_by` is the hash of the key that did, which gets the same answer again."""
+    """The permission for one device to join.
+
+    `again`: the device may take the place of a member of that name. `ends_at` is in monotonic seconds. `used_by` is the
+    hash of the key of the device that has joined with it; if that device asks again, it gets the same `answer`.
+    """
 
     role: Role
     name: str | None
@@ -72,9 +76,10 @@ class DeviceInvitations:
         return max([0.0, *(invitation.ends_at - now for invitation in self._by_hash.values())])
 
     def redeem(self, secret: str, key_hash: str, now: float, admit: Callable[[Invitation], JoinAnswer]) -> JoinAnswer:
-        """Return the answer for the device with this secret and this key; `admit` makes it, once.
+        """Return the answer for the device with this secret and this key; `admit(invitation)` makes it, once.
 
-        Raises PeerRefusedError, and what `admit` raises: then the invitation stays as it was.
+        Raises PeerRefusedError for an invalid or used secret, and the errors of `admit`, after which the invitation is
+        still open.
         """
         invitation = self.require(secret, now)
         if invitation.answer is None:
@@ -83,25 +88,25 @@ class DeviceInvitations:
         elif invitation.used_by != key_hash:
             joined = describe(invitation.answer.role, invitation.answer.name)
             raise PeerRefusedError(
-                f"this code has let in {joined} already, and each is for one device; run 'deepthings invite' again. If "
-                f"{joined} is not yours, run 'deepthings revoke {invitation.answer.name}'"
+                f"this code has let in {joined} already, and a code is for one device: run 'deepthings invite' again. "
+                f"If {joined} is not yours, run 'deepthings revoke {invitation.answer.name}'"
             )
         return invitation.answer
 
     def require(self, secret: str, now: float) -> Invitation:
-        """Return the invitation of this secret. Raises PeerRefusedError, and counts it, when there is none."""
+        """Return the invitation of this secret. If there is none, count a wrong code and raise PeerRefusedError."""
         self._forget_ended(now)
         invitation = self._by_hash.get(_hash(secret))
         if invitation is None:
             self._count_wrong_code()
             raise PeerRefusedError(
-                "this code is not valid: it is older than an hour, of an earlier start of the gateway, or mistyped; "
+                "this code is not valid: it is older than an hour, from before a restart of the gateway, or mistyped; "
                 "run 'deepthings invite' again"
             )
         return invitation
 
     def withdraw(self, role: Role, name: str) -> None:
-        """End the invitations that let in a member that is revoked."""
+        """Remove the invitations by which a member has joined, because it is revoked: they must not work again."""
         for digest, invitation in list(self._by_hash.items()):
             answer = invitation.answer
             if answer is not None and (answer.role, answer.name) == (role, name):

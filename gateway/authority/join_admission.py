@@ -1,4 +1,4 @@
-"""Letting devices join: invitations, names, and the answer that a device gets."""
+"""Lets devices join: checks their invitations and names, adds them to the members, and issues their certificates."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClusterAccess:
-    """The ports of the cluster's broker and of the gateway's data plane, and the prefix of its topics.
-
-    A new member is told them.
+    """The facts that a new member gets: the ports of the cluster's broker and of the gateway's data plane, and the
+    prefix of its topics.
     """
 
     port: int
@@ -54,7 +53,7 @@ class Admission:
     def invite(self, role: Role, name: str | None, *, again: bool) -> str:
         """Return the secret of a new invitation. Raises PeerRefusedError when the name is taken."""
         if name is not None and not again and self._members.list.find(role, name) is not None:
-            raise PeerRefusedError(_taken(role, name))
+            raise PeerRefusedError(_name_taken_message(role, name))
         return self.invitations.invite(role, name, self._clock(), again=again)
 
     def open_for_s(self) -> float:
@@ -69,7 +68,7 @@ class Admission:
 
     def join(self, request: JoinRequest) -> JoinAnswer:
         """Return the answer to a device that shows a code. Raises PeerRefusedError, DeepThingsError."""
-        self.invitations.require(request.secret, self._clock())  # before anything else of a stranger is read
+        self.invitations.require(request.secret, self._clock())  # first, before other input of a stranger is used
         key_hash = public_key_hash(request.public_key.encode())
         return self.invitations.redeem(
             request.secret, key_hash, self._clock(), lambda invitation: self._admit(invitation, request, key_hash)
@@ -84,7 +83,7 @@ class Admission:
         member = Member(role=invitation.role, name=invitation.name or request.name or request.host, key_hash=key_hash)
         known = self._members.list.find(member.role, member.name)
         if known not in {None, member} and not invitation.again:
-            raise PeerRefusedError(_taken(member.role, member.name))
+            raise PeerRefusedError(_name_taken_message(member.role, member.name))
         certificate = self._authority.issue(member.role, member.name, request.public_key.encode())
         self._members.add(member)
         return JoinAnswer(
@@ -94,7 +93,7 @@ class Admission:
         )  # fmt: skip
 
 
-def _taken(role: Role, name: str) -> str:
+def _name_taken_message(role: Role, name: str) -> str:
     option = "" if role is Role.EDGE else f" --role {role.value}"
     return (
         f"{describe(role, name)} is a member already: give the new device another name with 'deepthings join --name "

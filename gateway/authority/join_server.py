@@ -1,6 +1,7 @@
-"""The port where devices join.
+"""Serves the port at which devices join.
 
-Anyone on the network reaches it: it is open only while somebody is invited, and all of a connection is bounded.
+Anyone on the network can reach it. So it is open only while there is an open invitation, and connections are bounded
+in number, time and size.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_JOIN_CONNECTIONS = 16
-"""At the same time; a device needs one for a moment."""
+"""Connections that are open at the same time; a device needs one, for a moment."""
 
 MAX_JOIN_CONNECTIONS_OF_HOST = 4
-"""Of one address, so that one device does not keep all others out."""
+"""Open connections of one address, so that one device cannot keep all others out."""
 
 JOIN_CONNECTION_TIMEOUT_S = 10.0
-"""For the handshake, one message and its answer; then a connection is closed. A Pi takes below a second."""
+"""Time for the handshake, one message and its answer; then the connection is closed. A Pi takes less than a second."""
 
 ACCEPT_PAUSE_S = 1.0
-"""Before another connection is taken, after one could not be."""
+"""Pause after a connection that could not be accepted, before the next one is accepted."""
 
 _REQUEST: TypeAdapter[AuthorityRequest | JoinRequest] = TypeAdapter(
     Annotated[AuthorityRequest | JoinRequest, Field(discriminator="want")]
@@ -67,9 +68,9 @@ class JoinServer:
         self._sessions: set[asyncio.Task[None]] = set()
 
     def open(self) -> int:
-        """Listen if there is no listening yet, and return the port. Raises ListenError."""
+        """Open the port if it is closed, and return its number. Raises ListenError."""
         if self._socket is None:
-            self._socket = _listening(self._listen)
+            self._socket = _open_listening_socket(self._listen)
             log.info("devices that are invited can join at %s", self._listen)
         self._changed.set()
         return int(self._socket.getsockname()[1])
@@ -97,7 +98,7 @@ class JoinServer:
                 self._changed.clear()
         finally:
             loop.remove_reader(listening)
-            self._close()  # connections that are open get their answers
+            self._close()  # closes only the port: open connections still get their answers
         if self._admission.invitations.ended_by_wrong_codes:
             log.warning("all invitations are ended: too many wrong codes were shown at %s", self._listen)
 
@@ -108,13 +109,13 @@ class JoinServer:
             log.info("no device can join any more at %s", self._listen)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Take one connection that waits."""
+        """Accept one waiting connection; close it at once if there are too many."""
         try:
             connection, peer = listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
         except OSError as error:  # no more files can be opened, for example
-            log.warning("join port: no connection can be taken: %s", system_reason(error))
+            log.warning("join port: a connection cannot be accepted: %s; trying again", system_reason(error))
             loop = asyncio.get_running_loop()
             loop.remove_reader(listening)
             loop.call_later(ACCEPT_PAUSE_S, self._resume, listening)
@@ -125,7 +126,7 @@ class JoinServer:
             return
         connection.setblocking(False)
         self._connected[host] += 1
-        session = asyncio.create_task(self._guard(connection, host))
+        session = asyncio.create_task(self._serve_guarded(connection, host))
         self._sessions.add(session)
         session.add_done_callback(partial(self._on_end, connection, host))
 
@@ -134,23 +135,23 @@ class JoinServer:
             asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
     def _on_end(self, connection: socket.socket, host: str, session: asyncio.Task[None]) -> None:
-        """Forget a connection; a task that was cancelled before it began has not closed it."""
+        """Remove a connection; close it here, because a task that was cancelled before it began has not done so."""
         connection.close()
         self._connected -= Counter([host])
         self._sessions.discard(session)
         self._changed.set()
 
-    async def _guard(self, connection: socket.socket, host: str) -> None:
-        """Serve one connection; whatever goes wrong ends only this one."""
+    async def _serve_guarded(self, connection: socket.socket, host: str) -> None:
+        """Serve one connection; an error ends only this one."""
         try:
             async with asyncio.timeout(JOIN_CONNECTION_TIMEOUT_S):
-                await self._talk(connection, host)
+                await self._serve_connection(connection, host)
         except (OSError, EOFError, asyncio.LimitOverrunError) as error:
             log.debug("join port: connection from %s: %r", host, error)
-        except Exception:  # our own bug in one connection must not end the others
+        except Exception:  # a bug that one connection meets must not end the others
             log.exception("join port: connection from %s failed", host)
 
-    async def _talk(self, connection: socket.socket, host: str) -> None:
+    async def _serve_connection(self, connection: socket.socket, host: str) -> None:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=MAX_JOIN_LINE_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
@@ -165,7 +166,7 @@ class JoinServer:
             writer.close()
             await writer.wait_closed()
         finally:
-            transport.abort()  # or a peer that never closes would have the connection for longer
+            transport.abort()  # a peer that never closes must not keep the connection open
 
     def _answer(self, line: bytes, host: str) -> Message:
         try:
@@ -182,7 +183,7 @@ class JoinServer:
 
 
 def _serving_context(authority: Authority) -> ssl.SSLContext:
-    """Return the context of the join port: the gateway shows its certificate, and the device has none yet."""
+    """Return the TLS context of the join port: only the gateway shows a certificate, as devices have none yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
@@ -190,7 +191,7 @@ def _serving_context(authority: Authority) -> ssl.SSLContext:
     return context
 
 
-def _listening(address: Address) -> socket.socket:
+def _open_listening_socket(address: Address) -> socket.socket:
     """Return a listening socket. Raises ListenError."""
     listening = socket.socket(address.family, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""The cluster's list of members, kept over restarts; whoever acts on it is told of every change."""
+"""Keeps the cluster's list of members over restarts, and calls its followers after every change."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEMBERS_FILE = "members.json"
-_LOST = "the members of the cluster are not known after a restart, and must be invited again"
+_LOST = "after a restart the gateway does not know its members, and they must be invited again"
 
 
 class MemberStore:
-    """The list. A change counts when it is on the disk, except for a revocation, which counts at once."""
+    """The list of members. A change applies once it is on the disk; only a revocation applies at once."""
 
     def __init__(self, folder: StateFolder, own: tuple[Member, ...]) -> None:
-        """`own` are the members that the gateway makes itself: its own, and the edge that it runs."""
+        """`own` are the members that are always in the list: the gateway, and the edge that it runs itself."""
         self._file: StateFile[MemberList] = folder.register_file(MEMBERS_FILE, MemberList, _LOST)
         self._followers: list[Callable[[MemberList], None]] = []
         known = self._file.read()
@@ -37,7 +37,7 @@ class MemberStore:
             self._file.write(self._list)
 
     def keep(self) -> None:
-        """Write the list as it is; a failure is logged."""
+        """Write the list to its file, although it has not changed; log a failure."""
         self._file.write(self._list)
 
     @property
@@ -46,14 +46,17 @@ class MemberStore:
         return self._list
 
     def follow(self, follower: Callable[[MemberList], None]) -> None:
-        """Call `follower` with the list after each change: connections and logins of those who are gone must end."""
+        """Call `follower` with the list after each change, for example to end the connections of a revoked member."""
         self._followers.append(follower)
 
     def add(self, member: Member) -> None:
         """Add a member. Raises PeerRefusedError, and DeepThingsError when the list cannot be written."""
         changed = self._list.with_member(member)
         if not self._file.write(changed):
-            raise DeepThingsError(f"{self._file.path} cannot be written ({self._file.unwritable}); {member} is not in")
+            raise DeepThingsError(
+                f"{self._file.path} cannot be written ({self._file.unwritable}), so {member} is not in the cluster; "
+                "make it writable, and try again"
+            )
         self._change(changed)
         log.info("%s joined the cluster", member)
 
@@ -81,7 +84,9 @@ class MemberStore:
             return
         changed = self._list.opened(is_open=is_open)
         if not self._file.write(changed):
-            raise DeepThingsError(f"{self._file.path} cannot be written ({self._file.unwritable})")
+            raise DeepThingsError(
+                f"{self._file.path} cannot be written ({self._file.unwritable}); make it writable, and try again"
+            )
         self._change(changed)
 
     def require(self, role: Role | None, name: str) -> Member:

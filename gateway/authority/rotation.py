@@ -1,4 +1,4 @@
-"""New keys for a cluster: whoever had a copy of the old ones is out, and so are all members."""
+"""Makes new keys for a cluster, so that copies of the old ones are useless. All members must be invited again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rotate_keys(state: Path) -> tuple[Member, ...]:
 
 
 def _own_keys(keys: Path) -> set[str]:
-    """Return the key hash of the edge that the gateway runs itself; it gets a new one at the next start."""
+    """Return the key hash of the edge that the gateway runs itself: that edge needs no invitation."""
     try:
         return {member_in(der_of((keys / OWN_NODE_FOLDER / CERTIFICATE_FILE).read_bytes())).key_hash}
     except (FileNotFoundError, ValueError, PeerRefusedError):
@@ -59,7 +59,7 @@ def _own_keys(keys: Path) -> set[str]:
 
 
 def _replace(keys: Path) -> None:
-    """Replace the folder of keys; it stays as it was if the new one cannot be made."""
+    """Replace the folder of keys by a new one. Leave it as it is if the new one cannot be made."""
     new, old = keys.with_name(f".{keys.name}-new"), keys.with_name(f".{keys.name}-old")
     for left in (new, old):
         shutil.rmtree(left, ignore_errors=True)
@@ -70,7 +70,7 @@ def _replace(keys: Path) -> None:
 
 
 def _give_to_owner(state: Path, keys: Path, members: Path) -> None:
-    """Give what root has written to the user who runs the gateway."""
+    """Change the owner of files that root has written to the user who runs the gateway."""
     if os.geteuid() != 0:
         return
     status = state.stat()

@@ -1,4 +1,4 @@
-"""Commands for the logins of people and automations at the running gateway's own broker, and at its page."""
+"""Serves the commands that add and remove logins of people and automations at the gateway's own broker and its page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from gateway.authority.admin_server import AdminServer
     from gateway.broker.broker_access import BrokerAccess
 
-_AT_THE_HOUSE = (
-    "people and automations use the broker of the house (mqtt.host in the configuration): add the user there; there is "
-    "no page either, which would need a login"
+_NO_LOGINS_HERE = (
+    "people and automations use the broker of the house (mqtt.host in the configuration), and there is no page: add "
+    "the user at that broker"
 )
 
 
 class UserAdministration:
-    """Adds and removes logins; a command is answered when the broker has taken the change."""
+    """Adds and removes logins. A command gets its answer when the change applies at the broker."""
 
     def __init__(self, access: BrokerAccess, server: AdminServer, page: str = "") -> None:
         """`page` is the address of the page; empty: there is none."""
@@ -31,7 +31,7 @@ class UserAdministration:
     async def _add(self, request: AddUserRequest) -> UserAnswer:
         places = self._access.places
         if places.public is None and not self._page:
-            raise ConfigurationError(_AT_THE_HOUSE)
+            raise ConfigurationError(_NO_LOGINS_HERE)
         password = self._access.users.add(request.name, request.password, may_change=not request.read_only)
         await self._apply()
         return UserAnswer(

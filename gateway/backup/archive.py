@@ -71,7 +71,10 @@ def unpack(source: Path, folder: Path) -> tuple[BackupManifest, dict[BackupItem,
     """
     files: dict[BackupItem, Path] = {}
     try:
-        with gzip.open(source) as stream, tarfile.open(fileobj=(bounded := _Bounded(stream)), mode="r|") as archive:
+        with (
+            gzip.open(source) as stream,
+            tarfile.open(fileobj=(bounded := _BoundedStream(stream)), mode="r|") as archive,
+        ):
             entries = iter(archive)
             manifest = _manifest(source, archive, next(entries, None))
             listed = {item.member: item for item in manifest.items}
@@ -84,7 +87,7 @@ def unpack(source: Path, folder: Path) -> tuple[BackupManifest, dict[BackupItem,
                 files[item] = folder / str(len(files))
                 with files[item].open("xb") as target:
                     shutil.copyfileobj(packed, target)
-            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # to the end, where gzip checks its checksum
+            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # read to the end, where gzip compares the checksum
                 pass
     except (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ConfigurationError(f"{source} is not a backup, or is damaged") from error
@@ -110,8 +113,8 @@ def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | N
         raise ConfigurationError(f"{source} cannot be restored: {first_error['msg']}") from error
 
 
-class _Bounded(io.RawIOBase):
-    """A stream that fails beyond the largest backup, as a few packed bytes may unpack to any number."""
+class _BoundedStream(io.RawIOBase):
+    """A stream that fails after MAX_ARCHIVE_BYTES, because a few packed bytes can unpack to any number of bytes."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream

@@ -1,7 +1,8 @@
-"""Collects the files of a gateway: its configuration, the files that it names, and the state."""
+"""Collects the files of a gateway for a backup: its configuration, the files named in it, and the state folder."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -44,7 +45,7 @@ class BackupContents:
 
 
 def collect_contents(configuration: Path | None, state: Path | None, service: Unit | None) -> BackupContents:
-    """Return the content for the gateway of this configuration file, or of one without a file.
+    """Return the content of a backup for the gateway of this configuration file; None: it runs without one.
 
     `state` is its state folder, if it is not the one in the configuration. Raises ConfigurationError for an invalid
     configuration, and DeepThingsError for files that cannot be read, or are too many.
@@ -87,7 +88,7 @@ def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Pat
     try:
         status = path.stat()
         if not os.access(path, os.R_OK):
-            raise PermissionError(13, "permission denied", str(path))
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     except OSError as error:
         raise DeepThingsError(f"{path} cannot be read: {system_reason(error)}; {PERMISSION_REMEDY}") from error
     try:
@@ -99,7 +100,7 @@ def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Pat
 
 def _state_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a state folder, except for hidden and unfinished ones."""
-    for parent, folders, names in os.walk(folder, onerror=_refuse):
+    for parent, folders, names in os.walk(folder, onerror=_raise_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent) / name
@@ -107,7 +108,7 @@ def _state_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _refuse(error: OSError) -> None:
+def _raise_unreadable(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise DeepThingsError(
             f"{error.filename} cannot be read: {system_reason(error)}; {PERMISSION_REMEDY}"

@@ -1,4 +1,4 @@
-"""The gateway's service on this machine, if there is one: its configuration and its environment."""
+"""Finds the configuration, the environment and the owner of files of the gateway's service on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def configuration_of_service(service: Unit | None) -> Path | None:
 
 
 def adopt_service_environment(service: Unit) -> None:
-    """Set ~, the state folder and variables of this process to those of the service.
+    """Set the home folder and the environment variables of this process to those of the service.
 
     Raises ConfigurationError when its variables cannot be read.
     """
@@ -32,7 +32,8 @@ def adopt_service_environment(service: Unit) -> None:
 def owner_of_files(service: Unit | None, folder: Path) -> tuple[int, int] | None:
     """Return the user and group of files that root writes; None for other users, who own what they write.
 
-    They are the service's, else the owner of the folder, or of the nearest existing one above it.
+    These are the user and group of the service; without a service, those of `folder`, or of the nearest existing folder
+    above it.
     """
     if os.geteuid() != 0:
         return None

@@ -21,11 +21,12 @@ MAX_BACKUP_BYTES = 512 << 20
 """Bytes of all files together; models are most of it, and large ones have about 250 MB."""
 
 BackupPlace = Literal["configuration", "beside", "state", "environment", "elsewhere"]
-"""The configuration file, its folder, the state folder, the variables of the service, or anywhere else."""
+"""The place of a file: it is the configuration file, or in the folder of that ("beside"), in the state folder, the file
+with the environment of the service, or anywhere else."""
 
 
 def check_member_path(path: str) -> str:
-    """Return a relative path that stays in its folder. Raises ValueError for another one."""
+    """Return `path` if it is relative and stays in its folder; else raise ValueError."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\0" in path or str(PurePosixPath(path)) != path:
         raise ValueError("invalid path: it must stay in its folder")
@@ -33,7 +34,7 @@ def check_member_path(path: str) -> str:
 
 
 class BackupItem(BaseModel):
-    """One file. `path` is relative to its place; that of `elsewhere` to /."""
+    """One file of a backup. `path` is relative to the folder of its place; for `elsewhere`, to /."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,7 +45,7 @@ class BackupItem(BaseModel):
 
     @property
     def member(self) -> str:
-        """Return the name in the archive."""
+        """Return the name of the file in the archive."""
         return f"{self.place}/{self.path}"
 
 

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from gateway.backup.manifest import BackupItem, BackupManifest
 
 MAX_LISTED_FILES = 5
-"""Files that a message lists; of the others it has only the number."""
+"""Files that a message lists by name; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """An unpacked file, and its target.
 
-    `only_in_backup`: only the backup names this place, so the person must agree. `root_only`: the file stays root's.
+    `only_in_backup`: the target comes from the backup and not from the person, who therefore must agree to it.
+    `root_only`: the file belongs to root, not to the user who runs the gateway.
     """
 
     packed: Path
@@ -73,7 +74,7 @@ def _state_folder(manifest: BackupManifest, unpacked: Mapping[BackupItem, Path],
     if item is None:
         return Configuration().state, False
     packed = unpacked[item]
-    parsed = parse_configuration(packed).configuration  # its secrets are not beside it yet
+    parsed = parse_configuration(packed).configuration  # without checking it: its secrets are not beside it yet
     kept = parsed.state
     if kept.is_relative_to(packed.parent):
         kept = folder / kept.relative_to(packed.parent)
@@ -85,21 +86,21 @@ def check_moves(planned: Sequence[Move], state: Path, *, force: bool, elsewhere:
     try:
         running = is_in_use(state)
     except OSError:
-        running = False  # the folder cannot be read: writing fails then, with the reason
+        running = False  # the folder cannot be read; writing to it will fail, and report the reason
     if running:
         raise DeepThingsError(f"a gateway that uses {state} is running: stop it, then restore")
     only_in_backup = [move.target for move in planned if move.only_in_backup]
     if only_in_backup and not elsewhere:
         raise ConfigurationError(
-            f"the backup has files for places that only it names: {_listed(only_in_backup)}; add --elsewhere to write"
-            " them there"
+            f"the backup has files for places that only it names: {_list_paths(only_in_backup)}; add --elsewhere to "
+            "write them there"
         )
     existing = [move.target for move in planned if os.path.lexists(move.target)]
     if existing and not force:
-        raise ConfigurationError(f"these files already exist: {_listed(existing)}; add --force to replace them")
+        raise ConfigurationError(f"these files already exist: {_list_paths(existing)}; add --force to replace them")
     folders = [target for target in existing if target.is_dir()]
     if folders:
-        raise DeepThingsError(f"{_listed(folders)} is a folder, and must become a file; move it away")
+        raise DeepThingsError(f"files cannot be written in place of folders: {_list_paths(folders)}; move these away")
 
 
 def write_files(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
@@ -126,6 +127,6 @@ def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
         os.chown(path, *owner)  # type: ignore[misc]  # not None in this loop
 
 
-def _listed(paths: Sequence[Path]) -> str:
+def _list_paths(paths: Sequence[Path]) -> str:
     shown = ", ".join(map(str, paths[:MAX_LISTED_FILES]))
     return shown + (f" and {len(paths) - MAX_LISTED_FILES} more" if len(paths) > MAX_LISTED_FILES else "")

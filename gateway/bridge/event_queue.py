@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_QUEUED_EVENTS = 1000
-"""Waiting events: as many as a home has in some hours. If there are more, the oldest are dropped."""
+"""Events that wait: as many as a home has in some hours. If there are more, the oldest are dropped."""
 
 RETRY_EVENT_S = 0.5
 """Time before an event that the broker did not accept is retried."""
@@ -42,7 +42,7 @@ class EventQueue:
         """Queue a message for a topic with these names."""
         if self._waiting.full():
             self._waiting.get_nowait()
-            log.warning("the broker is not connected and too many events wait: the oldest is dropped")
+            log.warning("%d events wait for the broker: the oldest is dropped; check the broker", MAX_QUEUED_EVENTS)
         self._waiting.put_nowait((topic, message, names))
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class EventQueue:
     async def _publish_next(self) -> bool:
         """Publish the next event; return whether the broker accepted it.
 
-        If it is cancelled meanwhile, the event is not kept: the broker may have it, and nothing is published twice.
+        If this is cancelled, the event is not kept: the broker may have it already, and must not get it twice.
         """
         assert self._next is not None
         (topic, message, names), self._next = self._next, None

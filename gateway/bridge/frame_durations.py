@@ -1,4 +1,4 @@
-"""Running medians of where the time of a frame goes, for `bridge/health`. Pure: the caller gives the time."""
+"""Medians of the times that the parts of a frame's way take, for `bridge/health`. Pure: the caller gives the time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from statistics import median
 from shared.payloads.bridge import FrameTime
 
 MAX_TIMED_FRAMES = 64
-"""Frames of the medians: some seconds of a busy home."""
+"""The medians are of this many frames at most: some seconds of a busy home."""
 
 MIN_TIMED_FRAMES = 8
-"""Nothing is reported of fewer: the first frames after a start take longer than all others."""
+"""With fewer frames nothing is reported: the first frames after a start take longer than all others."""
 
 TIMED_FRAMES_TTL_S = 600.0
-"""Older frames do not count: of a still scene there are two a minute."""
+"""Older frames do not count. It is long because a camera with a still scene has only two frames a minute."""
 
 FRAME_TIME_PERIOD_S = 10.0
 """Medians are reported at most this often."""
 
 MIN_FRAME_TIME_CHANGE, MIN_FRAME_TIME_CHANGE_MS = 0.25, 5.0
-"""Medians that differ by less than this part, or by less than this time, are not reported: they are never steady."""
+"""New medians are reported only if one differs by more than this part of the whole time, and by more than this time;
+smaller differences are noise."""
 
 
 class FrameDurations:
@@ -36,7 +37,7 @@ class FrameDurations:
         self._frames.append((now, time))
 
     def report(self, now: float) -> FrameTime | None:
-        """Return the medians, those of before while they have not changed much; None for too few frames."""
+        """Return the medians; the last reported ones while they have not changed much; None for too few frames."""
         while self._frames and now - self._frames[0][0] > TIMED_FRAMES_TTL_S:
             self._frames.popleft()
         if len(self._frames) < MIN_TIMED_FRAMES:
@@ -53,6 +54,6 @@ class FrameDurations:
 
 
 def _differ(before: FrameTime, now: FrameTime) -> bool:
-    """Return whether any part has changed much, measured by the whole."""
+    """Return whether any part has changed by more than MIN_FRAME_TIME_CHANGE of the total time."""
     limit = max(MIN_FRAME_TIME_CHANGE_MS, MIN_FRAME_TIME_CHANGE * max(before.total_ms, now.total_ms))
     return any(abs(getattr(before, part) - getattr(now, part)) > limit for part in FrameTime.model_fields)

@@ -19,7 +19,7 @@ MAX_RATED_FRAMES = 10_000
 """Published frames that are counted within the window: a rate above 160 a second is reported as 160."""
 
 DEGRADED_S = 10.0
-"""A camera is degraded for this long after the cluster lost one of its frames."""
+"""A camera counts as degraded for this long after the cluster has lost one of its frames."""
 
 HARMLESS_OUTCOMES = frozenset({Outcome.PUBLISHED, Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED})
 """Outcomes that are not failures: published, replaced by a newer frame, or ended by a new plan or a stop."""
@@ -58,9 +58,10 @@ class GatewayHealth:
         lost: Mapping[str, str],
         others: Sequence[str] = (),
     ) -> BridgeHealth:
-        """Return the health at `at`, in seconds since 1970.
+        """Return the health at `at` (seconds since 1970), which is `now` in monotonic seconds.
 
-        `cameras`: numbers of those online, and of all; `lost`: by camera, why it is offline; `others`: other problems.
+        `nodes`: the number of connected edges; `cameras`: the numbers of online and of configured cameras; `lost`: the
+        reasons why cameras are offline, by camera; `others`: problems to add to those of cameras and edges.
         """
         while self._recent and now - self._recent[0] > FRAME_RATE_WINDOW_S:
             self._recent.popleft()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     ProblemSource = Callable[[float], Iterable[str]]
 
 MAX_PROBLEMS_PER_SOURCE = 50
-"""Problems of one source that are listed; the rest is only counted."""
+"""Problems of one source that are listed; further ones are only counted."""
 
 
 class Problems:

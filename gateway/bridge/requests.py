@@ -1,4 +1,4 @@
-"""Handles requests to the gateway by MQTT, and publishes the responses."""
+"""Carries out requests to the gateway that come by MQTT, and publishes the responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 64 * 1024
-"""Largest request; most only name a camera or a node."""
+"""The largest request; most requests only name a camera or a node."""
 
 _MAX_COMMAND_LENGTH = 64
 """Characters of a request's name, which becomes part of a topic and of log lines."""
@@ -37,7 +37,8 @@ _WARNING_PERIOD_S = 60.0
 class RequestHandler:
     """Answers `bridge/request/<command>` with `bridge/response/<command>`, and to the response topic of MQTT 5.
 
-    A command gets the request's JSON object, and returns the data of the response, or raises DeepThingsError.
+    `commands` are the handlers by the names of requests. A handler gets the request's JSON object, and returns the data
+    of the response, or raises DeepThingsError.
     """
 
     def __init__(self, bus: Planes, commands: Mapping[str, RequestCommand]) -> None:
@@ -56,7 +57,11 @@ class RequestHandler:
             self._warn("retained", f"a retained request for {printable(command)} is ignored: publish it without retain")
             return
         if not 0 < len(command) <= _MAX_COMMAND_LENGTH:
-            self._warn("long", f"a request for {printable(command)} is ignored: its name is invalid")
+            self._warn(
+                "name",
+                f"a request for {printable(command)} is ignored: its name is invalid; it must have 1 to "
+                f"{_MAX_COMMAND_LENGTH} characters",
+            )
             return
         transaction, response = None, Response(command=command, ok=False)
         try:

@@ -1,7 +1,8 @@
 """Rules of the gateway's own broker: who may read and write what, in the format of Mosquitto's ACL file. Pure.
 
-They are computed from the table of topics. There are no patterns: a rule names the edge or the user that it is for.
-Mosquitto answers every subscription with "granted", and then delivers only what the rules allow to be read.
+The rules are computed from the table of topics. They use no patterns of Mosquitto: a rule names the edge or the user
+for which it applies. Mosquitto answers every subscription with "granted", but then delivers only messages of topics
+that the client may read.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Access(Enum):
 
 
 class Rule(NamedTuple):
-    """One line: an access to a topic filter."""
+    """One line of the ACL file: a kind of access to the topics that match a filter."""
 
     access: Access
     topic: str
@@ -39,7 +40,7 @@ class Rule(NamedTuple):
 
 
 class PublicTopics(NamedTuple):
-    """The first levels of all topics of people and automations: ours, Home Assistant's and Frigate's."""
+    """The first levels of topics for people and automations: ours, Home Assistant's and Frigate's; None: not used."""
 
     prefix: str = DEFAULT_PREFIX
     discovery: str | None = None
@@ -47,25 +48,28 @@ class PublicTopics(NamedTuple):
 
 
 EVERYTHING = (Rule(Access.READ_AND_WRITE, "#"),)
-"""The rules of the gateway, and of everybody where all come from its own machine. Mosquitto excludes $SYS from #."""
+"""The rules of the gateway, and of all clients of a broker that listens on loopback only. `#` does not include $SYS."""
 
 
 def edge_rules(name: str, prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
     """Return the rules of an edge: it writes its own topics, and reads its own and those that are for every edge.
 
-    Commands on the gateway's machine log in as the gateway's own node, and may watch, too.
+    The gateway's own node may also follow detections: commands on the gateway's machine use its login.
     """
     rules = _edge_rules(name, prefix)
     return tuple(rules + _watching_rules(prefix) if name == OWN_NODE else rules)
 
 
 def any_edge_rules(prefix: str = DEFAULT_PREFIX) -> tuple[Rule, ...]:
-    """Return the rules of edges without a login, which may have any name, and of those who watch a cluster."""
+    """Return the rules of clients without a login: edges of any name, and commands that follow detections."""
     return tuple(_edge_rules("+", prefix) + _watching_rules(prefix))
 
 
 def user_rules(public: PublicTopics, *, may_change: bool = True) -> tuple[Rule, ...]:
-    """Return the rules of people and automations: they read what is public; some also set cameras and request."""
+    """Return the rules of people and automations: they read the public topics.
+
+    With `may_change` they also set cameras and send requests.
+    """
     found = []
     for topic in TOPIC_TABLE:
         path = topic.full_path(prefix=public.prefix)
@@ -83,7 +87,7 @@ def user_rules(public: PublicTopics, *, may_change: bool = True) -> tuple[Rule, 
 
 
 def allows(rules: Iterable[Rule], access: Access, topic: str) -> bool:
-    """Return whether rules allow to read or to write a topic."""
+    """Return whether rules allow an access, READ or WRITE, to a topic."""
     return any(rule.access in {access, Access.READ_AND_WRITE} and _matches(rule.topic, topic) for rule in rules)
 
 
@@ -96,17 +100,20 @@ def rules_file(anonymous: Iterable[Rule], users: dict[str, Iterable[Rule]]) -> s
 
 
 def gateway_rules_file(anonymous: Iterable[Rule]) -> str:
-    """Return the ACL file of the listener in plain text: the gateway may do everything, others what is given."""
+    """Return the ACL file of the listener in plain text, for the gateway (any access) and clients without a login."""
     return rules_file(anonymous, {GATEWAY_LOGIN: EVERYTHING})
 
 
 def edge_rules_file(names: Iterable[str], prefix: str) -> str:
-    """Return the ACL file of the encrypted listener of the edges."""
+    """Return the ACL file of the encrypted listener, for the edges of these names."""
     return rules_file((), {edge_login_name(name): edge_rules(name, prefix) for name in names})
 
 
 def user_rules_file(users: Mapping[str, bool], public: PublicTopics, anonymous: Iterable[Rule]) -> str:
-    """Return the ACL file of the listeners for people and automations: names, and whether they may change something."""
+    """Return the ACL file of the listeners for people and automations.
+
+    `users`: by name, whether the user may set cameras and send requests. `anonymous`: rules of clients without a login.
+    """
     rules = {may_change: user_rules(public, may_change=may_change) for may_change in (True, False)}
     return rules_file(anonymous, {name: rules[may_change] for name, may_change in users.items()})
 
@@ -125,7 +132,8 @@ def _edge_rules(name: str, prefix: str) -> list[Rule]:
     for topic in TOPIC_TABLE:
         reads = topic.edge_reads is not EdgeReads.NOTHING
         if topic.writer is Writer.EDGE:
-            if name != "+" and "{node}" not in topic.path:  # a camera's: the gateway publishes what edges report
+            # Edges with a login report on cameras in topics of their own; the gateway publishes the cameras' topics.
+            if name != "+" and "{node}" not in topic.path:
                 found += [Rule(Access.READ, topic.full_path(prefix=prefix))] if reads else []
                 continue
             own = _path_of(topic, name, prefix)
@@ -142,7 +150,7 @@ def _edge_rules(name: str, prefix: str) -> list[Rule]:
 
 
 def _path_of(topic: AnyTopic, node: str, prefix: str) -> str:
-    """Return the topic of a node; names of other things than nodes, such as cameras, stay open."""
+    """Return the topic filter of a node; other names in the topic, such as those of cameras, become wildcards (+)."""
     levels = topic.path.split("/")
     names = [node if level == "{node}" else "+" for level in levels if level.startswith("{")]
     return topic.full_path(*names, prefix=prefix)

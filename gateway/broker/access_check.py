@@ -1,7 +1,7 @@
-"""Checks by echo what a login can do at the gateway's own broker.
+"""Checks, by sending and receiving test messages, what a login can read and write at the gateway's own broker.
 
-A broker says "granted" to a subscription that it will deliver nothing to, so only messages show what is allowed. The
-messages are empty and not retained: whoever receives one ignores it.
+The answers to subscriptions do not tell: Mosquitto grants even those for which it will deliver nothing. The messages
+are empty and not retained, and receivers ignore them.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 CHECK_NAME = "~check"
-"""The name of the logins that check; neither a node nor a user can have it."""
+"""The name of the logins that are used for checking; neither a node nor a user can have it."""
 
 STRANGER_NAME = "~other"
-"""The name of somebody else in their topics."""
+"""The name of another node or user in topics, to which the checked login must have no access."""
 
 CHECK_TIMEOUT_S = 10.0
-"""For all messages of one check; they take some ten milliseconds."""
+"""Time for all messages of one check, which take some ten milliseconds."""
 
 BROKER_TOPICS = "$SYS/#"
-"""The broker's figures, with the addresses and ids of its clients: nobody may read them."""
+"""The broker's statistics, with the addresses and ids of its clients: nobody may read them."""
 
 
 class AccessProbe(NamedTuple):
@@ -50,7 +50,7 @@ class AccessProbe(NamedTuple):
 
 
 class AccessFault(NamedTuple):
-    """A topic that a login can read or write though it must not, or cannot although it must."""
+    """A topic that a login can read or write although it must not (`allowed`), or cannot although it should."""
 
     user: str
     access: Access
@@ -63,7 +63,7 @@ class AccessFault(NamedTuple):
 
 
 def topics_to_check(rules: Collection[Rule], prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Return the topics of the rules, and all of the table, with the login's own name and with somebody else's."""
+    """Return the topics to try: those of the rules, and all of the table, each with CHECK_NAME and STRANGER_NAME."""
     found = [rule.topic.replace("+", CHECK_NAME).replace("#", CHECK_NAME) for rule in rules]
     for topic in TOPIC_TABLE:
         names = topic.path.count("{")
@@ -74,16 +74,17 @@ def topics_to_check(rules: Collection[Rule], prefix: str = DEFAULT_PREFIX) -> li
 async def check_access(
     broker: Address, gateway: Login, probe: AccessProbe, prefix: str = DEFAULT_PREFIX
 ) -> list[AccessFault]:
-    """Return where a login can do more or less than its rules say; `gateway` may do everything.
+    """Return the topics at which the login of `probe` can do more or less than its rules say.
 
-    Raises BrokerError if one of the two cannot log in, or does not get an answer.
+    `gateway` is the gateway's login, which has access to all topics. Raises BrokerError if one of the two logins is
+    refused, or the broker does not answer.
     """
     paths = topics_to_check(probe.rules, prefix)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             async with _client(broker, gateway) as ours, _client(probe.broker, probe.login) as checked:
-                readable = await _delivered(ours, checked, paths)
-                writable = {path for path in paths if await _accepted(checked, path)}
+                readable = await _readable_topics(ours, checked, paths)
+                writable = {path for path in paths if await _accepts_message(checked, path)}
     except TimeoutError:
         raise BrokerError(f"broker {broker} did not answer while its access rules were checked") from None
     except aiomqtt.MqttError as error:
@@ -104,14 +105,14 @@ async def _client(broker: Address, login: Login) -> AsyncIterator[BrokerClient]:
         yield client
 
 
-async def _delivered(ours: BrokerClient, checked: BrokerClient, paths: Collection[str]) -> set[str]:
-    """Return the topics of which the checked client receives what we publish, and of $SYS what the broker says."""
+async def _readable_topics(ours: BrokerClient, checked: BrokerClient, paths: Collection[str]) -> set[str]:
+    """Return the topics of which the checked client receives our messages, and those of $SYS that it receives."""
     mark, found = secrets.token_hex(8), set()
     for path in (*paths, BROKER_TOPICS):  # QoS 0, so that nothing waits for an acknowledgement
         await checked.subscribe_checked(path, 0)
     for path in paths:
         await ours.publish_checked(path, b"", 1, retain=False, properties=_marked(mark))
-    await checked.subscribe_checked(CHECK_NAME, 0)  # its answer comes behind all that was delivered before
+    await checked.subscribe_checked(CHECK_NAME, 0)  # answered after all messages above have been delivered
     while checked.waiting:
         message = await checked.next_message()
         if _mark_of(message) == mark or str(message.topic).startswith("$"):
@@ -119,8 +120,8 @@ async def _delivered(ours: BrokerClient, checked: BrokerClient, paths: Collectio
     return found
 
 
-async def _accepted(checked: BrokerClient, path: str) -> bool:
-    """Return whether the broker takes a message from the checked client."""
+async def _accepts_message(checked: BrokerClient, path: str) -> bool:
+    """Return whether the broker accepts a message from the checked client."""
     try:
         await checked.publish_checked(path, b"", 1, retain=False)
     except aiomqtt.MqttCodeError:

@@ -1,7 +1,7 @@
-"""The logins and rules of the gateway's own broker, in a cluster with keys, and their changes while it runs.
+"""Manages the logins and access rules of the gateway's own broker, in a cluster with keys, also while the broker runs.
 
-Edges that have joined log in at an encrypted listener, people and automations at two of their own. While the cluster is
-open, edges without keys are let in at the listener in plain text, as long as they behave as edges do.
+Edges that have joined log in at an encrypted listener, people and automations at two others. While the cluster is open,
+edges without keys may use the listener in plain text, with the access rules of edges.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHANGE_PAUSE_S = 0.2
-"""Changes within this time are made together: each makes the broker check the logins of all its clients again."""
+"""Changes within this time are applied together: each makes the broker check the logins of all its clients again."""
 
 RETRY_PAUSE_S = 5.0
-"""Before a change is tried again that the broker did not take."""
+"""Pause before a change that could not be applied is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,11 @@ class ServerCertificate:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPlaces:
-    """The addresses at which the broker listens; None for people and automations where the house has its own broker."""
+    """The addresses at which the broker listens.
+
+    `cluster`: in plain text, for the gateway and edges without keys; `edges`: encrypted, for edges that have joined;
+    `public`, `public_encrypted`: for people and automations; None if the house has its own broker for them.
+    """
 
     cluster: Address
     edges: Address
@@ -78,12 +82,12 @@ class BrokerPlaces:
     public_encrypted: Address | None = None
 
     def listeners_without_keys(self) -> list[BrokerListener]:
-        """Return the listeners of a gateway that only its own machine reaches: everybody may do everything."""
+        """Return the listeners of a gateway that only its own machine can reach. They need no logins or rules."""
         return [cluster_listener(self.cluster), *([] if self.public is None else [public_listener(self.public)])]
 
 
 class BrokerAccess:
-    """Knows who may log in, and makes the files of the broker from it."""
+    """The admitted edges and users, and the broker's listeners and files for them."""
 
     def __init__(
         self,
@@ -119,13 +123,16 @@ class BrokerAccess:
 
     @property
     def edge_probe(self) -> AccessProbe:
-        """Return a login with the rules of an edge, which only this gateway has, to check what they allow."""
+        """Return a login with the rules of an edge, to check what they allow. Only this gateway knows its password."""
         login = Login(edge_login_name(CHECK_NAME), self._check_password, MemberTls(authority=self._authority))
         return AccessProbe(local_address(self._places.edges), login, edge_rules(CHECK_NAME, self._topics.prefix))
 
     @property
     def user_probe(self) -> AccessProbe | None:
-        """Return such a login with the rules of people and automations; None where they are at another broker."""
+        """Return a login with the rules of people and automations, to check what they allow.
+
+        None if people and automations use another broker.
+        """
         if self._places.public is None:
             return None
         rules = user_rules(self._topics)
@@ -133,16 +140,16 @@ class BrokerAccess:
 
     @property
     def places(self) -> BrokerPlaces:
-        """Return where the broker listens."""
+        """Return the addresses at which the broker listens."""
         return self._places
 
     @property
     def users(self) -> LoginFile:
-        """Return the logins of people and automations; call `change` afterwards."""
+        """Return the logins of people and automations; after changing them, call `change`."""
         return self._users
 
     def admit(self, edges: Mapping[str, str], *, is_open: bool) -> None:
-        """Let exactly these edges log in, by name and token; while it is open, edges without a login, too."""
+        """Let exactly these edges log in, given by name and token; if `is_open`, also edges without a login."""
         before = self._edges
         self._edges = {
             name: before[name] if name in before and before[name][0] == token else (token, hash_password(token))
@@ -152,30 +159,30 @@ class BrokerAccess:
         self.change()
 
     def suspend(self, edges: tuple[str, ...]) -> None:
-        """Keep exactly these edges out for the time being."""
+        """Refuse the logins of exactly these edges until the next call."""
         if edges != self._suspended:
             self._suspended = edges
             self.change()
 
     def suspend_users(self, users: tuple[str, ...]) -> None:
-        """Keep exactly these users out for the time being."""
+        """Refuse the logins of exactly these users until the next call."""
         if users != self._suspended_users:
             self._suspended_users = users
             self.change()
 
     def change(self) -> None:
-        """Apply what has changed, soon."""
+        """Let `follow` apply all changes soon."""
         self._wanted += 1
         self._changed.set()
 
     async def applied(self) -> None:
-        """Wait until all changes so far apply."""
+        """Wait until all changes made so far apply at the broker."""
         wanted = self._wanted
         async with self._applied:
             await self._applied.wait_for(lambda: self._done >= wanted)
 
     def listeners(self) -> list[BrokerListener]:
-        """Return the listeners for who is admitted now."""
+        """Return the listeners that the admitted edges and users need now."""
         places = self._places
         found = [cluster_listener(places.cluster, secured=True, anonymous=self._open), edge_listener(places.edges)]
         if places.public is not None:
@@ -185,7 +192,10 @@ class BrokerAccess:
         return found
 
     def files(self) -> dict[str, bytes]:
-        """Return the content of the files of the listeners, by name. Raises ConfigurationError."""
+        """Return the content of the files that the listeners use, by name of file.
+
+        Raises ConfigurationError if the logins of users cannot be read.
+        """
         prefix, check = self._topics.prefix, {CHECK_NAME: self._check_hash}
         logins = {name: login for name, login in self._users.read().items() if name not in self._suspended_users}
         users = {name: login.hashed for name, login in logins.items()} | check

@@ -1,7 +1,7 @@
 """The folder with the files of the gateway's own Mosquitto: its configuration, logins, rules and certificate.
 
-Where root runs the gateway, Mosquitto runs as a user of its own, which owns these files and can read no others of the
-gateway: the authority's key stays out of its reach.
+If root runs the gateway, Mosquitto runs as a user of its own. This user owns these files and cannot read other files of
+the gateway, such as the authority's key.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ if TYPE_CHECKING:
     from gateway.broker.broker_listeners import BrokerListener
 
 MOSQUITTO_USERS = ("mosquitto", "nobody")
-"""The user that Mosquitto changes to when root starts it, and the one where there is no such user."""
+"""The user that Mosquitto changes to when root starts it, and the one that it uses if the first does not exist."""
 
 CONFIGURATION = "mosquitto.conf"
 
 
 class BrokerFolder:
-    """Writes files that nobody can read but Mosquitto and, of course, root."""
+    """Writes the files of Mosquitto, so that only its user and root can read them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._account = _account_of_mosquitto()
         self._written: dict[str, bytes] = {}
-        if self._account is not None:  # the folder stays ours, so that a later start can remove it
+        if self._account is not None:  # only the group changes: as the owner, a later start can remove the folder
             os.chown(path, -1, self._account.pw_gid)
         path.chmod(0o750 if self._account is not None else 0o700)
 
     @property
     def user(self) -> str | None:
-        """Return the user that Mosquitto must be started as; None for ours."""
+        """Return the user as which Mosquitto must be started; None for the gateway's user."""
         return None if self._account is None else self._account.pw_name
 
     @property
     def configuration(self) -> Path:
+        """Return the path of Mosquitto's configuration."""
         return self._path / CONFIGURATION
 
     @property
@@ -72,7 +73,7 @@ class BrokerFolder:
 
 
 def _account_of_mosquitto() -> pwd.struct_passwd | None:
-    """Return the account that Mosquitto runs as if root runs the gateway; None for ours."""
+    """Return the account that Mosquitto uses if root runs the gateway; None for the gateway's own."""
     if os.geteuid() != 0:
         return None
     for name in MOSQUITTO_USERS:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_EDGE_CONNECTIONS = 256
-"""Of each listener for edges: their own connections, those that claim a name at their start, and commands that watch.
+"""Connections of each listener for edges: one of each edge, one more while an edge claims its name, and commands.
 
-Together the listeners stay below the 1024 open files that a process may usually have: at that limit the broker would
-serve nobody."""
+All listeners together stay below the 1024 files that a process may usually have open. At that limit the broker could
+not serve anybody."""
 
 MAX_PUBLIC_CONNECTIONS = 100
-"""Of each listener for people and automations. Each that does not read costs the broker some megabytes."""
+"""Connections of each listener for people and automations. A client that does not read costs some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def private_key_file(name: str) -> str:
 
 
 EDGE_CERTIFICATE, PUBLIC_CERTIFICATE = "gateway", "public"
-"""Of the listener of the edges, who know the gateway by role and name, and of that of people, who know its host."""
+"""Names of the two certificates: for edges, which check the gateway's role and name, and for people and automations,
+whose programs check the host."""
 
 GATEWAY_LOGINS, GATEWAY_RULES = "gateway-logins", "gateway-rules"
 EDGE_LOGINS, EDGE_RULES = "edge-logins", "edge-rules"
@@ -79,9 +80,10 @@ USER_LOGINS, USER_RULES = "user-logins", "user-rules"
 
 
 def cluster_listener(address: Address, *, secured: bool = False, anonymous: bool = True) -> BrokerListener:
-    """Return the listener of the gateway itself and, if it is `anonymous`, of edges without keys.
+    """Return the listener in plain text, for the gateway itself and, if it is `anonymous`, for edges without keys.
 
-    Without that it stays open: an edge without keys hears there that it needs some.
+    Other devices can reach it also if it is not `anonymous`: an edge without keys is refused there, and so learns that
+    it needs keys. `secured`: it has logins and rules.
     """
     return BrokerListener(
         address, "is another gateway running there? Stop it, or choose another --cluster-port",
@@ -100,11 +102,11 @@ def edge_listener(address: Address) -> BrokerListener:
 def public_listener(
     address: Address, *, secured: bool = False, anonymous: bool = True, encrypted: bool = False
 ) -> BrokerListener:
-    """Return a listener of people and automations."""
+    """Return a listener for people and automations; with logins and rules if it is `secured`."""
     broker, option = local_address(address), "--tls-port" if encrypted else "--port"
     return BrokerListener(
         address, f"is another broker running there? Use it with --broker {broker}, or choose another {option}",
         MAX_PUBLIC_CONNECTIONS, logins=USER_LOGINS if secured else None, rules=USER_RULES if secured else None,
         anonymous=anonymous,
-        certificate=PUBLIC_CERTIFICATE if encrypted else None, tls="tlsv1.2",  # programs may be older than ours
+        certificate=PUBLIC_CERTIFICATE if encrypted else None, tls="tlsv1.2",  # older programs do not know 1.3
     )  # fmt: skip

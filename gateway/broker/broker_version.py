@@ -1,4 +1,4 @@
-"""The versions of Mosquitto that the gateway can run: its configuration is written in the dialect of 2.0."""
+"""Checks whether the gateway can run a version of Mosquitto: our configuration is written for Mosquitto 2."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from shared.errors import BrokerError
 from shared.process.children import read_output
 from shared.reasons.system_reasons import system_reason
 
-FIRST_WITHOUT_OUR_DIALECT = 3
-"""Mosquitto 2.1 announces that 3.0 removes per_listener_settings, password_file and acl_file."""
+FIRST_WITHOUT_OUR_OPTIONS = 3
+"""Mosquitto 2.1 announces that 3.0 removes options that we use: per_listener_settings, password_file and acl_file."""
 
 FIRST_WITH_OUR_HASHES = 2
-"""Mosquitto 2.0 has the hashes of our logins, PBKDF2; 1.6 has not."""
+"""Mosquitto 2.0 is the first with PBKDF2, the hash of our logins."""
 
 _HELP_TIMEOUT_S = 10.0
 
 
 async def require_understood(mosquitto: str, *, secured: bool) -> None:
-    """Raise BrokerError if this Mosquitto does not understand our configuration, `secured` with logins or not."""
+    """Raise BrokerError if this Mosquitto does not understand our configuration; `secured`: it has logins."""
     problem = version_problem(await _help_of(mosquitto), secured=secured)
     if problem:
         raise BrokerError(problem)
@@ -30,9 +30,9 @@ def version_problem(text: str, *, secured: bool) -> str:
     match = re.search(r"mosquitto version (?P<version>(?P<major>\d+)\.\d+[\w.]*)", text)
     if match is None:
         return ""
-    if int(match["major"]) >= FIRST_WITHOUT_OUR_DIALECT:
+    if int(match["major"]) >= FIRST_WITHOUT_OUR_OPTIONS:
         return (
-            f"Mosquitto {match['version']} is newer than this release knows: its settings for logins are others; "
+            f"Mosquitto {match['version']} is newer than this release knows, and has other settings for logins: "
             "install Mosquitto 2, or update DeepThings"
         )
     if secured and int(match["major"]) < FIRST_WITH_OUR_HASHES:

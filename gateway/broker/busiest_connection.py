@@ -1,4 +1,4 @@
-"""The connection that sends most to a port of this machine, as the system counts it: the broker does not tell."""
+"""Finds the connection that sends most to a port of this machine, with `ss`: the broker does not report it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIMEOUT_S = 5.0
 
 
 async def busiest_peer(ports: Collection[int]) -> str:
-    """Return HOST:PORT of the peer that has sent most to these ports just now; "" if the system does not tell."""
+    """Return HOST:PORT of the peer that sends most to these ports, measured over MEASURED_S; "" if that is unknown."""
     before = received_bytes(await _sockets(ports))
     await asyncio.sleep(MEASURED_S)
     after = received_bytes(await _sockets(ports))
@@ -28,7 +28,9 @@ async def busiest_peer(ports: Collection[int]) -> str:
 
 
 def received_bytes(text: str) -> dict[str, int]:
-    """Return the bytes received from each peer, from what `ss` prints: a line for a socket, and one of its figures."""
+    """Return the bytes received from each peer, from the output of `ss`: for each socket a line, and an indented line
+    with its counters.
+    """
     found, peer = {}, ""
     for line in text.splitlines():
         if not line[:1].isspace():

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_FRAMES_IN_FLIGHT = 30
-"""Frames that the broker has not accepted yet: two seconds of three cameras; later ones are dropped."""
+"""Frames that the broker has not accepted yet: those of three cameras in two seconds. Further frames are dropped."""
 
 DROPPED_FRAMES_PERIOD_S, MAX_DROPPED_FRAMES = 60.0, 10_000
-"""Frames dropped in this time, while the broker was connected, are a problem; at most this many are counted."""
+"""Frames that were dropped within this time, while the broker was connected, are reported as a problem; at most this
+many are counted."""
 
 _OFFLINE_TIMEOUT_S = 4.0
 """A stopping gateway waits this long for a slow broker."""
@@ -43,10 +44,10 @@ _RETRY_S = 0.5
 
 
 class HouseBroker:
-    """A permanent connection: it retries while the broker is missing or refuses; `problems` has the reason.
+    """The connection to the house's broker. It retries while the broker is missing or refuses; `problems` says why.
 
     The newest message of each retained topic is kept until the broker has it. Other messages wait in a bounded queue.
-    A frame is published at once or dropped; `frames_dropped` counts these.
+    A frame is published at once or dropped; `frames_dropped` is the number of dropped frames.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class HouseBroker:
     ) -> None:
         """Prepare the connection; `run` makes it.
 
-        `state` gives the gateway's own state message. `republish` is called after each (re)connect, and queues all
-        other retained messages. `publish_offline` is called before the end, and queues the last messages.
+        `owner` claims the gateway's name at the broker. `state` returns the gateway's state message. `republish` is
+        called after each (re)connect, and queues all other retained messages. `publish_offline` is called before the
+        end, and queues the last messages.
         """
         self._state = state
         self._republish = republish
@@ -133,7 +135,7 @@ class HouseBroker:
         await self._republish()
         await self._flush()
         await self._publish_state()
-        self._dropped.clear()  # these were dropped while the broker was away, not because it is slow
+        self._dropped.clear()  # those frames were dropped while the broker was away, not because it is slow
 
     async def _publish_state(self) -> None:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))

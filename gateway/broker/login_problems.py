@@ -1,4 +1,4 @@
-"""The problems of logins at the gateway's own broker: rules that do not hold, and clients that are refused."""
+"""Checks the access rules of the gateway's own broker, keeps flooding clients out, and reports problems with logins."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUSPENSION_CHECK_PERIOD_S = 5.0
-"""An edge that was kept out may try again after its time and at most this long."""
+"""Suspensions that have ended are lifted this often."""
 
 BACKLOG_S = 20.0
-"""So long after a flood its last messages may still come, when nobody sends any more."""
+"""After a user was suspended for flooding, its queued messages may still arrive for this long; they are not counted."""
 
-SHOWN_FAULTS = 5
-"""Faults that are named; if there are more, the rules are wrong as a whole."""
+MAX_SHOWN_FAULTS = 5
+"""Faults that a message names; if there are more, the rules do not work at all."""
 
 
 class LoginProblems:
-    """Checks the rules once when the gateway is connected, and reports."""
+    """Checks the rules once, when the gateway is connected; suspends edges and users that flood; reports both."""
 
     def __init__(self, access: BrokerAccess, rates: NodeRates, prefix: str, lose: Callable[[str], object]) -> None:
-        """`lose(name)` gives up an edge that is kept out."""
+        """`lose(name)` is called with an edge that is suspended: the cluster must not wait for it."""
         self._access = access
         self._rates = rates
         self._lose = lose
@@ -50,14 +50,14 @@ class LoginProblems:
         self._prefix = prefix
         self._faults: list[str] = []
         self.broker: OwnBroker | None = None
-        """The one that runs."""
+        """The running broker; set when it has started."""
 
     async def run(self, connected: asyncio.Event) -> None:
-        """Wait for the broker, and check what the logins of edges and people can do there; run until cancelled."""
+        """Wait until `connected`, check the access rules, and suspend flooding users, until cancelled."""
         await connected.wait()
-        await run_together(self._check(), self._keep_floods_out())
+        await run_together(self._check(), self._suspend_flooding())
 
-    async def _keep_floods_out(self) -> None:
+    async def _suspend_flooding(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SUSPENSION_CHECK_PERIOD_S):
@@ -72,23 +72,29 @@ class LoginProblems:
             self._access.suspend_users(tuple(sorted(self._users_until)))
 
     async def _suspend_flooding_user(self) -> None:
-        """Keep the user out whose connection sends most; all, if that cannot be found out."""
+        """Suspend the user whose connection sends most; all users if that connection or its user is unknown."""
         places, known = self._access.places, self._access.users.read()
         ports = [place.port for place in (places.public, places.public_encrypted) if place is not None]
         peer = await busiest_peer(ports)
         user = "" if self.broker is None else self.broker.refused.user_of(peer)
         for name in [user] if user in known else known:
-            log.error("user %s sends more than %s commands a second: it is kept out", name, MAX_COMMANDS_PER_S)
+            log.error(
+                "user %s sends more than %s commands a second: it is refused for a minute; look at what it does",
+                name, MAX_COMMANDS_PER_S,
+            )  # fmt: skip
             self._users_until[name] = time.monotonic() + SUSPENSION_S
 
     def on_arrival(self, topic: str) -> None:
-        """Keep an edge out that sends more than the gateway can read beside the messages of all others."""
+        """Count a message that has arrived, and suspend its edge if that sends more than MAX_NODE_MESSAGES_PER_S."""
         now = time.monotonic()
         if self._commands.on_message(topic, now) and now >= self._backlog_until:
             self._flooded.set()
         node = self._rates.on_message(topic, now)
         if node is not None:
-            log.error("edge %s sends more than %s messages a second: it is kept out", node, MAX_NODE_MESSAGES_PER_S)
+            log.error(
+                "edge %s sends more than %s messages a second: it is refused for a minute; look into its log",
+                node, MAX_NODE_MESSAGES_PER_S,
+            )  # fmt: skip
             self._access.suspend(self._rates.suspended(now))
             self._lose(node)
 
@@ -106,7 +112,7 @@ class LoginProblems:
                     self._faults += map(str, await check_access(broker, self._access.login, probe, self._prefix))
         except BrokerError as error:
             self._faults.append(str(error))
-        for fault in self._faults[:SHOWN_FAULTS]:
+        for fault in self._faults[:MAX_SHOWN_FAULTS]:
             log.error("access rules of the gateway's own broker: %s", fault)
         self.checked.set()
         await asyncio.Event().wait()
@@ -115,9 +121,9 @@ class LoginProblems:
         """Return the problems at `now`, in monotonic seconds, as sentences."""
         found = []
         if self._faults:
-            more = f", and {len(self._faults) - SHOWN_FAULTS} more" if len(self._faults) > SHOWN_FAULTS else ""
+            more = f", and {len(self._faults) - MAX_SHOWN_FAULTS} more" if len(self._faults) > MAX_SHOWN_FAULTS else ""
             found.append(
-                f"the gateway's own broker does not keep its access rules: {'; '.join(self._faults[:SHOWN_FAULTS])}"
+                f"the gateway's own broker does not keep its access rules: {'; '.join(self._faults[:MAX_SHOWN_FAULTS])}"
                 f"{more}; install another version of Mosquitto 2"
             )
         found += [

@@ -1,6 +1,6 @@
 """Logins at the gateway's own broker: names and hashed passwords, in the format of Mosquitto's password file.
 
-Only hashes are kept. A password is made here, told once, and cannot be read again.
+Only hashes are kept. A password that is made here is returned once, and cannot be read again.
 """
 
 from __future__ import annotations
@@ -23,48 +23,49 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GATEWAY_LOGIN = "gateway"
-"""The user name of the gateway itself at its own broker; its password is new at every start."""
+"""The user name of the gateway itself at its own broker. A new password is made at every start."""
 
 PASSWORD_BYTES = 24
 """Random bytes of a generated password: 192 bits, 32 characters."""
 
 MIN_PASSWORD_LENGTH = 12
-"""Of a password that a person chooses. The broker does not limit the number of attempts."""
+"""Characters of a password that a person chooses. It must be long, as the broker does not limit failed attempts."""
 
 MAX_PASSWORD_BYTES = 256
-"""The broker hashes each attempt, and serves nobody else meanwhile."""
+"""Bytes of a password that a person chooses. The broker hashes each attempt, and serves nobody else meanwhile."""
 
 MAX_USERS = 50
 """Logins of people and automations: each is checked again whenever one of them changes."""
 
 CHOSEN_ITERATIONS, RANDOM_ITERATIONS = 1000, 101
-"""Of PBKDF2, for passwords that a person chose, and for random ones, as mosquitto_passwd has it: nobody guesses those.
-The broker computes it at every attempt, in the only thread that it has: a thousand take some milliseconds on a Pi."""
+"""Iterations of PBKDF2 for passwords that a person chose, and for random ones, which cannot be guessed (101 is the
+default of mosquitto_passwd). The broker computes them at every attempt, in its only thread: a thousand take some
+milliseconds on a Pi."""
 
 READ_ONLY = "read"
-"""Behind the hash of a login that may only look: a field that Mosquitto's own password file does not have."""
+"""A third field in the file of logins, behind the hash: the login may only read. Mosquitto's password file has none."""
 
 _SALT_BYTES, _HASH_BYTES = 12, 64
-"""As mosquitto_passwd has them."""
+"""The same lengths as those of mosquitto_passwd."""
 
 _HASH = re.compile(r"\$7\$(?P<iterations>\d{1,7})\$(?P<salt>[A-Za-z0-9+/=]{4,100})\$(?P<hash>[A-Za-z0-9+/=]{4,100})")
 _USER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
 
 
 class UserLogin(NamedTuple):
-    """The hash of a login's password, and whether it may set and request, or only look."""
+    """A login of a person or an automation: the hash of its password, and whether it may do more than read."""
 
     hashed: str
     may_change: bool = True
 
 
 def hash_password(password: str, iterations: int = RANDOM_ITERATIONS) -> str:
-    """Return what Mosquitto's password file has behind the name: PBKDF2 with SHA-512 and a random salt."""
+    """Return a password's hash in the format of Mosquitto's password file: PBKDF2 with SHA-512 and a random salt."""
     return _hashed(password, secrets.token_bytes(_SALT_BYTES), iterations)
 
 
 def is_password(password: str, hashed: str) -> bool:
-    """Return whether a password belongs to a hash of a password file."""
+    """Return whether a password has this hash, which `hash_password` or mosquitto_passwd made."""
     match = _HASH.fullmatch(hashed)
     if match is None:
         return False
@@ -93,7 +94,7 @@ def parse_passwords(text: str) -> dict[str, str]:
 
 
 def format_logins(logins: Mapping[str, UserLogin]) -> str:
-    """Return the file of logins: a password file with a mark behind those that may only look."""
+    """Return the text of a file of logins: a password file with a mark behind logins that may only read."""
     return "".join(
         f"{name}:{login.hashed}{'' if login.may_change else ':' + READ_ONLY}\n"
         for name, login in sorted(logins.items())
@@ -112,7 +113,7 @@ def parse_logins(text: str) -> dict[str, UserLogin]:
 
 
 def check_user_name(name: str) -> str:
-    """Return a valid name for a login of people and automations. Raises ConfigurationError."""
+    """Return `name` if it is valid for a login of people and automations; else raise ConfigurationError."""
     if not _USER_NAME.fullmatch(name):
         raise ConfigurationError(
             f"invalid user name {name!r}: write letters, digits, -, _ and ., at most 63, without a . at the beginning"
@@ -125,7 +126,7 @@ def check_user_name(name: str) -> str:
 
 
 def check_password(password: str) -> str:
-    """Return a password that is long enough. Raises ConfigurationError, without the password."""
+    """Return `password` if it is valid; else raise ConfigurationError, whose message does not contain it."""
     if len(password) < MIN_PASSWORD_LENGTH:
         raise ConfigurationError(
             f"the password is too short: it needs {MIN_PASSWORD_LENGTH} characters; without one, a long one is made"
@@ -158,7 +159,7 @@ class LoginFile:
             raise ConfigurationError(f"{self._path} cannot be read: {system_reason(error)}") from error
 
     def add(self, name: str, password: str | None = None, *, may_change: bool = True) -> str:
-        """Add a login, or give it a new password, and return that: the given one, or a random one.
+        """Add a login or change its password; return its password. Without `password` a random one is made.
 
         Raises ConfigurationError for an unsuitable name or password, and when there are MAX_USERS.
         """
@@ -185,7 +186,10 @@ class LoginFile:
             raise ConfigurationError(f"{self._path} cannot be written: {system_reason(error)}") from error
 
     def _owner(self) -> tuple[int, int] | None:
-        """Return who must be able to read what root writes: the user who runs the gateway, whose the folder is."""
+        """Return the owner (uid, gid) for a file that root writes: that of its folder, the user who runs the gateway.
+
+        None for other users than root.
+        """
         if os.geteuid() != 0 or not self._path.parent.exists():
             return None
         status = self._path.parent.stat()

@@ -50,17 +50,17 @@ Before 2.0.22 it uses them, too, for a client that is gone before its message is
 """
 
 FULL_SHARE = 0.5
-"""A broker is full if it has allocated this share of its memory_limit at least. It says so when the next
-message, of 1 MB at most, would exceed the limit; idle, it has allocated 0.7 MB."""
+"""A broker that reports OUT_OF_MEMORY counts as full if it has allocated at least this share of its memory_limit. It
+reports it when the next message, of at most 1 MB, would exceed the limit; when idle, it has allocated 0.7 MB."""
 
 MIN_FULL_PAUSE_S = 10.0
-"""Between two restarts of a full broker: who fills it again and again disturbs others no more often."""
+"""Pause between two restarts of a full broker, for the sake of the others if a client fills it again and again."""
 
 FULL_PERIOD_S = 600.0
 """A broker that was full is a problem for this long."""
 
 EXPECTED_WARNINGS = ("option is now deprecated", "with 'per_listener_settings true'")
-"""Parts of what Mosquitto 2.1 says of the dialect of 2.0, which it understands."""
+"""Parts of the warnings of Mosquitto 2.1 about our options, which are those of 2.0: it still understands them."""
 
 
 def find_mosquitto() -> str:
@@ -77,8 +77,8 @@ def find_mosquitto() -> str:
 async def own_broker(*listeners: BrokerListener, files: Mapping[str, bytes] | None = None) -> AsyncIterator[OwnBroker]:
     """Run a Mosquitto as long as the context lasts; `OwnBroker.run` restarts it if it ends.
 
-    `files` are those that the listeners name. Raises ListenError if a port is in use, BrokerError if Mosquitto is
-    missing, is a version that is not understood, or does not start.
+    `files` are the contents of the files that the listeners name. Raises ListenError if a port is in use, BrokerError
+    if Mosquitto is not installed, does not understand our configuration, or does not start.
     """
     mosquitto = find_mosquitto()
     await require_understood(mosquitto, secured=bool(files))
@@ -113,14 +113,16 @@ class OwnBroker:
         self._folder.write_files(files)
 
     async def update(self, files: Mapping[str, bytes]) -> None:
-        """Change logins and rules of the running process, and return when they apply.
+        """Change the logins and rules of the running process, and return when they apply.
 
-        Who may not log in any more is disconnected. Raises BrokerError if the process does not answer.
+        Mosquitto disconnects clients whose login is gone. Raises BrokerError if the process does not answer.
         """
         if not self._folder.write_files(files) or self.process is None or self.process.returncode is not None:
             return  # the same as before, or the next start reads them
         self.process.send_signal(signal.SIGHUP)
-        for _ in range(2):  # it reads the files between two rounds, in each of which it answers whom it has heard
+        # Mosquitto reads the files between two rounds of its loop. The first answer may come from the round before, so
+        # only the second one shows that the files are read.
+        for _ in range(2):
             await answer_of(local_address(self._listeners[0].address), self.refused.expect)
 
     async def restart(self, listeners: Sequence[BrokerListener], files: Mapping[str, bytes]) -> None:
@@ -167,18 +169,18 @@ class OwnBroker:
                 log.error("the gateway's Mosquitto cannot be restarted: %s", error)  # noqa: TRY400  (the message is enough)
 
     def was_full(self, now: float) -> bool:
-        """Return whether the process had to start again lately, as its memory was full; `now` is in monotonic s."""
+        """Return whether the process was restarted lately because it was full; `now` is in monotonic seconds."""
         return self._full_at is not None and now - self._full_at < FULL_PERIOD_S
 
     def _is_full(self) -> bool:
-        """Return whether the process runs and has reached its memory limit, or the system does not tell."""
+        """Return whether the process runs and its memory is full; True, too, if its memory cannot be measured."""
         if self.process is None or self.process.returncode is not None:
             return False
         used = allocated_memory(self.process.pid)
         return used is None or used >= FULL_SHARE * self._folder.memory_limit
 
-    def _empty(self, now: float) -> None:
-        """Let `run` restart the process: what fills it is gone then, and everything that counts is published again."""
+    def _restart_full(self, now: float) -> None:
+        """Let `run` restart the process, to free its memory; the gateway and edges then publish their state again."""
         if self._full_at is not None and now - self._full_at < MIN_FULL_PAUSE_S:
             return
         self._full_at = now
@@ -202,7 +204,7 @@ class OwnBroker:
             last = line.decode(errors="replace").strip()
             full = OUT_OF_MEMORY in last and self._is_full()
             if full:
-                self._empty(time.monotonic())
+                self._restart_full(time.monotonic())
             if self.refused.on_line(last, time.monotonic()) or (OUT_OF_MEMORY in last and not full):
                 log.debug("mosquitto: %s", last)
             elif not any(words in last for words in EXPECTED_WARNINGS):
@@ -211,7 +213,7 @@ class OwnBroker:
 
 
 def _refuse_used(listener: BrokerListener) -> None:
-    """Raise ListenError if the port is in use: Mosquitto would only say that it failed."""
+    """Raise ListenError if the port is in use. Mosquitto itself would not say why it failed."""
     address = listener.address
     with socket.socket(address.family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -243,9 +245,10 @@ _CONNECT = bytes.fromhex("100c 0004 4d515454 04 02 000a 0000")
 
 
 async def answer_of(address: Address, expect: Callable[[str], None]) -> None:
-    """Wait until the broker has answered a connection, with yes or no. Raises BrokerError.
+    """Connect to the broker without a login, and wait until it answers, whether it accepts or refuses.
 
-    `expect` is told the connection's own address and port, at which the broker may refuse it.
+    `expect` is called with the HOST:PORT of this end, so that a refusal is not counted as that of a device. Raises
+    BrokerError if there is no answer.
     """
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""Rates of the messages of each edge, and of commands: who floods the gateway is kept out for a while. Pure."""
+"""Counts messages of each edge, and commands of users, to find those that flood the gateway. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from shared.mqtt.topic_kinds import DEFAULT_PREFIX, Writer
 from shared.mqtt.topics import TOPIC_TABLE
 
 MAX_NODE_MESSAGES_PER_S = 2000
-"""An edge that steals tiles as fast as it can sends some hundreds; the gateway reads ten thousand of all edges."""
+"""An edge that steals tiles as fast as it can sends some hundreds; the gateway can read ten thousand of all edges."""
 
 RATE_PERIOD_S = 2.0
-"""The rate is a mean over this time: who connects again has more to say for a moment."""
+"""The rate is the mean over this time, because a client that has just reconnected sends more for a moment."""
 
 MAX_COMMANDS_PER_S = 500
-"""Of all people and automations together, who set cameras and send requests by hand, or at an event."""
+"""Commands of all people and automations together; they set cameras and send requests by hand, or at an event."""
 
 SUSPENSION_S = 60.0
-"""An edge or a user that floods is kept out for this long; then it may try again."""
+"""An edge or a user that floods is suspended: its login is refused for this long."""
 
 
 class NodeRates:
-    """Counts messages by the name in their topic, which the broker guards."""
+    """Counts messages by the edge named in their topic; the broker lets edges write only topics with their own name."""
 
     def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
         written = (topic for topic in TOPIC_TABLE if topic.writer is Writer.EDGE and topic.path.endswith("/{node}"))
@@ -32,7 +32,7 @@ class NodeRates:
         self._until: dict[str, float] = {}
 
     def on_message(self, topic: str, now: float) -> str | None:
-        """Count a message at `now`, in monotonic seconds; return the name of an edge that has just sent too many."""
+        """Count a message at `now` (monotonic seconds); return its edge if it is to be suspended now, else None."""
         if not topic.startswith(self._before):
             return None
         if now - self._since >= RATE_PERIOD_S:
@@ -46,13 +46,13 @@ class NodeRates:
         return node
 
     def suspended(self, now: float) -> tuple[str, ...]:
-        """Return the edges that are kept out at `now`, sorted."""
+        """Return the edges that are suspended at `now`, sorted."""
         self._until = {node: until for node, until in self._until.items() if until > now}
         return tuple(sorted(self._until))
 
 
 class CommandRate:
-    """Counts the commands of people and automations. Their topics do not say who sent them."""
+    """Counts the commands of all people and automations together, because topics do not say who sent a command."""
 
     def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
         self._cluster = f"{prefix}/cluster/"

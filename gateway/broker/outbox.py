@@ -21,7 +21,7 @@ class OutboxMessage(NamedTuple):
 
 
 class Outbox:
-    """Queues messages. A newer one of a retained topic keeps the place of the older one, so none waits for ever."""
+    """Queues messages. A newer message of a retained topic takes the older one's place, so that no topic starves."""
 
     def __init__(self) -> None:
         self._newest: dict[str, bytes] = {}

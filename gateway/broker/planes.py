@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     """Receives what the gateway publishes: a topic, the payload, and the names in the topic."""
 
 _MAX_CAMERAS_WITH_STATS = 1000
-"""Cameras whose stats are kept for the house's broker; a gateway serves at most a quarter as many."""
+"""Cameras whose stats are kept for the house's broker; a gateway serves at most a quarter as many (256)."""
 
 
 class Planes:
@@ -37,7 +37,7 @@ class Planes:
         self._stats: dict[tuple[str, ...], bytes] = {}
         self._listeners: list[Published] = []
         if house is not None:
-            cluster.on_plain(topics.CAMERA_STATS, self._pass_on)
+            cluster.on_plain(topics.CAMERA_STATS, self._pass_on_stats)
 
     @property
     def prefix(self) -> str:
@@ -70,7 +70,7 @@ class Planes:
         return 0 if self._house is None else self._house.frames_dropped
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None]) -> None:
-        """Call `handler(name, message)` for each message; a topic of both brokers is subscribed at the cluster's."""
+        """Call `handler(name, message)` for each message; a topic of both planes is received from the cluster."""
         self._bus_of(topic).on(topic, handler)
 
     def on_plain(
@@ -86,12 +86,12 @@ class Planes:
     def on_published(self, listener: Published) -> None:
         """Call `listener(topic, payload, names)` for each message that the gateway publishes to a topic of the table.
 
-        It is called first, whether the broker then accepts the message or not, and must not fail.
+        It is called before the message is sent, even if the broker then does not accept it. It must not raise.
         """
         self._listeners.append(listener)
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish a message. Raises BrokerError if the cluster's broker does not accept its part."""
+        """Publish a message. Raises BrokerError if it goes to the cluster's broker, and that does not accept it."""
         await self._publish(topic, message.model_dump_json().encode(), names)
 
     async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
@@ -106,7 +106,7 @@ class Planes:
             self._house.queue_message(topic, payload.encode() if isinstance(payload, str) else payload, retain=retain)
 
     async def clear_retained(self, topic: Topic[Any], *names: str) -> None:
-        """Clear the retained message. Raises BrokerError, as `publish` does."""
+        """Clear the retained message of a topic. Raises BrokerError, as `publish` does."""
         await self._publish(topic, b"", names)
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
@@ -115,7 +115,7 @@ class Planes:
 
     async def deliver(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish to a public topic, and wait until the broker has the message. Raises BrokerError."""
-        self._tell(topic, message.model_dump_json().encode(), names)
+        self._call_listeners(topic, message.model_dump_json().encode(), names)
         await self._public.publish(topic, message, *names)
 
     async def deliver_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
@@ -129,24 +129,24 @@ class Planes:
     def republish_stats(self) -> None:
         """Publish all cameras' stats to the house's broker again, which may have lost them."""
         for names, payload in self._stats.items():
-            self._put(topics.CAMERA_STATS, payload, names)
+            self._queue_for_house(topics.CAMERA_STATS, payload, names)
 
     def _bus_of(self, topic: AnyTopic) -> Bus:
         return self._public if topic.plane is Plane.PUBLIC else self._cluster
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        self._tell(topic, payload, names)
+        self._call_listeners(topic, payload, names)
         # Stats are passed on when they are received, because edges publish them, too.
         if topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS:
-            self._put(topic, payload, names)
+            self._queue_for_house(topic, payload, names)
         if topic.plane is not Plane.PUBLIC or self._house is None:
             await self._cluster.publish_plain(topic, payload, *names)
 
-    def _tell(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
+    def _call_listeners(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         for listener in self._listeners:
             listener(topic, payload, names)
 
-    def _put(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
+    def _queue_for_house(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         if self._house is None:
             return
         name = topic.full_path(*names, prefix=self.prefix)
@@ -155,10 +155,10 @@ class Planes:
         else:
             self._house.publish_frame(name, payload)
 
-    def _pass_on(self, received: Received) -> None:
+    def _pass_on_stats(self, received: Received) -> None:
         """Keep the stats of a camera, and publish them to the house's broker."""
         if not received.payload:
             self._stats.pop(received.names, None)
         elif received.names in self._stats or len(self._stats) < _MAX_CAMERAS_WITH_STATS:
             self._stats[received.names] = received.payload
-        self._put(topics.CAMERA_STATS, received.payload, received.names)
+        self._queue_for_house(topics.CAMERA_STATS, received.payload, received.names)

@@ -1,6 +1,7 @@
-"""Connections that the gateway's own broker refused, and the users of others, read from its log. Pure.
+"""Finds refused connections, and the users of the others, in the log of the gateway's own broker. Pure.
 
-Mosquitto 2.1 says who was not authorised, 2.0 does not: then it is the last one that has connected and not logged in.
+Mosquitto 2.1 logs the address of a refused client. Mosquitto 2.0 does not: then the client is the last one that has
+connected without logging in.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import re
 from typing import Any
 
 REFUSED_PERIOD_S = 600.0
-"""A refused device is a problem for this long after its last attempt; it tries again every half a minute at least."""
+"""A refused device is reported for this long after its last attempt; it repeats these at least twice a minute."""
 
 MAX_REFUSED_ADDRESSES = 20
-"""Addresses that are remembered; more would not be read."""
+"""Refused addresses that are remembered; nobody would read a longer list."""
 
 MAX_OPEN_CONNECTIONS = 100
-"""Connections without an answer that are remembered; Mosquitto answers at once."""
+"""Connections that are remembered until Mosquitto has accepted or refused them, which it does at once."""
 
 MAX_SESSIONS = 1000
-"""Connections whose users are remembered: more than all listeners take at once."""
+"""Connections whose users are remembered: more than all listeners together accept."""
 
 _NOTICES = (
     re.compile(r"New connection from (?P<peer>[0-9a-fA-F.:]+:\d+) on port (?P<port>\d+)"),
@@ -28,6 +29,8 @@ _NOTICES = (
     re.compile(r"mosquitto version \S+ (starting|running|terminating)|Config loaded|Opening ipv[46] listen"),
     re.compile(r"Plugin builtin-security|Client connection from \S+ failed|OpenSSL Error|Info: "),
 )
+"""Lines of Mosquitto's log that are not logged again as warnings. The first three tell who connects."""
+
 _CONNECTED, _REFUSED, _LOGGED_IN = _NOTICES[:3]
 
 
@@ -41,7 +44,7 @@ class RefusedConnections:
         self._own: dict[str, None] = {}
 
     def on_line(self, line: str, now: float) -> bool:
-        """Read a line at `now`, in monotonic seconds; return whether it is a notice that nobody else needs."""
+        """Read a line of the log at `now` (monotonic seconds); return whether it is a notice, and no warning."""
         if match := _CONNECTED.search(line):
             self._open[match["peer"]] = int(match["port"])
             _keep_last(self._open, MAX_OPEN_CONNECTIONS)
@@ -55,7 +58,7 @@ class RefusedConnections:
         return any(notice.search(line) for notice in _NOTICES)
 
     def expect(self, peer: str) -> None:
-        """Take no notice of the refusal of this connection, which is the gateway's own."""
+        """Ignore the refusal of the connection from `peer`, HOST:PORT: the gateway itself makes it, as a check."""
         self._own[peer] = None
         _keep_last(self._own, MAX_OPEN_CONNECTIONS)
 
@@ -68,7 +71,7 @@ class RefusedConnections:
         if port is None or self._own.pop(peer, peer) is None:
             return
         key = peer.rpartition(":")[0], port
-        self._refused.pop(key, None)  # the newest are at the end
+        self._refused.pop(key, None)  # added again at the end, so that the oldest are at the beginning
         self._refused[key] = now
         _keep_last(self._refused, MAX_REFUSED_ADDRESSES)
 

@@ -39,7 +39,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSettings:
-    """The settings that apply to a camera. None: the model's or the filters' value."""
+    """The settings that apply to a camera.
+
+    `threshold`, `fps` or `labels` None: the value of the model or the filters.
+    """
 
     enabled: bool
     detect: bool
@@ -49,7 +52,7 @@ class EffectiveSettings:
 
 
 class AppliedSettings:
-    """Knows the settings of all cameras, and changes them as MQTT says."""
+    """The settings of all cameras: the configuration, the chosen profile, and the overrides that were set by MQTT."""
 
     def __init__(self, configuration: Configuration, state: StateFolder) -> None:
         self._configuration = configuration
@@ -64,7 +67,7 @@ class AppliedSettings:
             self._overrides.set_overrides(name, Overrides())
 
     def forget_others(self, by_hand: Collection[str]) -> None:
-        """Delete what was set of cameras that left the file while the gateway was away, except those `by_hand`."""
+        """Delete the overrides of cameras that are not in the configuration, except for those started `by_hand`."""
         self._overrides.keep_only({*self._configuration.cameras, *by_hand})
 
     # what applies
@@ -85,7 +88,7 @@ class AppliedSettings:
         )
 
     def shown(self, name: str) -> EffectiveSettings:
-        """Return the settings to publish: the threshold is that of the first followed label, where labels differ."""
+        """Return the settings to publish, with the followed labels; if these differ in threshold, that of the first."""
         effective, labels = self.effective(name), self.followed_labels(name)
         threshold = effective.threshold
         if threshold is None:
@@ -98,7 +101,7 @@ class AppliedSettings:
         return chosen if chosen is not None else self._objects_section(name).track
 
     def scene_section(self, name: str) -> tuple[CameraSection, ObjectsSection, frozenset[str]]:
-        """Return a camera's section and objects without the masks that are off, and its zones that are off."""
+        """Return a camera's section and objects section without the masks that are off, and the zones that are off."""
         camera, off = self.section_of(name), self._keys_off(name)
         without = camera.model_copy(update={"zones": zones_without_masks(camera.zones, off)})
         return without, objects_without(self._objects_section(name), off), zones_off(camera, off)
@@ -110,7 +113,7 @@ class AppliedSettings:
     # zones and masks
 
     def areas(self, name: str) -> dict[tuple[bool, str], SwitchedArea]:
-        """Return the zones and masks of a camera, by whether they are zones and by name."""
+        """Return the zones and masks of a camera by (is_zone, name): a zone and a mask may have the same name."""
         found = switched_areas(self.section_of(name), self._objects_section(name))
         return {(area.is_zone, area.name): area for area in found}
 
@@ -120,7 +123,7 @@ class AppliedSettings:
         return [(area, area.key not in off) for area in self.areas(name).values()]
 
     def set_area(self, name: str, area: str, payload: bytes, *, is_zone: bool) -> bool:
-        """Switch a zone or a mask on or off; an empty payload resets it. Return whether that changed something.
+        """Switch a zone or a mask to an MQTT payload, ON, OFF or empty (reset); return whether that changed it.
 
         Raises ConfigurationError, which says what is valid.
         """
@@ -166,7 +169,10 @@ class AppliedSettings:
         return after != before
 
     def try_areas(self, name: str, request: Mapping[str, Any]) -> CameraSection:
-        """Try other zones or masks until a restart or a reload; return the section. Raises ConfigurationError."""
+        """Replace a camera's zones or masks until a restart or a reload; return its section.
+
+        `request` as in AreaTrials.begin. Raises ConfigurationError.
+        """
         return self._trials.begin(name, self.section_of(name), self._objects_section(name), request)
 
     # profiles
@@ -178,7 +184,7 @@ class AppliedSettings:
         return chosen if chosen in names else next(iter(names), "")
 
     def choose_profile(self, name: str) -> None:
-        """Let a profile apply. It replaces what was set by MQTT of all settings that a profile has.
+        """Let a profile apply, and delete the overrides of all settings that any profile has.
 
         Raises ConfigurationError, which says what is valid.
         """

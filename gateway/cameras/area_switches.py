@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.settings.polygons import Polygon
 
 MASK_PREFIX = "mask_"
-"""Masks are settings of a camera, and no other setting begins so."""
+"""The beginning of the names of masks in topics. There masks are settings of a camera; no other setting begins so."""
 
 Masked = TypeVar("Masked", "FilterSection", "ObjectsSection")
 
@@ -28,16 +28,17 @@ class SwitchedArea:
     """A zone or a mask with a switch."""
 
     name: str
-    """Its level in topics: the name of a zone; of a mask MASK_PREFIX, its section, and its number there."""
+    """Its level in topics: the zone's name; for a mask, MASK_PREFIX, the slug of its section, and its number there."""
     title: str
-    """Its name for people."""
+    """The name to show to people."""
     is_zone: bool
     key: str
-    """Identifies it in the state file. That of a mask has its corners: in another order, masks keep their states."""
+    """Identifies the area in the state file. The key of a mask contains its corners, so that masks keep their states
+    when their order changes."""
 
 
 def switched_areas(camera: CameraSection, objects: ObjectsSection) -> Iterator[SwitchedArea]:
-    """Yield the areas of a camera, as they are drawn; `objects` is the section that applies to it."""
+    """Yield the zones and masks of a camera; `objects` is the section that applies to it."""
     numbers: Counter[str] = Counter()
     for area in drawn_areas_of(camera, objects):
         if area.is_zone:
@@ -63,7 +64,7 @@ def objects_without(objects: ObjectsSection, off: Collection[str]) -> ObjectsSec
 
 
 def zones_without_masks(zones: Mapping[str, ZoneSection], off: Collection[str]) -> dict[str, ZoneSection]:
-    """Return the zones without those masks of their filters whose keys are in `off`."""
+    """Return the zones; masks whose keys are in `off` are removed from their filters."""
     return {
         name: zone.model_copy(update={"filters": _filters_without(zone.filters, f" in zone {name}", off)})
         if off and zone.filters

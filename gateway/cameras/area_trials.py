@@ -1,4 +1,4 @@
-"""Zones and masks of cameras that are tried: they replace the configured ones until the gateway restarts or reloads."""
+"""Tries zones and masks of cameras: they replace the configured ones until the gateway restarts or reloads."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from gateway.configuration.objects import ObjectsSection
 
 MAX_TRIED_ZONES = 100
-"""Zones of one camera; nobody draws more by hand."""
+"""Zones of one camera that can be tried; nobody draws more by hand."""
 
 MAX_TRIED_CAMERAS = 256
-"""Cameras whose areas are tried at once: as many as have a scene."""
+"""Cameras whose areas can be tried at the same time: as many as a gateway serves."""
 
 _ZONES = TypeAdapter(dict[ConfiguredName, ZoneSection])
 _MASK: TypeAdapter[Any] = TypeAdapter(Polygons)
@@ -40,10 +40,16 @@ class AreaTrials:
     def begin(
         self, camera: str, section: CameraSection, objects: ObjectsSection, request: Mapping[str, Any]
     ) -> CameraSection:
-        """Try the `zones` and the `mask` of a request, each of which may be missing. Raises ConfigurationError."""
+        """Use the `zones` and the `mask` of a request for a camera; return its section with them.
+
+        One of both keys may be missing. Raises ConfigurationError for a request without any, or with invalid values.
+        """
         tried = with_areas(section, objects, request)
         if camera not in self._sections and len(self._sections) >= MAX_TRIED_CAMERAS:
-            raise ConfigurationError("the areas of too many cameras are tried; read the configuration again first")
+            raise ConfigurationError(
+                f"zones or masks of {MAX_TRIED_CAMERAS} cameras are tried, the most possible; read the configuration "
+                "again first"
+            )
         self._sections[camera] = tried
         return tried
 

@@ -1,4 +1,4 @@
-"""The figures of cameras as edges report them: an edge may report the cameras that it serves, and no others. Pure."""
+"""Decides which reports of edges about cameras count: an edge may only report cameras that it serves. Pure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import CameraStats
 
 MAX_REPORTING_CAMERAS = 1000
-"""Cameras whose edge is remembered; a gateway serves at most a quarter as many."""
+"""Cameras whose reporting edge is remembered; a gateway serves at most a quarter as many (256)."""
 
 MAX_CAMERAS_OF_EDGE = 64
-"""Cameras that one edge reports: more than any device can read. One that invents names stops there."""
+"""Cameras that one edge may report: more than any device can read. It limits an edge that invents names."""
 
 
 class CameraReports:
-    """Decides whose reports count."""
+    """Remembers which edge reports each camera."""
 
     def __init__(self, placed: Callable[[str], str | None], present: Callable[[], Collection[str]]) -> None:
-        """`placed` returns the edge that was given a camera; `present` returns the edges that are online."""
+        """`placed(camera)` returns the edge that serves a camera; `present()` returns the edges that are online."""
         self._placed = placed
         self._present = present
         self._reporters: dict[str, str] = {}
 
     def accepts(self, node: str, stats: CameraStats) -> bool:
-        """Return whether an edge, by the name in its topic, may report this.
+        """Return whether these stats count; `node` is the edge that sent them, by the name in the topic.
 
-        A camera that was given to an edge is that edge's; the one that had it before may still close its account. A
-        camera that was started by hand is the edge's that reports it first, for as long as that is there.
+        A placed camera may be reported by its edge; the edge that had it before may still close its account. A camera
+        that was started by hand may be reported by the edge that reports it first, as long as that edge is online.
         """
         if stats.node != node:
             return False

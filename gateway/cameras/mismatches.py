@@ -19,7 +19,7 @@ _MAX_NAMED_EDGES = 8
 
 
 def missing_edges(cameras: Mapping[str, CameraSection], edges: Collection[str]) -> Iterator[str]:
-    """Return a sentence for each camera whose configured edge is not one of the known `edges`."""
+    """Yield a sentence for each camera whose configured edge is not one of the known `edges`."""
     known = ", ".join(sorted(edges)[:_MAX_NAMED_EDGES]) or "none"
     for name, camera in cameras.items():
         if camera.edge is not None and camera.edge not in edges:
@@ -29,7 +29,7 @@ def missing_edges(cameras: Mapping[str, CameraSection], edges: Collection[str]) 
 def places_outside(
     cameras: Mapping[str, CameraSection], sizes: Mapping[str, tuple[int, int]], objects: Mapping[str, ObjectsSection]
 ) -> Iterator[str]:
-    """Return a sentence for each zone and mask that is completely outside the pictures of its camera.
+    """Yield a sentence for each zone and mask that is completely outside the pictures of its camera.
 
     `sizes` are the width and height in pixels of the processed pictures, of cameras that have sent one. `objects` are
     the settings that apply to each camera.

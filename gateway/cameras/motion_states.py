@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import CameraStats
 
 MOTION_SETTING = "motion"
-"""Its level in the topics of a camera's settings, of which it is the one that cannot be set."""
+"""The level of motion in the topics of a camera's settings. Unlike the settings, it cannot be set."""
 
 UNKNOWN_MOTION = b"unknown"
 """Nothing measures motion: the camera is offline, its detection or its motion gate is off, or its edge is older."""
@@ -25,19 +25,19 @@ _STATES = {True: b"ON", False: b"OFF", None: UNKNOWN_MOTION}
 
 
 class MotionStates:
-    """Knows the state of each camera, and publishes it on change."""
+    """The motion state of each camera: ON, OFF or unknown. A change is published at once."""
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
         self._states: dict[str, bytes] = {}
 
     async def on_stats(self, stats: CameraStats) -> None:
-        """Publish what an agent has measured."""
+        """Publish the motion state that an agent reports, if it has changed."""
         away = stats.state is State.OFFLINE or stats.ended
         await self._set(stats.camera, _STATES[None if away else stats.motion])
 
     async def on_offline(self, camera: str) -> None:
-        """Publish that nothing is known any more."""
+        """Publish that the motion state of a camera is unknown."""
         if camera in self._states:
             await self._set(camera, UNKNOWN_MOTION)
 

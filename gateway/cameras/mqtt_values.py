@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 CAMERA_SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
 
 _NO_VALUE = "null"
-"""The payload of a setting without a value: all values are JSON, except those of switches."""
+"""The state payload of a setting without a value. All values are JSON, except for ON and OFF."""
 
 _RESET_VALUES = frozenset({"", _NO_VALUE, "None"})
 """Payloads that reset a setting; Home Assistant sends None for a number without a value."""
 
 MAX_SETTING_BYTES = 64 * 1024
-"""A list of labels is always shorter."""
+"""The longest payload; a list of labels is always shorter."""
 
 
 def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
@@ -47,7 +47,7 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
 
 
 def read_switch(payload: bytes) -> bool | None:
-    """Return whether a payload switches on; None for an empty one, or null, which resets. Raises ConfigurationError."""
+    """Return True for ON, False for OFF, None (reset) for an empty payload or null. Raises ConfigurationError."""
     if len(payload) > MAX_SETTING_BYTES:
         raise ConfigurationError(f"a value of {len(payload)} bytes is too long; send ON or OFF")
     text = payload.decode(errors="replace").strip()

@@ -1,4 +1,4 @@
-"""Settings of cameras that were made by MQTT, and the chosen profile; they are kept over restarts of the gateway."""
+"""Keeps the overrides (settings of cameras that were set by MQTT) and the chosen profile over restarts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROFILE_FILE = "profile.json"
 PROFILE_LOST = "the profile that was chosen by MQTT is lost when the gateway stops"
 
 MAX_OVERRIDDEN_AREAS = 1000
-"""Zones and masks of one camera; nobody draws more."""
+"""Zones and masks of one camera that have a state; nobody draws more."""
 
 OverrideLabels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
 
 
 class Overrides(Message):
-    """The settings of one camera that were made by MQTT; None: the configuration's value applies."""
+    """The settings of one camera that were set by MQTT; None: the value of the profile or the configuration applies."""
 
     enabled: bool | None = None
     detect: bool | None = None

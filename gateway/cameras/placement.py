@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 EDGES_RETURN_S = 15.0
-"""Known edges have this long to return after a start; otherwise the first edge would get all cameras."""
+"""Edges of the last run have this long to return after a start; otherwise the first edge would get all cameras."""
 
 CAMERA_MOVE_PERIOD_S = 60.0
-"""Moving a camera costs some seconds of pictures, so at most one is moved in this time."""
+"""At most one camera is moved in this time, because moving it costs some seconds of pictures."""
 
 
 class Placement:
@@ -27,8 +27,9 @@ class Placement:
     def place(self, wishes: Mapping[str, str | None], nodes: Collection[str], now: float) -> dict[str, str]:
         """Return the edge of each camera, one of `nodes`; a camera without an edge is left out.
 
-        `wishes` are the edges that cameras name, None for any. A camera stays at its edge while that is present. The
-        others go to the edge with the fewest cameras, after the known edges have had time to return.
+        `wishes` are, by camera, the edges that the configuration names; None: any edge. A camera stays at its edge as
+        long as that is one of `nodes`. Cameras without an edge go to the one with the fewest cameras, but only after
+        the edges of the last run have had time to return.
         """
         self._awaited -= set(nodes)
         if now >= self._wait_until:
@@ -54,16 +55,16 @@ class Placement:
 
     @property
     def placed(self) -> dict[str, str]:
-        """Return the edge of each camera; after a start, also the edge that a waiting camera had."""
+        """Return the edge of each camera; for a camera that waits for its edge to return, that edge."""
         return dict(self._placed)
 
     def rebalance(
         self, wishes: Mapping[str, str | None], nodes: Collection[str], busy: Collection[str], now: float
     ) -> bool:
-        """Move one camera from the edge with the most to the one with the fewest; return whether that was done.
+        """Move one camera from an edge with many to the edge with the fewest; return whether one was moved.
 
-        At most once in CAMERA_MOVE_PERIOD_S, and only if the difference is more than one. A camera stays if it names
-        its edge, or if it is `busy`: an event of it is open.
+        A camera is moved at most once in CAMERA_MOVE_PERIOD_S, and only if the numbers differ by more than one. Cameras
+        whose edge is configured are not moved, nor are `busy` ones, which have an open event.
         """
         if now < self._move_at or not nodes:
             return False

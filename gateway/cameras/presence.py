@@ -19,7 +19,7 @@ CAMERA_SILENCE_TIMEOUT_S = 75.0
 """An edge reports a camera every 30 s, changed or not; after two missing reports the camera counts as offline."""
 
 REMOVED_CAMERA_TIMEOUT_S = 30.0
-"""The agent of a removed camera ends within this time; its reports until then are ignored."""
+"""The reports about a removed camera are ignored for this long; its agent ends within this time."""
 
 MAX_KNOWN_CAMERAS = 1000
 """Camera names that are remembered; further ones are ignored, as a faulty client may invent names without end."""
@@ -44,7 +44,7 @@ class _Camera:
     received_at: float = 0.0
     finished: bool = False
     seen: bool = False
-    """It was online at some time since the gateway's start."""
+    """It has been online at some time since the gateway's start."""
     online_at: float = 0.0
 
 
@@ -67,9 +67,10 @@ class CameraPresence:
         self._removed[camera] = now
 
     def is_leaving(self, stats: CameraStats, now: float) -> bool:
-        """Return whether these stats are from an agent of a removed camera, which is about to end.
+        """Return whether these stats are from the agent of a removed camera; the agent is about to end.
 
-        The camera was removed a moment ago, or while the gateway was away: then its edge reports it as assigned.
+        The camera was removed a moment ago, or while the gateway was away. In the latter case the camera is unknown,
+        although its edge reports that the gateway has assigned it.
         """
         unknown = stats.camera not in self._cameras
         return unknown and (
@@ -116,19 +117,19 @@ class CameraPresence:
         return camera in self._cameras and self._cameras[camera].online
 
     def source_ended(self, camera: str) -> bool:
-        """Return whether its source has ended: no picture will follow."""
+        """Return whether a camera's source has ended, so that no picture will follow."""
         return camera in self._cameras and self._cameras[camera].finished
 
     def online_for_s(self, camera: str, now: float) -> float:
-        """Return the seconds since it came online; 0 if it is offline."""
+        """Return for how many seconds a camera has been online; 0 if it is offline."""
         return now - self._cameras[camera].online_at if self.is_online(camera) else 0.0
 
     def was_online(self, camera: str) -> bool:
-        """Return whether it was online at some time."""
+        """Return whether a camera has been online at some time since the gateway's start."""
         return camera in self._cameras and self._cameras[camera].seen
 
     def offline_reason(self, camera: str) -> str:
-        """Return the reason why it is offline; empty if it is online or unknown."""
+        """Return why a camera is offline; empty if it is online or unknown."""
         known = self._cameras.get(camera)
         return "" if known is None or known.online else known.reason
 

@@ -39,17 +39,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CAMERA_CHECK_PERIOD_S = 1.0
-"""Time between two checks for missing reports, of which each camera has one in 30 s."""
+"""Time between two checks for missing reports; each camera is reported every 30 s."""
 
 _UNPROCESSED_TIMEOUT_S = 30.0
-"""The first frames of a camera are processed within a few seconds after it came online; later is a problem."""
+"""A camera that has been online for longer without a processed frame is reported as a problem; normally the first
+frames are processed within a few seconds."""
 
 _PLACEMENT_FILE = "placement.json"
 _PLACEMENT_LOST = "after a restart of the gateway cameras may move to other edges"
 
 
 class PlacementRecord(Message):
-    """The edges of this run, and the edge of each camera."""
+    """The edges that were present in the last run of the gateway, and the edge of each camera."""
 
     edges: tuple[str, ...] = ()
     cameras: dict[str, str] = Field(default_factory=dict)
@@ -58,8 +59,9 @@ class PlacementRecord(Message):
 class CameraRegistry:
     """Assigns cameras to edges, and publishes the settings and the availability of cameras.
 
-    `on_changed(camera)` is called if its detection settings or its availability have changed, or it was removed.
-    `publish_event` publishes an event of the bridge. `occupied(camera)` returns whether an event of it is open.
+    `on_changed(camera)` is called when the detection settings or the presence of a camera have changed, or it was
+    removed. `publish_event` publishes an event of the bridge. `occupied(camera)` returns whether the camera has an open
+    event.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class CameraRegistry:
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """Return by name why enabled cameras are offline, or why none of their frames is processed."""
+        """Return, by name, the reasons why enabled cameras are offline, or none of their frames is processed."""
         now = time.monotonic()
         found = {}
         for name in self.configured:
@@ -136,7 +138,7 @@ class CameraRegistry:
 
     @property
     def by_hand(self) -> tuple[str, ...]:
-        """Return the cameras that were online without being configured: somebody started them by hand."""
+        """Return the cameras that have been online but are not configured: somebody started them by hand."""
         others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
         return tuple(name for name in others if self._presence.was_online(name))
 
@@ -145,18 +147,21 @@ class CameraRegistry:
         return self.settings.section_of(name)
 
     def try_areas(self, name: str, request: Mapping[str, Any]) -> CameraSection:
-        """Try other zones or masks until a restart or a reload; return the section. Raises ConfigurationError."""
+        """Replace a camera's zones or masks until a restart or a reload; return its section.
+
+        Raises ConfigurationError.
+        """
         tried = self.settings.try_areas(name, request)
         log.info("camera %s: other zones or masks are tried", name)
         self._on_changed(name)
         return tried
 
     def source_ended(self, name: str) -> bool:
-        """Return whether its source has ended."""
+        """Return whether a camera's source has ended, so that no picture will follow."""
         return self._presence.source_ended(name)
 
     async def mark_settled(self, name: str) -> None:
-        """Note that enough frames were processed: its detections are published, so it is available from now on."""
+        """Note that a camera is settled: enough frames were processed, so that it is available from now on."""
         if name not in self._settled:
             self._settled.add(name)
             await self._publish_current_availability(name)
@@ -170,7 +175,7 @@ class CameraRegistry:
         return self.settings.followed_labels(name)
 
     def agent_settings(self, name: str, revision: int) -> CameraSettings | None:
-        """Return what the agent of a camera needs, with its source; None if `revision` is not the present one."""
+        """Return the settings for the agent of a camera, with its source; None if `revision` is not the current one."""
         if name not in self._configuration.cameras:
             return None
         settings = self.settings.agent_settings(name)
@@ -181,11 +186,11 @@ class CameraRegistry:
         return self._placement.placed.get(name)
 
     def forget_other_overrides(self, by_hand: Collection[str]) -> None:
-        """Delete the overrides of cameras that left the file while the gateway was away, except those `by_hand`."""
+        """Delete the overrides of cameras that are not in the configuration, except for those started `by_hand`."""
         self.settings.forget_others(by_hand)
 
     async def run(self) -> None:
-        """Check for missing reports, and assign cameras, until cancelled."""
+        """Check for missing reports, and move and assign cameras, until cancelled."""
         while True:
             await asyncio.sleep(CAMERA_CHECK_PERIOD_S)
             await self._publish_changes(self._presence.expire_silent(time.monotonic()))
@@ -211,7 +216,7 @@ class CameraRegistry:
     async def update_nodes(
         self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()
     ) -> None:
-        """Follow the edges: `nodes` are present, the `drained` of them get no camera, `lost` are known to be offline.
+        """Follow a change of the edges: `nodes` are present, `drained` get no camera, `lost` are known to be offline.
 
         `lost` matters after a start: retained stats may be from an edge that was lost while the gateway was away.
         """
@@ -244,7 +249,7 @@ class CameraRegistry:
         await self._assign()
 
     def _next_restart(self, name: str) -> int:
-        """Return a number that was never used before, not by an earlier run of the gateway either."""
+        """Return a number that was never used before, also not by an earlier run of the gateway."""
         return max(time.time_ns() // 1_000_000, self._restarts.get(name, 0) + 1)
 
     async def _assign(self) -> None:
@@ -271,13 +276,13 @@ class CameraRegistry:
                     self._assigned[node] = assignment
 
     def _rebalance(self) -> bool:
-        """Move a camera to an edge that serves fewer, if that is due. Return whether it was done."""
+        """Move a camera to an edge that serves fewer cameras, if that is due. Return whether one was moved."""
         wishes = self._wishes()
         busy = [name for name in wishes if self._occupied(name)]
         return self._placement.rebalance(wishes, self._serving, busy, time.monotonic())
 
     def _wishes(self) -> dict[str, str | None]:
-        """Return the edge that each enabled camera names, None for any."""
+        """Return, by enabled camera, the edge that its configuration names; None: any edge."""
         cameras = self._configuration.cameras
         return {name: camera.edge for name, camera in cameras.items() if self.effective_settings(name).enabled}
 
@@ -286,7 +291,10 @@ class CameraRegistry:
         return [node for node in self._nodes if node not in self._drained]
 
     def _record(self) -> None:
-        """Keep the placement: the next run waits for the edges of this run, and for those that may still return."""
+        """Write the placement, if it has changed, with the edges for which the next run must wait.
+
+        These are the edges of this run, and those of the last run that may still return.
+        """
         self._seen_nodes |= set(self._nodes)
         edges = self._seen_nodes | self._placement.awaited
         record = PlacementRecord(edges=tuple(sorted(edges)), cameras=self._placement.placed)
@@ -294,7 +302,7 @@ class CameraRegistry:
             self._recorded = record
 
     def _on_report(self, reports: CameraReports, node: str, stats: CameraStats) -> None:
-        """Publish what an edge with a login reports of its cameras; it may not do that itself."""
+        """Publish the stats that an edge with a login reports of its cameras; the edge may not publish them itself."""
         if reports.accepts(node, stats):
             self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
         else:
@@ -323,7 +331,7 @@ class CameraRegistry:
             self._on_changed(change.camera)
 
     async def _follow_settings(self, names: Sequence[str]) -> None:
-        """Let everything follow a change of these cameras' settings."""
+        """Apply changed settings of these cameras: in scenes, at their edges, and in their availability."""
         for name in names:
             self._on_changed(name)
         await self._assign()
@@ -334,7 +342,7 @@ class CameraRegistry:
         return self.section_of(name).motion.enabled
 
     def _available(self, name: str) -> bool:
-        """Return whether it is online, and enough frames were processed, or detection is off."""
+        """Return whether a camera is online, and is settled or has its detection off."""
         return self._presence.is_online(name) and (name in self._settled or not self.effective_settings(name).detect)
 
     async def _publish_current_availability(self, name: str) -> None:

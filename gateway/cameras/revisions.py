@@ -1,4 +1,4 @@
-"""Revision numbers: edges see from them that a camera's settings have changed, but not the settings."""
+"""Computes the revision of a camera's settings: a number by which edges notice a change without seeing the settings."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ REVISION_KEY_FILE = "revisions.key"
 REVISION_KEY_BYTES = 32
 
 REVISION_BITS = 52
-"""JSON numbers of 52 bits are exact in every program."""
+"""Bits of a revision. Programs that read JSON numbers as floating point are exact up to 53 bits."""
 
 
 class Revisions:
-    """Computes numbers that are equal as long as the settings are, also over restarts of the gateway.
+    """Computes revisions. They stay the same as long as the settings do, also over restarts of the gateway.
 
-    The numbers are published, and the settings may contain a password. So each number is a keyed hash: without the key
-    in the state folder, it cannot be used to guess passwords.
+    Revisions are published, and the settings may contain a password. Therefore a revision is a keyed hash: nobody can
+    guess a password with it, unless he has the key in the state folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read the key, or make one; if it cannot be written, agents restart whenever the gateway does."""
+        """Read the key from the folder, or make one. If it cannot be written, agents restart with the gateway."""
         self._key = _read(folder / REVISION_KEY_FILE) or _make(folder / REVISION_KEY_FILE)
 
     def revision_of(self, settings: CameraSettings) -> int:

@@ -1,4 +1,4 @@
-"""Sets what MQTT sets: settings, zones and masks of cameras, and the profile; publishes what applies."""
+"""Changes settings, zones and masks of cameras, and the profile, on commands by MQTT, and publishes their state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class SettingsControl:
-    """Listens to the topics that end with `set`. What is invalid is logged, and the state is published once more."""
+    """Handles the messages of topics that end in `set`. An invalid one is logged, and the state is published again."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class SettingsControl:
         cameras: Callable[[], Sequence[str]],
         on_changed: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`cameras` returns the known ones; `on_changed` is called with those whose settings have changed."""
+        """`cameras()` returns the known cameras; `on_changed` is called with those whose settings have changed."""
         self._bus = bus
         self._settings = settings
         self._cameras = cameras
@@ -56,7 +56,7 @@ class SettingsControl:
         except ConfigurationError as error:
             log.warning("camera %s: %s", name, error)
             changed = False
-        await self._publish_setting(name, setting)  # also if it is refused: the sender may show its own value
+        await self._publish_setting(name, setting)  # also after an invalid value, which the sender may show as set
         if changed:
             log.info("camera %s: %s is set", name, setting)
             await self._on_changed([name])
@@ -103,26 +103,26 @@ class SettingsControl:
     async def publish_profile(self) -> None:
         """Publish the profile that applies, if any is configured."""
         if self._settings.profile:
-            with contextlib.suppress(BrokerError):  # as below: published again after the next connect
+            with contextlib.suppress(BrokerError):  # published again after the next connect, as are those below
                 await self._bus.publish_plain(topics.PROFILE, self._settings.profile.encode())
 
     async def _on_set(self, received: Received) -> None:
         name, setting = received.names
         if received.retained:
-            log.info("a retained value for %s of camera %s is ignored", setting, name)
+            log.info("a retained value for %s of camera %s is ignored: publish it without retain", setting, name)
             return
         await self.change_setting(name, setting, received.payload)
 
     async def _on_zone_set(self, received: Received) -> None:
         name, zone = received.names
         if received.retained:
-            log.info("a retained state for zone %s of camera %s is ignored", zone, name)
+            log.info("a retained state for zone %s of camera %s is ignored: publish it without retain", zone, name)
             return
         await self.switch_zone(name, zone, received.payload)
 
     async def _on_profile_set(self, received: Received) -> None:
         if received.retained:
-            log.info("a retained profile is ignored")
+            log.info("a retained profile is ignored: publish it without retain")
             return
         profile = received.payload.decode(errors="replace").strip()
         if profile:
@@ -141,5 +141,8 @@ class SettingsControl:
 
 
 def _level(payload: bytes) -> int:
-    """Return how to log what cannot be: checks of the broker's access rules send empty messages to everything."""
+    """Return the level to log an unknown camera at: DEBUG for empty payloads.
+
+    The check of the broker's access rules sends empty messages to all topics.
+    """
     return logging.WARNING if payload else logging.DEBUG

@@ -1,4 +1,4 @@
-"""Draws a camera's picture for writing zones: with a grid of tenths, and the present zones and masks."""
+"""Draws a grid of tenths, and the configured zones and masks, on a camera's picture, to read coordinates from it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Points = NDArray[np.int32]
 
 MIN_SHOT_WIDTH = 960
-"""Pixels; a smaller picture is enlarged, so that its labels are readable and cover little of it."""
+"""Width in pixels below which a picture is enlarged, so that its labels are readable and cover little of it."""
 
 MAX_SHOT_HEIGHT = 4 * MIN_SHOT_WIDTH
-"""Pixels of an enlarged picture."""
+"""Largest height of an enlarged picture, in pixels."""
 
 TENTHS = range(1, 10)
 
@@ -39,7 +39,7 @@ SHADE = 0.25
 
 
 def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
-    """Return a larger or equally large copy of a picture, uint8 BGR (H, W, 3), with grid, zones and masks drawn in."""
+    """Return a copy of a picture, uint8 BGR (H, W, 3), with a grid, zones and masks; a small picture is enlarged."""
     drawn = _enlarged(picture)
     places = list(places)
     colours = _colours(places)
@@ -53,8 +53,8 @@ def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
         cv2.polylines(drawn, [polygon], isClosed=True, color=colour, thickness=2, lineType=cv2.LINE_AA)
     for place, polygon, colour in zip(places, corners, colours, strict=True):
         name = place.name if place.is_zone else f"mask: {place.name}"
-        centre = _middle(polygon, plate_size(name, _letters(drawn)), (width, height))
-        draw_text_on_plate(drawn, name, centre, BLACK, colour, _letters(drawn))
+        centre = _middle(polygon, plate_size(name, _letter_height(drawn)), (width, height))
+        draw_text_on_plate(drawn, name, centre, BLACK, colour, _letter_height(drawn))
     _tenths(drawn)
     return drawn
 
@@ -67,7 +67,7 @@ def _enlarged(picture: Pixels) -> Pixels:
 
 
 def _grid(drawn: Pixels) -> None:
-    """Draw each line light on dark, so that it is visible on any picture."""
+    """Draw the grid, each line light on dark, so that it is visible on any picture."""
     height, width = drawn.shape[:2]
     for tenth in TENTHS:
         x, y = round(tenth / 10 * width), round(tenth / 10 * height)
@@ -80,20 +80,23 @@ def _grid(drawn: Pixels) -> None:
 def _tenths(drawn: Pixels) -> None:
     """Write the tenths at all four sides: x at the top and the bottom, y at the left and the right."""
     height, width = drawn.shape[:2]
-    size = _letters(drawn)
+    size = _letter_height(drawn)
     for tenth in TENTHS:
         text, x, y = f"0.{tenth}", round(tenth / 10 * width), round(tenth / 10 * height)
         for place in ((x, size), (x, height - size), (round(1.3 * size), y), (width - round(1.3 * size), y)):
             draw_text_on_plate(drawn, text, place, WHITE, BLACK, size)
 
 
-def _letters(drawn: Pixels) -> int:
-    """Return the height of letters in pixels, at which nine labels side by side are readable."""
+def _letter_height(drawn: Pixels) -> int:
+    """Return the height of letters, in pixels, at which nine labels fit side by side and are readable."""
     return max(14, drawn.shape[1] // 64)
 
 
 def _corners(place: DrawnArea, size: tuple[int, int], shown: tuple[int, int]) -> Points:
-    """Return the corners of a place in a picture of `size`, in pixels of the one that is `shown`: (corners, 2)."""
+    """Return the corners of an area in a picture of `size`, scaled to the `shown` size: int32 (corners, 2), x and y.
+
+    Both sizes are width and height in pixels.
+    """
     corners = np.array(scale_polygon(place.polygon, *size)) / np.array(size) * np.array(shown)
     return cast("Points", np.rint(corners).astype(np.int32))
 
@@ -104,7 +107,7 @@ def _shade(drawn: Pixels, polygon: Points, colour: Colour) -> None:
 
 
 def _middle(polygon: Points, plate: tuple[int, int], shown: tuple[int, int]) -> tuple[int, int]:
-    """Return the centre for a plate: the mean of the polygon's corners, moved so that the plate is in the picture."""
+    """Return the centre (x, y) for a plate: the mean of the polygon's corners, moved so that the plate is inside."""
     x, y = (
         round(min(max(middle, own / 2), whole - own / 2))
         for middle, own, whole in zip(polygon.mean(axis=0), plate, shown, strict=True)

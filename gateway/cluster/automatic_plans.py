@@ -1,4 +1,4 @@
-"""Method `auto`: offers whole frames, and tiles beside them when these pay; prefers one of both by load."""
+"""Method `auto`: offers a plan of whole frames, and one of tiles if that is faster, and prefers one of them by load."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIN_DIVIDING_NODES = 2
-"""Nodes among which a frame can be divided."""
+"""The smallest number of nodes among which a frame can be divided."""
 
 MIN_OFFER_GAIN = 0.9
-"""Tiles are prepared once they are predicted to take less than this part of a whole frame's time."""
+"""Edges prepare tiles as soon as these are predicted to take less than this part of a whole frame's time."""
 
 
 class AutomaticPlans:
-    """Decides which of two running plans new frames follow: `whole` frames, or `tiles`; None: there is no choice.
+    """Decides which of two running plans new frames follow: `whole` frames or `tiles`. `tiles` None: only `whole`.
 
-    `takes_tiles` returns whether a node gets tiles of other nodes; those that do not are no part of a prediction.
+    `takes_tiles` returns whether a node gets tiles of other nodes; predictions leave the other nodes out.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class AutomaticPlans:
         self._takes_tiles = takes_tiles
         self._choice = PlanChoice()
         self._nodes: tuple[str, ...] = ()
-        # The latest prediction, and the devices, the nodes for whole frames and the tiles that it is of.
+        # The latest prediction, and what it was made for: the devices, the nodes for whole frames, the epoch of tiles.
         self._predicted_for: tuple[ClusterProfile, tuple[str, ...], int] | None = None
         self._prediction = Prediction(None, None)
         if tiles is not None:
@@ -58,22 +58,28 @@ class AutomaticPlans:
 
     @property
     def tiles(self) -> RunningPlan | None:
-        """Return the plan of tiles, None when there is none."""
+        """Return the plan of tiles; None when there is none."""
         return self._tiles
 
     def replace_tiles(self, tiles: RunningPlan) -> None:
-        """Choose between whole frames and these tiles from now on; they are prepared once they are predicted to pay."""
+        """Choose between whole frames and these tiles from now on.
+
+        Edges prepare them once they are predicted to pay.
+        """
         tiles.held_back = True
         self._tiles = tiles
         self._choice.forget_measurements()
 
     def add_frame(self, running: RunningPlan, seconds: float) -> None:
-        """Note how long a frame took from its first task to its objects."""
+        """Note how long a frame took, from its first task to its objects."""
         if running is self._tiles:
             self._choice.add_tiled_frame(seconds)
 
     def update(self) -> bool:
-        """Follow load and speeds: called periodically. Return whether something must be published."""
+        """Choose again by the current load and speeds; return whether the plans must be published.
+
+        Called periodically.
+        """
         if self._tiles is None:
             return False
         reordered = self._serve_older_nodes(self._tiles)
@@ -106,7 +112,10 @@ class AutomaticPlans:
         return tuple(node for node in self._members.ready_nodes(running.epoch) if self._takes_tiles(node))
 
     def _serve_older_nodes(self, tiles: RunningPlan) -> bool:
-        """Offer tiles first while there are edges of the release before: whole frames are not for them."""
+        """Offer tiles first while there are edges of the release before, which cannot compute whole frames.
+
+        Return whether that has changed.
+        """
         older = self._members.has_older_nodes
         changed = tiles.first != older
         tiles.first = older
@@ -115,7 +124,7 @@ class AutomaticPlans:
         return changed
 
     def _offer_tiles(self, tiles: RunningPlan, prediction: Prediction) -> bool:
-        """Let edges prepare tiles when these are predicted to pay, or one of them can hold no whole network.
+        """Let edges prepare tiles when these are predicted to pay, or an edge has too little memory for whole frames.
 
         Return whether that has changed.
         """
@@ -135,7 +144,7 @@ class AutomaticPlans:
         return True
 
     def _lacks_memory(self) -> str:
-        """Return a device that is there and cannot hold the whole network; empty when there is none."""
+        """Return a present device that has too little memory for the whole network; empty when there is none."""
         needed = self._whole.partitioned.costs.memory_bytes
         known = ((node, self._members.memory_bytes(node)) for node in self._members.present if self._takes_tiles(node))
         return next((node for node, size in known if 0 < size < needed), "")
@@ -143,14 +152,14 @@ class AutomaticPlans:
     def _predict(self, tiles: RunningPlan, nodes: tuple[str, ...], in_tiles: tuple[str, ...] = ()) -> Prediction:
         """Return the times of one frame alone, from the measured speeds of the nodes that compute it.
 
-        `nodes` compute whole frames; those that only compute tiles are further ones `in_tiles`.
+        `nodes` compute whole frames; `in_tiles` compute tiles, and may include nodes that compute tiles only.
         """
         together = tuple(sorted({*nodes, *in_tiles}))
         cluster = self._devices.describe(together, time.monotonic())
         if cluster is None:
             return Prediction(None, None)
         described = cluster, nodes, tiles.epoch
-        if described != self._predicted_for:  # it is asked for several times a second, also while nothing changes
+        if described != self._predicted_for:  # called several times a second, so that what is unchanged is kept
             self._predicted_for = described
             self._prediction = self._predict_for(cluster, nodes, tiles)
         return self._prediction

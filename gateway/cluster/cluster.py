@@ -134,7 +134,7 @@ class Cluster:
         )
 
     async def on_connected(self) -> None:
-        """Publish the plan again: called after each (re)connect to the cluster's broker, which may have lost it."""
+        """Publish the plan again after each (re)connect to the cluster's broker, which may have lost it."""
         self._members.expect_all_nodes(time.monotonic())
         await self._plans.publish()
         await self._stealing.republish_helpers()
@@ -164,7 +164,7 @@ class Cluster:
         )  # fmt: skip
 
     async def _stop_frames(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`; then publish complete frames, and publish to owners that the others are dropped."""
+        """Wait for `stop`; then publish the complete frames, and drop the others, also telling their owners."""
         await stop.wait()
         for _, assembly in self._plans.assemblies():
             if not assembly.merged.complete:
@@ -191,7 +191,8 @@ class Cluster:
             self._listener.on_cluster_event(event, name)
         if after:
             self._barring.publish_standing(name)
-        if node.state is State.OFFLINE or (before and not after):  # one of another release may take a node's name
+        # A node that is not accepted any more counts as lost: a device of another release may have taken its name.
+        if node.state is State.OFFLINE or (before and not after):
             self._speeds.forget_node(name)
             self._stealing.forget_node(name)
             self._sharing.on_node_lost(name)
@@ -200,14 +201,14 @@ class Cluster:
         self._nodes_publisher.publish_soon()
 
     def lose_node(self, name: str) -> None:
-        """Give up an edge that may not take part any more, and tell the others."""
+        """Set an edge offline that may not take part any more, and publish that for the other edges."""
         state = self._members.online(name)
         if state is not None:
             gone = state.model_copy(update={"state": State.OFFLINE})
             self._on_node_state(name, gone)
             self._bus.publish_soon(topics.NODE_STATE, gone, name)
 
-    # An edge may write only topics with its own name, so that is the name that counts.
+    # The broker lets an edge write only topics with its own name. So a message must carry the name in its topic.
     def _on_node_stats(self, name: str, stats: NodeStats) -> None:
         if stats.node != name:
             return
@@ -224,7 +225,7 @@ class Cluster:
     def _on_tasks(self, name: str, announcement: TaskAnnouncement) -> None:
         if announcement.node != name:
             return
-        self._answer_given_up(announcement)
+        self._publish_given_up_outcomes(announcement)
         running = self._plans.get(announcement.epoch)
         if running is None or self._members.online(announcement.node) is None:
             if announcement.opened is not None and running is None:
@@ -249,10 +250,10 @@ class Cluster:
 
     # frames
 
-    def _answer_given_up(self, announcement: TaskAnnouncement) -> None:
-        """Publish the outcomes of frames that an owner gives up: those that it proposes, unless others are decided.
+    def _publish_given_up_outcomes(self, announcement: TaskAnnouncement) -> None:
+        """Publish the outcomes of frames that an owner gives up: the decided outcomes, else those that it proposes.
 
-        Complete frames are about to be published; their outcome is published then.
+        Frames that are complete are left out: they are about to be published, and so is their outcome.
         """
         for frame, outcome in announcement.given_up.items():
             found = self._plans.find_frame(frame)
@@ -267,7 +268,7 @@ class Cluster:
             self._finisher.release_frames()
 
     def _open_frame(self, running: RunningPlan, info: FrameInfo, owner: str) -> None:
-        """Open a frame; if it has an outcome, the owner has missed it, and it is published again."""
+        """Open a frame. If it already has an outcome, publish that again, because its owner has missed it."""
         if self._endings.has_ended(info.frame):
             self._endings.publish_outcome(info.frame, owner, Outcome.FAILED)
         elif running.collector.open_frame(info, owner, time.monotonic()) is None:
@@ -297,7 +298,8 @@ class Cluster:
         macs = self._plan_changes.usual_macs(running, result)
         self._speeds.add_result(result.worker, macs, result.compute_ms, now)
         self.links.add_transfer(result.owner, result.worker, result.fetch_bytes_per_s, now)
-        if receipt is Receipt.COMPLETED:  # first, so that the confirmations of the tile and of its frame go together
+        # Finishing begins first, so that the confirmations of the last tile and of its frame are sent together.
+        if receipt is Receipt.COMPLETED:
             self._finisher.finish_soon(running, running.collector.get_assembly(result.info.frame))
         if running.plan.distribution.by_gateway:
             self._sharing.on_result(result.epoch, result.info.frame, result.tile)
@@ -350,7 +352,7 @@ class Cluster:
         for assembly, outcome in frames:
             missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
             level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # the reason is logged already
-            log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
+            log.log(level, "%s dropped (%s): missing tiles: %s", assembly.info.frame, outcome, missing)
             self._end_frame(assembly, outcome)
 
     def _end_frame(self, assembly: Assembly, outcome: Outcome) -> None:
@@ -370,7 +372,7 @@ class Cluster:
         self._sharing.drop_frame(assembly.info.frame)
 
     def _strips_of(self, request: StripsRequestHeader) -> dict[int, list[Array]]:
-        """Return the kept strips that a node requests; none for a request of another plan."""
+        """Return the kept strips that a node requests, by giver; none if its plan is unknown."""
         running = self._plans.get(request.epoch)
         return {} if running is None else running.collector.kept_strips(request.frame, request.givers, request.reader)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ComputedFrame:
-    """A frame whose tiles are merged: the node that computed each tile, and the division that they belong to."""
+    """A frame whose tiles are merged. `workers` are the nodes that computed them, by index of tile."""
 
     frame: str
     camera: str
@@ -45,16 +45,16 @@ class ClusterListener(Protocol):
         """Note who computed the tiles of a frame, before its detections come."""
 
     async def on_nodes(self, nodes: Nodes) -> None:
-        """Process the list of edges after a change."""
+        """Process the list of nodes after a change."""
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
 
     def on_frame_time(self, time: FrameTime) -> None:
-        """Count where the time of a published frame went."""
+        """Count the times that the parts of a published frame's way took."""
 
     def serves(self, camera: str, node: str) -> bool:
-        """Return whether a node may have frames of a camera."""
+        """Return whether a node may own frames of a camera."""
 
     async def on_plan_changed(self) -> None:
         """Publish the plan that new frames follow from now on."""
@@ -64,7 +64,7 @@ class ClusterListener(Protocol):
 
 
 class FrameWatcher(Protocol):
-    """Receives every published frame; whoever watches must be quick, as the next frame waits."""
+    """Receives every published frame. Its methods must be fast, because the next frame waits for them."""
 
     def on_frame_computed(self, frame: ComputedFrame) -> None:
         """Note who computed the tiles of a frame, before its detections come."""
@@ -73,4 +73,4 @@ class FrameWatcher(Protocol):
         """Note a frame that was published or dropped."""
 
     def on_detections(self, detections: FrameDetections, fetch: FetchPicture) -> None:
-        """Note what a frame shows; `fetch` works while its owner keeps the picture."""
+        """Note the detections of a frame; `fetch` works while its owner keeps the picture."""

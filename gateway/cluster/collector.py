@@ -1,4 +1,4 @@
-"""Assembles frames from the results of tiles, pure: results and strips in, complete and given-up frames out.
+"""Assembles frames from the results of tiles, pure: results and strips in, complete and dropped frames out.
 
 Time is monotonic seconds, given by the caller.
 """
@@ -30,30 +30,37 @@ if TYPE_CHECKING:
     from shared.wire.headers import ResultHeader
 
 MAX_REMEMBERED_FRAMES = 1024
-"""Finished frames that are remembered to recognise late results; a lease ends within far fewer frames."""
+"""Finished frames that are remembered, to recognise late results; results are late by far fewer frames."""
 
 MAX_KEPT_MAPS = 4
-"""Maps without a frame that are kept for the next ones: enough for steady cameras, and little memory after a rush."""
+"""Unused maps that are kept for the next frames: enough for a steady load, and little memory after a peak."""
 
 
 class Receipt(Enum):
     """The effect of a result on its frame."""
 
     PLACED = auto()
+    """It was merged; other tiles are still missing."""
     COMPLETED = auto()
+    """It was merged, and was the last one."""
     DUPLICATE = auto()
+    """Its tile had a result already."""
     LATE = auto()
+    """Its frame was finished already."""
     FULL = auto()
+    """Its frame could not be opened, because too many are open."""
     NOT_FINITE = auto()
+    """It contains values that are NaN or infinite, and was not merged."""
 
 
 @dataclass(slots=True)
 class Assembly:
     """A frame whose results arrive.
 
-    By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
-    ones and stolen ones. `last` is the header of the result that completed the frame. From `released_at` on, it waits
-    for no earlier frame of its camera.
+    `workers` are the nodes that computed the tiles, by tile; `unfit` are the nodes that failed to compute a tile, by
+    tile. `tiles` are, by node, the numbers of its own and of its stolen tiles. `last` is the header of the result that
+    completed the frame. Until `released_at` the complete frame waited for earlier ones of its camera. Times are in
+    monotonic seconds.
     """
 
     info: FrameInfo
@@ -71,12 +78,15 @@ class Assembly:
 
     @property
     def received_at(self) -> float:
-        """Return when something of the frame was received first; of frames that waited for earlier ones, in order."""
+        """Return when the frame counts as received, so that the frames of a camera are in order.
+
+        It is the time of the frame's first message, or `released_at` if it waited for earlier frames.
+        """
         return self.released_at if self.released_at > self.completed_at else self.opened_at
 
     def duration_s(self, now: float) -> float:
-        """Return how long the frame took so far, from its first task; of a whole frame, what its result says."""
-        if self.last is not None and isinstance(self.merged, WholeFrame):  # it was opened when its result arrived
+        """Return how long the frame has taken so far, from its first task; for a whole frame, as its result reports."""
+        if self.last is not None and isinstance(self.merged, WholeFrame):  # `opened_at` is when its result arrived
             return (self.last.waited_ms + self.last.compute_ms) / 1e3
         return now - self.opened_at
 
@@ -86,10 +96,10 @@ class Assembly:
 
 
 class Collector:
-    """Assembles up to `capacity` frames at the same time; some maps of finished frames are kept and reused.
+    """Assembles up to `capacity` frames of one plan at the same time. Maps of finished frames are reused.
 
-    It also keeps the strips of tiles for neighbouring tiles that are computed from them. In a plan of `whole` frames
-    there are no maps: a result is the objects in a frame.
+    It also keeps strips for the workers of neighbouring tiles. With `whole`, the plan is one of whole frames: a result
+    is the table of the objects in a frame, and there are no maps.
     """
 
     def __init__(
@@ -118,7 +128,7 @@ class Collector:
 
     @property
     def _incomplete(self) -> int:
-        """Return the number of open frames; of whole ones, which have no maps, those without a result."""
+        """Return the number of open frames; whole frames with a result do not count, because they need no maps."""
         return sum(not (self._whole and assembly.merged.complete) for assembly in self._open.values())
 
     def _new_frame(self) -> MergedMaps | WholeFrame:
@@ -129,11 +139,11 @@ class Collector:
         return result_shapes(self._shapes, self._stage.tiles[tile]) if tile < len(self._stage.tiles) else None
 
     def is_finished(self, frame: str) -> bool:
-        """Return whether the frame was published or given up recently."""
+        """Return whether the frame was published or dropped recently."""
         return frame in self._finished
 
     def add_result(self, result: ResultHeader, payload: Payload, now: float) -> Receipt:
-        """Merge a result as received, and keep its strips.
+        """Merge the result of a tile as received, and keep its strips.
 
         Raises ProtocolError when it does not fit the plan.
         """
@@ -162,11 +172,11 @@ class Collector:
             self._open[result.info.frame].last = result
 
     def kept_readers(self, frame: str, giver: int) -> tuple[int, ...]:
-        """Return the tiles for which a tile's strips are kept."""
+        """Return the tiles (readers) for which strips of the tile `giver` are kept."""
         return tuple(reader for tile, reader in self._strips.keys(frame) if tile == giver)
 
     def kept_strips(self, frame: str, givers: Iterable[int], reader: int) -> dict[int, list[Array]]:
-        """Return the strips that are kept for a tile, by giver."""
+        """Return the kept strips for the tile `reader`, by giver."""
         kept = {giver: self._strips.get(frame, (giver, reader)) for giver in givers}
         return {giver: arrays for giver, arrays in kept.items() if arrays is not None}
 
@@ -174,7 +184,7 @@ class Collector:
         self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[FeatureMap], now: float
     ) -> Receipt:
         """Merge a result, if it is the first of its tile. Raises ValueError when its shapes do not fit the plan."""
-        late = info.frame in self._finished  # must not open the frame again: its maps would never be freed
+        late = info.frame in self._finished  # a finished frame is not opened again: its maps would never be freed
         assembly = self.open_frame(info, owner, now)
         if assembly is None:
             return Receipt.LATE if late else Receipt.FULL
@@ -210,7 +220,7 @@ class Collector:
         return self._open[frame]
 
     def close_frame(self, frame: str) -> None:
-        """Finish a frame that is published or given up: its maps are reused by another."""
+        """Remove a frame that is published or dropped; late results do not open it again. Its maps are reused."""
         self._strips.drop_frame(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None and len(self._free) < MAX_KEPT_MAPS:

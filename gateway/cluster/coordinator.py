@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 QueueKey = tuple[str, int]
-"""An owner, and the epoch of a plan."""
+"""An owner, and the epoch of a plan: an owner has a queue for each plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """`idle`: the node has nothing to do, not just soon; `epochs`: the plans that it is ready for."""
+    """A parked request. `idle`: the node has nothing to do now (not only soon); `epochs`: the plans it is ready for."""
 
     idle: bool
     epochs: tuple[int, ...]
@@ -38,7 +38,7 @@ class _Request:
 
 @dataclass(slots=True)
 class _Queue:
-    """The last announcement of one owner for one plan, less the tasks granted since."""
+    """The last announcement of one owner for one plan, less the tasks granted since. Fields as in `on_announcement`."""
 
     waiting: int = 0
     overdue: int = 0
@@ -47,11 +47,11 @@ class _Queue:
     within_s: float = math.inf
 
     def count_for(self, thief: str) -> int:
-        """Return how many tasks a thief may take now, whether it is idle or not."""
+        """Return the number of tasks that a thief may take; `overdue` tasks do not count."""
         return max(0, self.waiting - self.unfit.get(thief, 0)) + self.near.get(thief, 0)
 
     def take_task(self, thief: str) -> None:
-        """Count one task less: of those that the thief may take, the most general kind first."""
+        """Count one task less, of the first kind that has some: waiting, near to the thief, overdue."""
         if self.waiting:
             self.waiting -= 1
         elif self.near.get(thief):
@@ -64,13 +64,13 @@ class _Queue:
 class Coordinator:
     """Matches parked requests with announced tasks.
 
-    The counts are estimates, because owners also work on their own queues. A thief that finds nothing names the owner
-    as `missed` in its next request; no tasks of this owner are granted then until it announces again. Overdue tasks
+    The counts are estimates, because owners also work on their own queues. A thief that found nothing at an owner names
+    it as `missed` in its next request; then no tasks of this owner are granted until it announces again. Overdue tasks
     are for idle thieves only.
 
-    `seconds_of` returns what a node needs for a whole frame of a plan, 0 if that is not known, and for one of an owner,
-    if given, with its transfer; of several idle nodes, the fastest gets such a frame. `frames_of` returns what each
-    camera of an owner got lately, see Candidate.
+    `seconds_of(node, epoch, owner)` returns the seconds that a node needs for a whole frame of a plan; with an owner,
+    the transfer from it is included; 0 if the time is not known. Of several idle nodes, the fastest gets a whole frame.
+    `frames_of(owner)` returns the recent frames of each camera of an owner, see Candidate.
     """
 
     policy: VictimPolicy = round_robin
@@ -92,9 +92,10 @@ class Coordinator:
     ) -> list[Match]:
         """Replace an owner's counts for a plan; return the grants that are possible now.
 
-        `waiting`: tasks for any node; `overdue`: further ones for idle nodes; `near`: further ones for single nodes;
-        `unfit`: by node, how many of the waiting ones it cannot compute; `within_s`: only for nodes that need less
-        time. An owner with tasks for itself needs no others, so its own request is withdrawn.
+        `waiting`: number of tasks for any node; `overdue`: further tasks for idle nodes; `near`: further tasks for
+        single nodes, by node; `unfit`: by node, how many of the waiting tasks it cannot compute; `within_s`: all tasks
+        are only for nodes that need less time for one. An owner that has tasks for itself needs no others, so its own
+        request is withdrawn.
         """
         queue = self._queues.setdefault((owner, epoch), _Queue())
         queue.waiting, queue.overdue, queue.near, queue.unfit = waiting, overdue, dict(near or {}), dict(unfit or {})
@@ -106,13 +107,13 @@ class Coordinator:
     def on_request(
         self, thief: str, missed: str | None = None, *, idle: bool = True, epochs: tuple[int, ...] = (0,)
     ) -> list[Match]:
-        """Park a request; return the grants that are possible now. A node's second request replaces its first.
+        """Park a request; return the grants that are possible now. A node's new request replaces its last one.
 
-        `missed` is the owner where the node last found nothing. `idle`: the node has nothing to do, not just soon.
-        `epochs`: the plans that it is ready for.
+        `missed` is the owner at which the node has just found nothing. `idle`: the node has nothing to do now, not only
+        soon. `epochs`: the plans that it is ready for.
         """
         for key in [key for key in self._queues if key[0] == missed]:
-            self._queues[key] = _Queue()  # its counts are outdated: otherwise the same grant would follow at once
+            self._queues[key] = _Queue()  # the counts are outdated; with them, the same grant would follow at once
         self._parked[thief] = _Request(idle, epochs)
         return self._match()
 
@@ -141,15 +142,15 @@ class Coordinator:
         for thief, request in self._by_speed():
             others = [(key, queue) for key, queue in self._queues.items() if self._may_serve(thief, request, key)]
             candidates = [self._candidate(key, count) for key, queue in others if (count := queue.count_for(thief))]
-            if not candidates and request.idle:  # overdue tasks are costly: the node must recompute whole halos
+            if not candidates and request.idle:  # overdue tasks come last: the node must compute their whole halos
                 candidates = [self._candidate(key, queue.overdue) for key, queue in others if queue.overdue]
             if not candidates:
                 continue
             chosen = self.policy(candidates)
             key = chosen.owner, chosen.epoch
             del self._parked[thief]
-            # Moved to the end of the dictionary, whose order is the one in which policies see the owners: this makes
-            # round robin fair. The dictionary may change here, because `others` is a list.
+            # The owner goes to the end of the dictionary. Policies see owners in its order, so round robin is fair.
+            # The dictionary may be changed here, because `others` is a list.
             queue = self._queues[key] = self._queues.pop(key)
             queue.take_task(thief)
             matches.append(Match(thief, *key))
@@ -161,9 +162,10 @@ class Coordinator:
 
     def _by_speed(self) -> list[tuple[str, _Request]]:
         """Return the parked requests, those of faster nodes first; oldest first among equals."""
-        # The longest of them: plans of tiles have 0 for every node.
+        # The maximum over the plans is the time for a whole frame, because that for plans of tiles is 0.
         return sorted(
-            self._parked.items(), key=lambda item: max(self.seconds_of(item[0], e, None) for e in item[1].epochs)
+            self._parked.items(),
+            key=lambda item: max(self.seconds_of(item[0], epoch, None) for epoch in item[1].epochs),
         )
 
     def _may_serve(self, thief: str, request: _Request, key: QueueKey) -> bool:

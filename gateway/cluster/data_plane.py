@@ -72,7 +72,7 @@ class DataPlane:
     ) -> None:
         """Set the cluster's handlers: for results, tiles to share out, links of edges, and requests of strips.
 
-        `bound_of` returns the most bytes of payload that fit a header; None when nobody waits for them.
+        `bound_of(header)` returns the largest payload in bytes that may follow a header; None: the message is dropped.
         """
         self._bound_of = bound_of
         self._on_result, self._on_tile, self._on_link, self._strips_of = on_result, on_tile, on_link, strips_of
@@ -80,14 +80,15 @@ class DataPlane:
     def serve_settings(
         self, settings_of: Callable[[str, int], CameraSettings | None], edge_of: Callable[[str], str | None]
     ) -> None:
-        """Send edges the settings that `settings_of(camera, revision)` returns; None is answered with Absent.
+        """Send edges the settings that `settings_of(camera, revision)` returns; if that is None, answer with Absent.
 
-        A member gets only those of the cameras for which `edge_of(camera)` returns its name: they contain passwords.
+        A member gets only the settings of cameras for which `edge_of(camera)` returns its name, because settings may
+        contain passwords.
         """
         self._settings_of, self._edge_of = settings_of, edge_of
 
     def serve_traces(self, answer: Callable[[Connection, TraceRequestHeader], Awaitable[None]]) -> None:
-        """Let `answer` send what is requested of the trace of frames."""
+        """Let `answer` handle the requests for traces of frames."""
         self._answer_trace = answer
 
     @property
@@ -104,7 +105,7 @@ class DataPlane:
         return self._programs.offer(programs)
 
     def find_program(self, sha256: str) -> bytes | None:
-        """Return an offered program by its hash; takes a moment, and may run in another thread."""
+        """Return an offered program by its hash, None if there is none; this takes a moment, and is thread-safe."""
         return self._programs.find(sha256)
 
     def keep_programs(self, needed: Iterable[str]) -> None:
@@ -146,11 +147,11 @@ class DataPlane:
             await connection.send(AbsentHeader(reason="the plan has no such program"))
 
     async def _send_members(self, connection: Connection) -> None:
-        """Send a camera, which does not read the cluster's topics, the list of members."""
+        """Send the list of members, for devices that are only cameras: they do not read the cluster's topics."""
         security = self.traffic.security
         members = None if security is None or connection.member is None else security.members
         if members is None:
-            await connection.send(AbsentHeader(reason="only a device with keys is told the members"))
+            await connection.send(AbsentHeader(reason="only a device with keys may read the list of members"))
         else:
             await connection.send(MembersHeader(), [memoryview(members.model_dump_json().encode())])
 
@@ -160,7 +161,11 @@ class DataPlane:
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 
     def _may_have_settings(self, connection: Connection, camera: str) -> bool:
-        """Return whether the camera is assigned to this member; for a peer without keys, to no member."""
+        """Return whether a peer may get the settings of a camera.
+
+        In a cluster with keys, a member may if the camera is assigned to it. In an open cluster, a peer without keys
+        may if the camera is assigned to an edge that is not a member.
+        """
         edge, security = self._edge_of(camera), self.traffic.security
         if security is None or edge is None:
             return security is None

@@ -1,4 +1,4 @@
-"""Watches the devices that compute: which they are, and how fast each is relative to the others."""
+"""Watches for changes of the devices that compute, and of their speeds relative to each other."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ class DeviceWatch:
         members: Membership,
         speeds: NodeSpeeds,
         takes_tiles: Callable[[str], bool],
-        lasts_s: Callable[[], float],
-        what_else_counts: Callable[[str], object] = lambda _: None,
-        else_lasts_s: Callable[[], float] | None = None,
+        speeds_last_s: Callable[[], float],
+        other_facts: Callable[[str], object] = lambda _: None,
+        facts_last_s: Callable[[], float] | None = None,
     ) -> None:
-        """`takes_tiles` returns whether a node gets tiles of other nodes.
+        """`takes_tiles(node)` returns whether a node gets tiles of other nodes.
 
-        Speeds alone are a change `lasts_s()` seconds after the last one at the earliest, and what else counts of a node
-        after `else_lasts_s()`; None: the same. They may depend on the last change, so they are called at every look at
-        the devices.
+        A change of speeds alone is reported at the earliest `speeds_last_s()` seconds after the last report. A change
+        of `other_facts(node)`, which returns further facts that plans depend on, is reported at the earliest
+        `facts_last_s()` seconds after it (None: `speeds_last_s`). Both may depend on the last change; therefore they
+        are called at every check.
         """
-        self._what_else_counts = what_else_counts
-        self._else_lasts_s = lasts_s if else_lasts_s is None else else_lasts_s
+        self._other_facts = other_facts
+        self._facts_last_s = speeds_last_s if facts_last_s is None else facts_last_s
         self._members = members
         self._speeds = speeds
         self._takes_tiles = takes_tiles
-        self._lasts_s = lasts_s
+        self._speeds_last_s = speeds_last_s
 
     async def changes(self) -> AsyncIterator[tuple[tuple[str, ...], tuple[float, ...]]]:
-        """Yield the devices and the share of the work of each, first and whenever these have changed. Never ends."""
+        """Yield the devices, and each one's share of the work: at first, and after each change. Never ends."""
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
         measured: tuple[object, ...] = ()
@@ -56,11 +57,11 @@ class DeviceWatch:
             if not computing or computing != self._computing_nodes():
                 continue  # none is present, or the set of devices still changes
             wanted = self._speeds.work_shares(computing)
-            known = tuple(map(self._what_else_counts, computing))
+            known = tuple(map(self._other_facts, computing))
             lasted_s = time.monotonic() - planned_at
-            others = lasted_s >= self._else_lasts_s() and known != measured
-            speeds = lasted_s >= self._lasts_s() and shares_differ(wanted, shares)
-            if computing == planned and not (others or speeds):
+            facts_changed = lasted_s >= self._facts_last_s() and known != measured
+            speeds_changed = lasted_s >= self._speeds_last_s() and shares_differ(wanted, shares)
+            if computing == planned and not (facts_changed or speeds_changed):
                 continue
             planned, shares, measured, planned_at = computing, wanted, known, time.monotonic()
             yield planned, shares

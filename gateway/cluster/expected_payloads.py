@@ -1,4 +1,4 @@
-"""Decides how many bytes of a result or a shared tile the gateway receives, before it allocates any."""
+"""Limits the payload of a result or a shared tile before the gateway allocates memory for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ExpectedPayloads:
-    """Knows the plans under way, and who was given tiles."""
+    """Knows the largest payloads, from the running plans and from the nodes that were given tiles."""
 
     def __init__(self, plans: RunningPlans, members: Membership, holders: TileHolders) -> None:
         self._plans = plans
@@ -23,7 +23,7 @@ class ExpectedPayloads:
         self._holders = holders
 
     def bound_of(self, header: Header) -> int | None:
-        """Return the most bytes that the payload behind a header may have; None when nobody waits for it."""
+        """Return the largest payload in bytes that may follow a header; None when the message is to be dropped."""
         if isinstance(header, ResultHeader):
             running = self._plans.get(header.epoch)
             known = self._members.online(header.worker) and self._members.online(header.owner)

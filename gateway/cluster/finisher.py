@@ -66,10 +66,13 @@ class Finisher:
     ) -> None:
         """Begin with no frames.
 
-        `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
-        gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
-        outcome, `outcome_sent` waits until an owner's outcomes are sent. Frames are verified, or some computed again,
-        for which `find_program` returns programs by hash; a frame that is `suspected` is verified out of turn.
+        `find_program(sha256)` returns a program, to compute sampled frames again.
+        `address_of(node)` returns the address of a node, None if it is offline.
+        `observe` is called with each frame's detections, a function that fetches its picture, and the time at which the
+        gateway received the frame (monotonic seconds).
+        `has_outcome(frame)` returns whether a frame has an outcome; `outcome_sent(owner)` waits until an owner's
+        outcomes are sent.
+        `suspected(assembly)` returns whether a frame is to be verified out of turn.
         `on_wrong_tiles` is called for a frame with wrong tiles, `on_frame_time` with the times of each published frame,
         `on_frame_computed` with the workers of its tiles.
         """
@@ -92,25 +95,28 @@ class Finisher:
         self._complete: asyncio.Queue[tuple[RunningPlan, Assembly]] = asyncio.Queue()  # bounded by open frames
 
     def problems(self) -> tuple[str, ...]:
-        """Return the problems of edges whose results cannot be checked, a line for each."""
+        """Return a sentence for each present edge whose results cannot be checked."""
         return tuple(text for edge, text in self._sampler.unseen.items() if self._address_of(edge) is not None)
 
     def finish_soon(self, running: RunningPlan, assembly: Assembly) -> None:
-        """Finish a complete frame of a plan after the earlier ones of its camera that are under way."""
+        """Finish a complete frame, after the earlier frames of its camera that are still under way."""
         now = time.monotonic()
         self._order.add((running, assembly), assembly.info, assembly.duration_s(now), now)
         self.release_frames()
 
     def _release(self, complete: Iterable[tuple[RunningPlan, Assembly]]) -> None:
-        """Queue frames that wait for no others."""
+        """Queue frames for finishing that need not wait for earlier ones."""
         now = time.monotonic()
         for running, assembly in complete:
-            # One that does not wait at all is as new as when it was completed.
+            # A frame without earlier ones did not wait at all.
             assembly.released_at = now if assembly.info.after else assembly.completed_at
             self._complete.put_nowait((running, assembly))
 
     def release_frames(self) -> None:
-        """Queue the frames that need not wait for earlier ones any more: called when a frame has ended, too."""
+        """Queue the frames for finishing that need not wait for earlier ones any more.
+
+        Called after each new complete frame, after the end of any frame, and when a frame has waited long enough.
+        """
         now = time.monotonic()
         self._release(self._order.take_ready(now))
         if self._release_timer is not None:
@@ -121,7 +127,7 @@ class Finisher:
         )
 
     async def wait_finished(self) -> None:
-        """Wait until all complete frames are published or given up."""
+        """Wait until all complete frames are published or dropped."""
         self._release(self._order.take_all())
         await self._complete.join()
 
@@ -150,7 +156,7 @@ class Finisher:
                 self._release_timer.cancel()
 
     async def _detect(self, running: RunningPlan, assembly: Assembly) -> DetectionResult:
-        """Return the objects of a complete frame: its worker has found them already, or the tail is run."""
+        """Return the objects in a complete frame: those that its worker has found, or those that the tail finds now."""
         info, partitioned = assembly.info, running.partitioned
         if isinstance(assembly.merged, WholeFrame):
             assert assembly.merged.objects is not None, "only complete frames are finished"
@@ -171,12 +177,12 @@ class Finisher:
         info = assembly.info
         result = await self._detect(running, assembly)
         if self._has_outcome(info.frame):
-            return  # its owner gave it up meanwhile, and has been sent that outcome
+            return  # its owner has given it up meanwhile, and has got that outcome
         if not self._bus.cluster_connected.is_set():
-            raise BrokerError("not published: the broker is not connected")
+            raise BrokerError("not published: the cluster's broker is not connected")
         begun, detections = time.monotonic(), self._detections(running, assembly, result)
-        # The outcome for the owner is sent before the detections: if the process is killed here, nobody has seen a
-        # frame that its owner takes for dropped.
+        # The outcome is sent to the owner before the detections are published. In the other order, a process that is
+        # killed here would have published a frame that its owner counts as dropped.
         decide(assembly, Outcome.PUBLISHED)
         await self._outcome_sent(assembly.owner)
         self._on_frame_computed(
@@ -225,7 +231,7 @@ class Finisher:
         )
 
     async def _examine(self, running: RunningPlan, assembly: Assembly, detections: FrameDetections) -> None:
-        """Verify the frame, let it be computed again, and write its annotated picture, if these are due."""
+        """Verify a published frame, compute it again as a sample, and write its annotated picture, as far as due."""
         info, suspected = assembly.info, self._suspected(assembly)
         verify = running.verifier.next_is_due(suspected=suspected)
         write_picture = self._pictures.is_due(info.camera)
@@ -266,7 +272,11 @@ class Finisher:
         await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
     async def _fetch_picture(self, assembly: Assembly, *, for_people: bool) -> Pixels:
-        """Fetch a frame's picture: exact, or, if people are to look at it and a network is in between, as JPEG."""
+        """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner.
+
+        Pictures `for_people` come as JPEG if the owner is another device; others are exact. Raises PeerLostError,
+        ProtocolError.
+        """
         address = self._address_of(assembly.owner)
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is offline")
@@ -277,7 +287,7 @@ class Finisher:
 
 
 def _run_tail(detector: Detector, assembly: Assembly, letterbox: Letterbox) -> DetectionResult:
-    """Run the tail and the decoding, in the thread, and record them."""
+    """Run the tail and the decoding, and record their spans. It runs in the thread of the tail."""
     assert not isinstance(assembly.merged, WholeFrame), "the objects of a whole frame are found by its worker"
     frame, begin, cpu_begin = assembly.info.frame, time.monotonic(), time.thread_time()
     result = detector.detect(assembly.merged.maps, letterbox)

@@ -1,4 +1,4 @@
-"""The outcomes of frames: decided once, published to their owners, entered in the accounts of their cameras."""
+"""Decides the outcomes of frames, sends them to owners, and enters them in the accounts of cameras."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FrameEndings:
         return True
 
     def publish_outcome(self, frame: str, owner: str, default: Outcome) -> None:
-        """Publish a frame's outcome to its owner; `default` becomes the outcome if none is decided."""
+        """Send a frame's outcome to its owner; if none is decided, decide `default`."""
         self._outcomes.decide_outcome(frame, default)
         outcome = self._outcomes.outcome_of(frame) or default
         self._confirmations.confirm_frame(owner, FrameDone(frame=frame, outcome=outcome))

@@ -1,4 +1,4 @@
-"""Divides the latency of a frame into what it was spent on, by the figures of the tile that completed it. Pure."""
+"""Divides the latency of a frame into its parts, by the times that the worker of its last tile reports. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def divide_latency(latency: Latency, last: ResultHeader | None) -> FrameTime:
-    """Return the parts of a latency. `last` has the times of the last tile, as far as its worker reports them.
+    """Return the parts of a frame's latency. `last` is the header of the result that completed the frame.
 
-    The gateway may learn of a whole frame by its result, or shortly before: the time of its tiles is too short then,
-    and what is left of the latency was spent on the way between the devices. Whatever a worker reports, the parts are
-    within the latency.
+    The gateway may first hear of a whole frame when its result arrives, or shortly before. Then `latency.tiles` is too
+    short, and the rest of the total latency is counted as transfers between devices. The parts never exceed the
+    latency, whatever the worker reports.
     """
     finishing = latency.tail + latency.decode
     left = max(latency.tiles, latency.total - latency.transfer - latency.prepare - latency.order - finishing)

@@ -1,8 +1,8 @@
-"""Puts complete frames of a camera in order, pure: each waits for earlier ones that other devices still compute.
+"""Puts the complete frames of a camera in order: each waits for earlier ones that other devices still compute. Pure.
 
-Frames of one camera are computed side by side on devices that differ, so a later one may be complete first. Published
-at once, it would make the earlier ones late, and the objects in these would count for nothing. Time is monotonic
-seconds, given by the caller.
+Several frames of one camera are computed at the same time on devices of different speed, so that a later frame may be
+complete first. If it were published at once, the earlier frames would come too late, and their objects would not count.
+Time is monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from shared.payloads.frames import FrameInfo
 
 MAX_ORDER_WAIT_S = 5.0
-"""No frame waits longer for earlier ones. Assumed: events should not come later."""
+"""A frame waits at most this long for earlier ones. Assumed: events should not be delayed by more."""
 
 MIN_ORDER_WAIT_S = 0.1
-"""Earlier frames may need that much longer for their way, however fast all are computed. Assumed."""
+"""A frame waits at least this long for earlier ones, because transfers may differ by it. Assumed."""
 
 PATIENCE_SHARE = 2.0
-"""A frame waits up to this many times what it took itself, which is enough for devices three times as slow: simulated
-with six devices 2.6 times as slow as a seventh, all frames are in order; with 1.0 it were three of five."""
+"""A frame waits up to this many times the time that it took itself. This is enough for devices that are three times as
+slow: in a simulation with six devices 2.6 times as slow as a seventh, all frames were in order; with 1.0, three of
+five were."""
 
 MAX_ORDERED_SESSIONS = 256
-"""Agents' sessions whose newest frame is remembered: those of more cameras than a home has."""
+"""Sessions of agents whose newest frame is remembered: more than a home has cameras."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Held(Generic[T]):
-    """A complete frame that waits for the numbers `after`, at most until `until`."""
+    """A complete frame that waits for the frames with the numbers `after`, at most until `until`."""
 
     item: T
     number: int
@@ -45,7 +46,7 @@ class _Held(Generic[T]):
 
 
 class FrameOrder(Generic[T]):
-    """The complete frames that wait; `has_ended` returns whether the frame of a name has an outcome."""
+    """The complete frames that wait for earlier ones. `has_ended(frame)` returns whether a frame has an outcome."""
 
     def __init__(self, has_ended: Callable[[str], bool]) -> None:
         self._has_ended = has_ended
@@ -53,7 +54,7 @@ class FrameOrder(Generic[T]):
         self._newest: OrderedDict[str, int] = OrderedDict()
 
     def add(self, item: T, info: FrameInfo, took_s: float, now: float) -> None:
-        """Add a complete frame, which took this long so far."""
+        """Add a complete frame; `took_s` is the time that it has taken so far."""
         wait_s = min(max(PATIENCE_SHARE * took_s, MIN_ORDER_WAIT_S), MAX_ORDER_WAIT_S)
         held = _Held(item, info.number, info.after, now + wait_s)
         waiting = self._held.setdefault(session_of(info.frame), [])
@@ -72,12 +73,12 @@ class FrameOrder(Generic[T]):
         return [each.item for waiting in held.values() for each in waiting]
 
     def next_due(self) -> float | None:
-        """Return when the next frame has waited long enough, if no other ends before; None without frames."""
+        """Return the time at which the next frame has waited long enough in any case; None without waiting frames."""
         return min((each.until for waiting in self._held.values() for each in waiting), default=None)
 
     def _take_session(self, session: str, now: float) -> list[T]:
         waiting, taken = self._held[session], []
-        # One that has waited long enough goes, and so do those before it, which would be late after it.
+        # A frame that has waited long enough goes, and the waiting frames before it, which would be late otherwise.
         overdue = max((each.number for each in waiting if each.until <= now), default=-1)
         while waiting and (waiting[0].number <= overdue or self._is_next(session, waiting[0])):
             first = waiting.pop(0)

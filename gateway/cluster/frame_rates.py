@@ -1,4 +1,4 @@
-"""The frames that each node could compute in a second, and what a division adds to a frame's work. Pure."""
+"""Computes how many whole frames per second each node could compute, and how much work a division adds. Pure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def add_frame_rates(
     speed_of: Callable[[str], float | None],
     trial_of: Callable[[str], float | None] = lambda _: None,
 ) -> Nodes:
-    """Return the list of nodes with the whole frames a second of each node that is online and was measured.
+    """Return the list of nodes, each with the whole frames per second that it could compute, if that was measured.
 
-    `frame_macs`: multiply-accumulate operations of the undivided network; `speed_of`: those of a node in a second,
-    now and for each lane; `trial_of`: the same when it joined.
+    `frame_macs`: multiply-accumulate operations of the undivided network. `speed_of(node)`: the operations per second
+    of one lane of a node now; `trial_of(node)`: those when it joined; None: not measured.
     """
     nodes = {
         name: _with_rates(node, frame_macs, computable_per_s=speed_of(name), profile_per_s=trial_of(name))
@@ -41,9 +41,9 @@ def _with_rates(node: NodeReport, frame_macs: int, **speeds: float | None) -> No
 
 
 def relative_work(stages: Sequence[Stage], network: Network) -> float:
-    """Return the operations of a frame in these stages and the layers behind them, relative to the undivided network.
+    """Return the operations of a frame divided into these stages, with the layers behind them, relative to undivided.
 
-    Tiles compute halos as well, so it is more than 1; with reuse that is what remains when all strips come in time.
+    It is more than 1, because tiles compute halos as well. With reuse it assumes that all strips come in time.
     """
     whole = macs_of(network, network.layers)
     if not whole or any(stage.whole for stage in stages):

@@ -1,7 +1,7 @@
-"""The nodes that have time for work of others, pure: those that were idle within the last second.
+"""Finds the helpers: nodes that were idle within the last second, and so have time for the work of others. Pure.
 
-A node that takes a frame is busy for a moment, and idle again: it stays a helper meanwhile, so that the list changes
-seldom. Time is monotonic seconds, given by the caller.
+A node that takes a frame is busy for a moment, and then idle again. It stays a helper meanwhile, so that the list does
+not change all the time. Time is monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RECENTLY_IDLE_S = 1.0
-"""A node without a moment of idleness for this long has no time for others."""
+"""A node that has not been idle for this long has no time for others."""
 
 
 class IdleNodes:
@@ -22,7 +22,7 @@ class IdleNodes:
         self._idle_at: dict[str, float] = {}
 
     def update(self, idle: Iterable[str], now: float) -> tuple[str, ...]:
-        """Note the nodes that are idle now; return those that have been recently, sorted."""
+        """Note the nodes that are idle now; return those that have been idle within RECENTLY_IDLE_S, sorted."""
         self._idle_at.update((node, now) for node in idle)
         self._idle_at = {node: at for node, at in self._idle_at.items() if now - at < RECENTLY_IDLE_S}
         return tuple(sorted(self._idle_at))

@@ -1,4 +1,7 @@
-"""The measured throughput between nodes, pure: transfers in. Time is monotonic seconds, given by the caller."""
+"""The throughput of the links between nodes, measured by transfers.
+
+Pure: the caller gives the time, monotonic seconds.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 RATE_MEMORY_S = 600.0
-"""A slow link counts as usual again after this time; one frame that is late then is the price of trying it."""
+"""A measured rate counts for this long. Then a slow link is tried again, as if it were usual: one frame may be late."""
 
 SUSPICION_S = 30.0
-"""After a slow transfer, the owner's link to others is taken for as slow for this long: which end is it?"""
+"""After a slow transfer from an owner, its links to other nodes count as slow, too, for this long: it is unknown which
+end of the link is slow."""
 
 MAX_PAIRS = 4096
-"""Pairs of nodes that are remembered: those of 64 nodes."""
+"""Pairs of nodes that are remembered: all pairs of 64 nodes."""
 
 
 class LinkRates:
-    """Bytes per second of the latest transfer from an owner to a thief."""
+    """Bytes per second of the latest transfer between each pair of nodes, from an owner to a thief."""
 
     def __init__(self) -> None:
         self._latest: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def add_transfer(self, owner: str, thief: str, bytes_per_s: float, now: float) -> None:
-        """Note a transfer; 0 `bytes_per_s`: there was none."""
+        """Note a transfer; 0 `bytes_per_s`: nothing was transferred."""
         if bytes_per_s:
             self._latest[owner, thief] = now, bytes_per_s
             self._latest.move_to_end((owner, thief))
@@ -36,14 +40,16 @@ class LinkRates:
                 self._latest.popitem(last=False)
 
     def forget_node(self, node: str) -> None:
-        """Forget the links of a node that has left: it may come back by another one."""
+        """Forget the links of a node that has left: it may return with another network connection."""
         for pair in [pair for pair in self._latest if node in pair]:
             del self._latest[pair]
 
     def rate_between(self, owner: str, thief: str, now: float) -> float:
-        """Return what the link carries; for a pair without a transfer, what the owner's to others carries.
+        """Return the expected bytes per second from an owner to a thief.
 
-        Newer transfers of the owner count as well: if all of them were slower, its own link may have changed.
+        It is the rate of their latest transfer; without one, the fastest rate of the owner to other nodes; without any,
+        USUAL_LINK_BYTES_PER_S. If all newer transfers of the owner were slower, the fastest of these counts, because
+        the owner's end of the link may have become slow.
         """
         recent = {
             pair: measured
@@ -59,7 +65,7 @@ class LinkRates:
         return sorted((*pair, rate) for pair, (at, rate) in self._latest.items() if now - at < RATE_MEMORY_S)
 
     def slowest(self, now: float, thieves: Collection[str]) -> float:
-        """Return what the slowest link to one of these nodes carries."""
+        """Return the bytes per second of the slowest link to one of these nodes, at most USUAL_LINK_BYTES_PER_S."""
         recent = [
             rate for (_, thief), (at, rate) in self._latest.items() if thief in thieves and now - at < RATE_MEMORY_S
         ]

@@ -26,10 +26,10 @@ LEAST_PART_OF_OWNER = 0.6
 """The least part of its time that a device with a camera has left for computing. Assumed."""
 
 RECENT_S = 10.0
-"""Frames that were published within this time tell how many there are in a second."""
+"""The rate of published frames is measured over this time."""
 
 MAX_RECENT_FRAMES = 1000
-"""More frames within this time would not be remembered: a hundred a second."""
+"""Frames that are counted within RECENT_S: a rate above 100 a second is taken for 100."""
 
 
 class MeasuredDevices:
@@ -43,7 +43,7 @@ class MeasuredDevices:
         links: LinkRates,
         maps: MapType = "float32",
     ) -> None:
-        """`undivided` are the costs of what plans divide, undivided: devices run that when they measure their speed.
+        """`undivided` are the costs of the undivided network, which devices run to measure their speed.
 
         `maps` is the type of maps on the wire.
         """
@@ -58,8 +58,8 @@ class MeasuredDevices:
     def describe(self, nodes: Sequence[str], now: float) -> ClusterProfile | None:
         """Return these nodes as devices, in their order; None while no speed is known. `now`: monotonic seconds.
 
-        A node that has not measured its speed, of the release before, counts as fast as the others. The gateway runs
-        the layers behind a cut on its own cores, also while its node gets no tiles.
+        A node whose speed is unknown, because its release does not measure it, gets the median speed of the others. The
+        gateway is always described, too: it runs the tail on its own cores, even if its own node gets no tiles.
         """
         known = {node: speed for node in nodes if (speed := self._speeds.speed_of(node)) is not None}
         if not known:
@@ -73,9 +73,9 @@ class MeasuredDevices:
         return ClusterProfile(devices, gateway, self.owner, self._maps)
 
     def _without_camera(self, device: DeviceProfile, now: float) -> DeviceProfile:
-        """Return a device as fast as it would be without its camera, if only this one has cameras.
+        """Return a device; if it is the only one with cameras, with the speed that it would have without them.
 
-        While frames come, its tiles take longer because of that; predictions count it apart.
+        Serving a camera makes its tiles slower. Predictions count this cost separately, so it is taken out here.
         """
         if device.name != self.owner:
             return device
@@ -94,15 +94,16 @@ class MeasuredDevices:
         self._published_at.append(now)
 
     def _camera_cost_per_s(self, now: float) -> float:
-        """Return the operations a second that frames cost their owner besides computing."""
+        """Return the operations per second that frames cost their owner besides computing tiles."""
         recent = sum(now - RECENT_S < published_at for published_at in self._published_at)
         return OWNER_COST * recent / RECENT_S
 
     def usual_macs(self, costs: DivisionCosts, tile: int, node: str, macs: int) -> int:
-        """Return the operations of a tile as so many of the whole network as take the node as long.
+        """Return the number of operations of the whole network that take a node as long as this tile.
 
-        Tiles of the first layers have slower operations than the whole network, and those of the last ones faster ones:
-        counted as they are, a device would seem to change its speed with the plan.
+        Operations of the first layers are slower, and those of the last layers faster, than the average of the network.
+        If they were not converted, a device would seem to change its speed with the plan. `costs` are those of the
+        plan, `macs` the operations of the tile.
         """
         planned = costs.tile_macs[tile] if tile < len(costs.tile_macs) else 0
         if not planned:
@@ -117,7 +118,7 @@ class MeasuredDevices:
 
     def _device(self, node: str, macs_per_s: float, bytes_per_s: float) -> DeviceProfile:
         device = DeviceProfile(node, macs_per_s, bytes_per_s, self._members.memory_bytes(node), self._costs_of(node))
-        # It has measured its speed with all kinds of layers together.
+        # The speed was measured with the whole network, all kinds of layers together; predictions count units by kind.
         return replace(
             device, macs_per_s=macs_per_s * self._members.lanes(node) * self._undivided.of_tiles(device) / self._macs
         )

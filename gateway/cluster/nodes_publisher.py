@@ -22,7 +22,7 @@ NODES_PERIOD_S = 1.0
 
 
 class NodesPublisher:
-    """Publishes what `report` returns at `bridge/nodes`; `on_nodes` is called with it first."""
+    """Publishes the list of nodes that `report` returns at `bridge/nodes`; first it calls `on_nodes` with the list."""
 
     def __init__(self, bus: Planes, report: Callable[[], Nodes], on_nodes: Callable[[Nodes], Awaitable[None]]) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""The gateway's own cores as one more node: an edge without cameras, which the gateway starts on its machine."""
+"""Runs the own node: an edge without cameras as a child process, so that the gateway's own cores compute, too."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SETTLE_S = 3.0
-"""Edges of the same machine usually start together with the gateway; the node would be in their way."""
+"""Time between two checks whether the node is needed. It is not started at once: an edge of this machine, which starts
+together with the gateway, would need the same cores."""
 
 ALONE_S = 60.0
-"""Without edges the node goes on for this long: edges that restart, or a broker that does, need it again at once."""
+"""The node runs on for this long without any other edge, because edges or a broker that restart are back soon."""
 
 STOP_TIMEOUT_S = 5.0
 
@@ -34,7 +35,7 @@ FIRST_RESTART_S, MAX_RESTART_S = 5.0, 300.0
 
 
 class OwnNode:
-    """Runs the node while there are edges, and none of them is on this machine: they share the same cores."""
+    """Runs the node while edges are present, and none of them is on this machine, whose cores it would share."""
 
     def __init__(
         self,
@@ -44,7 +45,10 @@ class OwnNode:
         listen: str,
         arguments: Sequence[str],
     ) -> None:
-        """`identity` returns the gateway's own; `arguments` are further ones of `deepthings edge`."""
+        """`identity()` returns the gateway's network identity; `arguments` are further ones for `deepthings edge`.
+
+        `broker` is the broker for edges; `listen` is the host at which the node listens.
+        """
         self._members = members
         self._identity = identity
         self._command = [
@@ -62,23 +66,23 @@ class OwnNode:
             try:
                 await self._run_node(backoff)
             except OSError as error:
-                log.warning("the gateway's own cores cannot take part: %s", system_reason(error))
+                log.warning("the gateway's own cores cannot compute frames: %s; trying again", system_reason(error))
                 await asyncio.sleep(backoff.next_s())
 
     def _needed(self) -> bool:
-        return bool(self._others()) and not self._edge_beside()
+        return bool(self._others()) and not self._edge_on_this_machine()
 
     def _others(self) -> list[str]:
         return [name for name in self._members.present if name != OWN_NODE]
 
-    def _edge_beside(self) -> bool:
-        """Return whether an edge is on this machine: it has the same cores."""
+    def _edge_on_this_machine(self) -> bool:
+        """Return whether an edge runs on this machine: it uses the same cores."""
         own = self._identity().network
         states = [self._members.online(name) for name in self._others()]
         return any(state is not None and state.identity.network == own for state in states)
 
     async def _run_node(self, backoff: Backoff) -> None:
-        """Run the node until it ends, an edge is beside it, or no edge has been there for ALONE_S."""
+        """Run the node until it ends, an edge starts on this machine, or no edge has been present for ALONE_S."""
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
@@ -86,11 +90,14 @@ class OwnNode:
         ended = asyncio.create_task(process.wait())
         alone_s = 0.0
         try:
-            while not ended.done() and not self._edge_beside() and alone_s < ALONE_S:
+            while not ended.done() and not self._edge_on_this_machine() and alone_s < ALONE_S:
                 await asyncio.wait([ended], timeout=SETTLE_S)
                 alone_s = 0.0 if self._others() else alone_s + SETTLE_S
         finally:
-            log.info("the gateway's own cores compute no more: %s", "it ended" if ended.done() else "not needed")
+            log.info(
+                "the gateway's own cores do not compute frames any more: %s",
+                "their process ended" if ended.done() else "not needed",
+            )
             await stop_process(process, STOP_TIMEOUT_S)
             ended.cancel()
         if ended.done() and not ended.cancelled() and process.returncode:

@@ -1,9 +1,9 @@
 """Chooses between tiles and whole frames by load, pure: measured times and frames under way in, a choice out.
 
-Tiles let all devices work on one frame: it ends soon, but all devices together do more work, and the tail runs on the
-gateway alone. Whole frames run side by side, each on one device, without any extra work. With `n` frames under way,
-tiles take about `n` times as long as with one, and whole frames as long as one device needs. So few frames are divided,
-and many are not. Time is monotonic seconds, given by the caller.
+With tiles, all devices work on one frame. It is finished sooner, but the devices together do more work, and the gateway
+alone runs the tail. Whole frames are computed at the same time, each on one device, without extra work. With `n` frames
+under way, a frame in tiles takes about `n` times as long as alone, and a whole frame as long as one device needs.
+Therefore frames are divided while few are under way. Time is monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from statistics import median
 from gateway.planning.plan_search import GAIN_TO_DIVIDE
 
 LOAD_MEMORY_S = 2.0
-"""The load is the mean of about this time."""
+"""The load is averaged over about this time."""
 
 MIN_DWELL_S = 3.0
 """A choice is kept this long at least, so that it does not change back and forth."""
 
 MIN_MEASURED_FRAMES = 8
-"""Frames of tiles after which their measured time counts, and not the predicted one."""
+"""After this many frames in tiles their measured time counts instead of the predicted one."""
 
 FIRST_RETRY_S, MAX_RETRY_S = 60.0, 3600.0
-"""Tiles that were measured to be slower are not tried again for this long, longer each time."""
+"""Tiles that were measured to be slower are not tried again for this long; the time doubles up to the maximum."""
 
 
 class Division(StrEnum):
-    """The division of new frames."""
+    """The division of new frames: none, or into tiles."""
 
     WHOLE = "whole"
     TILES = "tiles"
@@ -37,22 +37,19 @@ class Division(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Seconds of one frame alone: `whole` on the fastest device, `tiled` on all devices, predicted from their speeds.
-
-    None: not known yet.
-    """
+    """Predicted seconds for one frame alone: `whole` on the fastest device, `tiled` on all devices. None: unknown."""
 
     whole: float | None
     tiled: float | None
 
 
 class PlanChoice:
-    """Follows load and measured times."""
+    """Follows the load and the measured times of tiled frames, and keeps the current choice, `division`."""
 
     def __init__(self) -> None:
         self.division = Division.WHOLE
         self.load = 0.0
-        """Frames under way, in the mean."""
+        """Frames under way, averaged over about LOAD_MEMORY_S."""
         self._sampled_at: float | None = None
         self._changed_at = float("-inf")
         self._tiled: deque[float] = deque(maxlen=2 * MIN_MEASURED_FRAMES)
@@ -64,7 +61,7 @@ class PlanChoice:
         self._tiled.append(seconds / max(1.0, self.load))
 
     def forget_measurements(self) -> None:
-        """Forget the measured times: the devices are others now."""
+        """Forget the measured times, because the devices have changed."""
         self._tiled.clear()
         self._retry_at, self._retry_s = float("-inf"), FIRST_RETRY_S
 
@@ -75,7 +72,7 @@ class PlanChoice:
         self._sampled_at = now
 
     def update(self, frames: float, prediction: Prediction, now: float) -> Division:
-        """Note the number of frames under way; return what new frames should be divided into."""
+        """Note the number of frames under way, and choose again; return the division of new frames."""
         self.follow_load(frames, now)
         if prediction.whole is None or now - self._changed_at < MIN_DWELL_S:
             return self.division
@@ -85,10 +82,10 @@ class PlanChoice:
             if together is not None and together < GAIN_TO_DIVIDE * prediction.whole and now >= self._retry_at:
                 self._change(Division.TILES, now)
         elif tiled is None or together is None or together > prediction.whole:
-            if tiled is not None and tiled > prediction.whole:  # not the load: tiles are slower than predicted
+            if tiled is not None and tiled > prediction.whole:  # slower even alone: the prediction was wrong
                 self._retry_at = now + self._retry_s
                 self._retry_s = min(MAX_RETRY_S, 2 * self._retry_s)
-                self._tiled.clear()  # the next try rests on the prediction again
+                self._tiled.clear()  # the next try starts from the prediction again
             self._change(Division.WHOLE, now)
         return self.division
 

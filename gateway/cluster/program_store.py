@@ -1,4 +1,4 @@
-"""The programs that edges fetch: graphs and weights by their SHA-256; in one piece for edges of earlier releases."""
+"""Stores the programs that edges fetch by SHA-256: as graphs and weights, and joined for edges of earlier releases."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ProgramStore:
-    """Keeps every array of weights once, whatever the number of programs that have it.
+    """Stores programs. An array of weights that several programs have is stored once.
 
-    `find` may run in another thread than the rest.
+    `find` may run in another thread than the other methods.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class ProgramStore:
         self._parts: dict[str, bytes] = {}
 
     def offer(self, programs: Sequence[BuiltProgram]) -> list[ProgramRef]:
-        """Keep these programs, too; return references to them, in order."""
+        """Add these programs; return references to them, in order."""
         return [self._offer(program) for program in programs]
 
     def keep(self, needed: Iterable[str]) -> None:
-        """Forget all programs but those with these hashes, and the weights that none of them has."""
+        """Remove all programs except for those with these hashes, and all weights that are not used any more."""
         kept = set(needed)
         self._programs = {sha256: program for sha256, program in self._programs.items() if sha256 in kept}
         joint = [program for program in self._programs.values() if isinstance(program, ProgramInParts)]
@@ -35,7 +35,7 @@ class ProgramStore:
         self._parts = {sha256: part for sha256, part in self._parts.items() if sha256 in used}
 
     def find(self, sha256: str) -> bytes | None:
-        """Return the program, graph or weights with this hash; joining a program of large weights takes a moment."""
+        """Return the program, graph or weights with this hash, else None. Joining large programs takes a moment."""
         program = self._parts.get(sha256) or self._programs.get(sha256)
         return program.join() if isinstance(program, ProgramInParts) else program
 

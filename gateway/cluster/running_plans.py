@@ -1,4 +1,4 @@
-"""The plans that edges follow, each with the frames that are computed by it."""
+"""Keeps the plans that edges follow, each with the frames that are computed by it, and offers them to edges."""
 
 from __future__ import annotations
 
@@ -35,17 +35,18 @@ if TYPE_CHECKING:
 
 
 MAX_DURATIONS, MIN_DURATIONS = 32, 8
-"""Frames whose duration is kept for each plan, and those that are enough for a median."""
+"""The number of latest frames whose duration is kept for each plan, and the number that is enough for a median."""
 
 
 @dataclass(slots=True)
 class RunningPlan:
     """A plan, and the frames that are computed by it.
 
-    `detector` runs everything behind the cut; None if the workers do, or before it is opened. `withdrawn_at`: no edge
-    should begin frames by this plan any more. `held_back`: edges need not prepare it yet. `first`: it goes before the
-    others in an offer. `nodes`: those that its tiles were made for, in order; empty if it fits any. `durations`:
-    seconds of the latest frames, from their first task to their objects.
+    `detector` runs the tail and decodes; None in plans of whole frames, whose workers do that, or before it is opened.
+    `withdrawn_at`: the time (monotonic seconds) since which no edge should begin frames by this plan; None: offered.
+    `held_back`: edges need not prepare it yet. `first`: it comes before the others in an offer. `nodes`: the nodes that
+    its tiles were made for, in order; empty if they fit any nodes. `durations`: seconds of the latest frames, from
+    their first task to their objects.
     """
 
     plan: Plan
@@ -61,11 +62,11 @@ class RunningPlan:
 
     @property
     def measured_s(self) -> float | None:
-        """Return how long a frame takes, the median of the latest; None before MIN_DURATIONS."""
+        """Return the median duration of the latest frames, in seconds; None before MIN_DURATIONS frames."""
         return median(self.durations) if len(self.durations) >= MIN_DURATIONS else None
 
     def open_detector(self, threads: int) -> None:
-        """Open what runs behind the cut, unless the workers do it; takes a moment, and memory for the weights."""
+        """Open the detector, unless workers compute whole frames; this takes a moment, and memory for the weights."""
         if self.plan.detector is None and self.detector is None:
             self.detector = self.partitioned.detector(threads)
             self.partitioned.model.forget_weights()
@@ -77,6 +78,7 @@ class RunningPlan:
 
     @property
     def epoch(self) -> int:
+        """Return the number of the plan."""
         return self.plan.epoch
 
     @property
@@ -114,7 +116,10 @@ class RunningPlans:
 
     @property
     def offered(self) -> list[RunningPlan]:
-        """Return the plans that edges should be ready for, oldest first; edges of the release before know the first."""
+        """Return the plans that edges should be ready for, `first` ones before the others, each oldest first.
+
+        Edges of the release before only read the first plan of an offer.
+        """
         offered = [running for running in self._running.values() if running.withdrawn_at is None and running.is_ready]
         return sorted(offered, key=lambda running: not running.first)
 
@@ -183,7 +188,7 @@ class RunningPlans:
             running.withdrawn_at = now
 
     def prefer(self, epoch: int) -> bool:
-        """Let new frames follow this plan; return whether that is a change."""
+        """Let new frames follow this plan; return whether they followed another one before."""
         changed = epoch != self._preferred
         self._preferred = epoch
         return changed
@@ -196,7 +201,7 @@ class RunningPlans:
         await self._bus.publish(topics.PLAN, PlanOffer(**dict(first.plan), also=also))
 
     async def republish(self) -> None:
-        """Publish everything after a change; a broker that is not connected gets it at the next connect."""
+        """Publish the plans after a change; if the broker is not connected, they are published at the next connect."""
         with contextlib.suppress(BrokerError):
             await self.publish()
 
@@ -221,7 +226,7 @@ class RunningPlans:
     # frames
 
     def find_frame(self, frame: str) -> tuple[RunningPlan, Assembly] | None:
-        """Return a frame under way, and its plan; None for others."""
+        """Return the plan and the assembly of a frame under way; None for other frames."""
         for running in self._running.values():
             assembly = running.collector.find_assembly(frame)
             if assembly is not None:
@@ -229,11 +234,11 @@ class RunningPlans:
         return None
 
     def assemblies(self) -> list[tuple[RunningPlan, Assembly]]:
-        """Return all frames under way, with their plans."""
+        """Return the plans and the assemblies of all frames under way."""
         return [(running, assembly) for running in self for assembly in running.collector.assemblies()]
 
     def is_finished(self, frame: str) -> bool:
-        """Return whether a frame was published or given up recently."""
+        """Return whether a frame was published or dropped recently."""
         return any(running.collector.is_finished(frame) for running in self._running.values())
 
     def close_frame(self, frame: str) -> None:

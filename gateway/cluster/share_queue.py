@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TileShare(Generic[T]):
-    """A tile that `node` shall compute. `workers`: the nodes that compute the frame in this attempt, by tile."""
+    """A tile that is assigned to `node`. `workers`: the nodes that compute the frame in this attempt, by tile.
+
+    `workers` is only filled in plans of several stages, whose workers exchange borders.
+    """
 
     tile: T
     node: str
@@ -28,7 +31,11 @@ class TileShare(Generic[T]):
 
 @dataclass(slots=True)
 class _Frame(Generic[T]):
-    """`holders`: by tile, the node that computes it; `unfit`: by tile, the nodes that failed to."""
+    """A frame whose tiles are assigned.
+
+    `until`: the end of its lease; `holders`: by tile, the node that computes it; `unfit`: by tile, the nodes that
+    failed to compute it.
+    """
 
     until: float
     attempt: int = 0
@@ -56,7 +63,7 @@ class ShareQueue(Generic[T]):
         self._frames: OrderedDict[str, _Frame[T]] = OrderedDict()
 
     def add_tile(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
-        """Add a tile of a frame; return the shares that result."""
+        """Add a tile of a frame; return the shares that can be assigned now. Tiles beyond `capacity` are ignored."""
         if frame not in self._frames and len(self._frames) >= self._capacity:
             return []
         entry = self._frames.setdefault(frame, _Frame(now + self._lease_s))
@@ -72,7 +79,7 @@ class ShareQueue(Generic[T]):
             entry.done.add(index)
 
     def drop_frame(self, frame: str) -> None:
-        """Remove a frame that is finished or given up."""
+        """Remove a frame that is published or dropped."""
         self._frames.pop(frame, None)
 
     def reassign_node(self, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
@@ -93,7 +100,7 @@ class ShareQueue(Generic[T]):
         if not self._together and entry.holders.get(index) != node:
             return []
         if self._together and node not in entry.holders.values():
-            return []  # of an earlier attempt, which was replaced already
+            return []  # the failure is one of an earlier attempt, which has been replaced already
         if self._together:
             entry.done.clear()
             entry.holders.clear()
@@ -103,7 +110,7 @@ class ShareQueue(Generic[T]):
         return self._share(entry, nodes, now)
 
     def reassign_expired(self, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
-        """Assign again the shares without a result in time, and the tiles that no node could take before."""
+        """Assign again the shares whose lease has ended, and the tiles for which there was no node before."""
         late = [
             entry
             for entry in self._frames.values()
@@ -126,6 +133,7 @@ class ShareQueue(Generic[T]):
         return self._reassign([entry], late, others or nodes, now)
 
     def _ready(self, entry: _Frame[T]) -> bool:
+        """Return whether tiles of a frame can be assigned: with several stages only all at once."""
         return len(entry.tiles) == self._tile_count or not self._together
 
     def _reassign(
@@ -149,7 +157,7 @@ class ShareQueue(Generic[T]):
         if not fitting:
             return []
         entry.until = now + self._lease_s
-        # Together, the first tile goes to the first node: a plan may be cut for these devices, in this order.
+        # Tiles that are assigned together go to the nodes in their order: a plan may be made for these devices.
         for index, fit in fitting.items():
             entry.holders[index] = fit[(index if self._together else self._turn) % len(fit)]
             self._turn += 1

@@ -1,6 +1,6 @@
 """Work sharing on the data plane: receives tiles from owners and sends them to the nodes that compute them.
 
-An owner may also send the header of a tile only; then it is told which node computes the tile, and sends it there.
+Of an assigned tile the owner sends only the header. It then gets the tile's worker, and sends the pixels there itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_UNSENT_TILES = 1024
-"""Tiles that wait to be sent to one node: all tiles of thirty-two frames in thirty-two tiles."""
+"""Tiles that wait to be sent to one node: all tiles of 32 frames in 32 tiles."""
 
 CollectedTile = tuple[TileHeader, "Payload"]
 """A tile as its owner sent it."""
@@ -37,7 +37,7 @@ CollectedTile = tuple[TileHeader, "Payload"]
 
 @dataclass(frozen=True, slots=True)
 class _SharedPlan:
-    """A plan's tiles that are shared out. `by_speed`: all tiles of a frame at once, to devices by their speed.
+    """A plan whose tiles are shared out. `by_speed`: tiles are assigned to the nodes in proportion to their speeds.
 
     `nodes` as in SharingService.add_plan.
     """
@@ -50,7 +50,7 @@ class _SharedPlan:
 
 
 class SharingService:
-    """Sends every tile of the frames to a node, and again to another when that node is lost."""
+    """Assigns every tile of a frame to a node, and to another one if that node is lost, barred or late."""
 
     def __init__(
         self,
@@ -62,10 +62,11 @@ class SharingService:
         on_granted: Callable[[str, str], None] = lambda *_: None,
         speeds_of: Callable[[Sequence[str]], Sequence[float]] = lambda nodes: [1.0] * len(nodes),
     ) -> None:
-        """`assign` tells an owner the workers of a tile, and returns whether it could be told.
+        """`assign(owner, tile)` sends an owner the workers of a tile, and returns whether that was possible.
 
-        `may_compute` returns whether a node may be given tiles; `on_granted` is called with one that is, and the owner;
-        `speeds_of` returns the speeds of nodes, relative to each other.
+        `capacity`: frames at the same time in each plan. `may_compute(node)` returns whether a node may be given tiles;
+        `on_granted(node, owner)` is called for each tile that is given to a node; `speeds_of(nodes)` returns the speeds
+        of nodes, relative to each other.
         """
         self._speeds_of = speeds_of
         self._on_granted = on_granted
@@ -77,7 +78,10 @@ class SharingService:
         self._plans: dict[int, _SharedPlan] = {}
 
     def add_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
-        """Share out a plan's tiles. `nodes`: those that its tiles were made for, tile by tile; empty if it fits any."""
+        """Share out the tiles of a plan.
+
+        `nodes`: the nodes that these were made for, by tile; empty if they fit any.
+        """
         shares: ShareQueue[CollectedTile] = ShareQueue(
             plan.tile_count, plan.deadline_s / 2, self._capacity, together=len(plan.stages) > 1
         )
@@ -116,12 +120,12 @@ class SharingService:
             self._send(plan.shares.reassign_node(node, self._able_nodes(plan, without=node), time.monotonic()))
 
     def drop_frame(self, frame: str) -> None:
-        """Remove a frame that is finished or given up."""
+        """Remove a frame that is published or dropped."""
         for plan in self._plans.values():
             plan.shares.drop_frame(frame)
 
     def on_node_lost(self, node: str) -> None:
-        """Assign the tiles of a lost node to others, and send it no more."""
+        """Assign the tiles of a lost node to others, and drop those that wait to be sent to it."""
         address = self._members.last_address(node)
         if address is not None:
             self._courier.drop_address(address)
@@ -133,11 +137,11 @@ class SharingService:
             self._send(plan.shares.reassign_expired(self._able_nodes(plan), time.monotonic()))
 
     def _able_nodes(self, plan: _SharedPlan, without: str = "") -> tuple[str, ...]:
-        """Return the nodes that follow a plan: those that it was made for, in order; if none is present, others.
+        """Return the nodes that get the tiles of a plan, in order; `without` is left out.
 
-        The gateway assigns tiles in stages that were made for no nodes in particular to all of them by speed: then a
-        node is named once for each of its tiles, and not at all if it would be late. Drained nodes are left out, unless
-        there are no others.
+        These are the present nodes that the plan was made for; if there are none, all nodes that follow it. Drained
+        nodes are left out, unless there are no others. If tiles are assigned `by_speed`, a node is repeated for each of
+        its tiles, and left out if it would be late.
         """
         following = [name for name in self._members.ready_nodes(plan.epoch) if name != without]
         able = tuple(name for name in following if self._may_compute(name))
@@ -156,7 +160,7 @@ class SharingService:
         for share in shares:
             header, payload = share.tile
             address = self._members.address(share.node)
-            assigned = not payload.size
+            assigned = not payload.size  # the owner sent the header only
             names = (share.node,) if assigned and not share.workers else share.workers
             workers = [self._members.online(name) for name in names]
             if address is None or None in workers:
@@ -167,6 +171,12 @@ class SharingService:
             self._on_granted(share.node, header.owner)
             if assigned:
                 if not self._assign(header.owner, sent):
-                    log.warning("%s tile %s not assigned: no link to %s", header.info.frame, header.tile, header.owner)
+                    log.warning(
+                        "%s tile %s not assigned: no link to %s; it is assigned again later",
+                        header.info.frame, header.tile, header.owner,
+                    )  # fmt: skip
             elif not self._courier.post(address, (sent, [payload.data]), ExpectedPeer(Role.EDGE, share.node)):
-                log.warning("%s tile %s not sent: too many wait for %s", header.info.frame, header.tile, share.node)
+                log.warning(
+                    "%s tile %s not sent: too many wait for %s; it is assigned again later",
+                    header.info.frame, header.tile, share.node,
+                )  # fmt: skip

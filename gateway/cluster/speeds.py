@@ -1,4 +1,4 @@
-"""The measured speeds of nodes, pure: results in, shares of the work for a biased partition out."""
+"""The measured speeds of nodes, pure: results in, speeds and shares of the work out."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_SPEED_RESULTS = 48
-"""The latest results, whose median is a node's speed."""
+"""The speed of a node is the median of at most this many of its latest results."""
 
 SPEED_MEMORY_S = 30.0
-"""Older results do not count, as a device may slow down by heat within a minute; but at least MIN_SPEED_RESULTS do."""
+"""Older results do not count, because a hot device may become slower within a minute. MIN_SPEED_RESULTS always
+count."""
 
 MIN_SPEED_RESULTS = 8
-"""Fewer results do not count, because the first tiles of a process are slow."""
+"""With fewer results the speed is unknown, unless the node has measured it, because the first tiles are slow."""
 
 MIN_SHARE_CHANGE = 0.3
-"""Decrease of a node's speed, relative to that of the others, that justifies another plan, and the increase that makes
-up for it. A device that is too hot loses 40 %; less than 15 % more or less is within the noise of measurements."""
+"""Decrease of a node's speed, relative to the others, that justifies another plan; and the increase that reverses it. A
+device that is too hot loses 40 %; changes of less than 15 % are noise of the measurement."""
 
 
 @dataclass(slots=True)
 class NodeSpeeds:
-    """Multiply-accumulate operations per second, by node."""
+    """The speeds of nodes in multiply-accumulate operations per second, for one lane."""
 
     _recent: dict[str, deque[tuple[float, float]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_SPEED_RESULTS))
@@ -34,7 +35,10 @@ class NodeSpeeds:
     _trials: dict[str, float] = field(default_factory=dict)
 
     def add_result(self, node: str, macs: int, compute_ms: float, now: float) -> None:
-        """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored. `now`: monotonic seconds."""
+        """Note that a node has computed a tile; 0 `macs`: the cost is unknown, it is ignored.
+
+        `now`: monotonic seconds.
+        """
         if macs and compute_ms > 0:
             recent = self._recent[node]
             recent.append((now, macs * 1e3 / compute_ms))
@@ -42,7 +46,7 @@ class NodeSpeeds:
                 recent.popleft()
 
     def add_trial(self, node: str, macs_per_s: float) -> None:
-        """Note what a node has measured while it was idle, 0: nothing. It replaces the results before."""
+        """Note the speed that a node has measured while it was idle (0: none). It replaces all earlier results."""
         if macs_per_s and macs_per_s != self._trials.get(node):
             self._trials[node] = macs_per_s
             self._recent.pop(node, None)
@@ -53,9 +57,10 @@ class NodeSpeeds:
         self._trials.pop(node, None)
 
     def speed_of(self, node: str) -> float | None:
-        """Return operations per second, None while they are not known.
+        """Return a node's operations per second; None while they are unknown.
 
-        Before MIN_SPEED_RESULTS the node's trial counts as one of the results: a single late one changes little.
+        With fewer than MIN_SPEED_RESULTS, the node's trial counts as one more result, so that a single slow result
+        changes little.
         """
         speeds = [speed for _, speed in self._recent.get(node, ())]
         if len(speeds) < MIN_SPEED_RESULTS:
@@ -66,7 +71,7 @@ class NodeSpeeds:
         return median(speeds)
 
     def trial_of(self, node: str) -> float | None:
-        """Return the operations per second that a node measured while it was idle, None if it did not."""
+        """Return the operations per second that a node measured while it was idle; None if it did not."""
         return self._trials.get(node)
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
@@ -75,7 +80,7 @@ class NodeSpeeds:
         return tuple(speed / sum(speeds) for speed in speeds)
 
     def device_speeds(self, nodes: Sequence[str], lanes_of: Callable[[str], int]) -> tuple[float, ...]:
-        """Return the speed of each node with all of its lanes, the mean of the others where it is not known."""
+        """Return the speed of each node with all of its lanes; for unknown nodes, with the mean speed of the others."""
         return tuple(speed * lanes_of(node) for node, speed in zip(nodes, self._known_or_usual(nodes), strict=True))
 
     def _known_or_usual(self, nodes: Sequence[str]) -> list[float]:
@@ -85,9 +90,10 @@ class NodeSpeeds:
 
 
 def shares_differ(after: Sequence[float], before: Sequence[float]) -> bool:
-    """Return whether a node's speed relative to the others has changed by more than MIN_SHARE_CHANGE.
+    """Return whether any node's speed has changed by more than MIN_SHARE_CHANGE, relative to the sum of the others.
 
-    Compared with its own part of the sum, a node among two that loses 40 % would lose only 25 %.
+    The change is not measured by the node's share itself: when one of two equal nodes loses 40 % of its speed, its
+    share falls only by 25 %.
     """
     if len(after) != len(before):
         return True

@@ -40,7 +40,10 @@ class StealingService:
         may_compute: Callable[[str], bool],
         on_granted: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        """`on_granted` is called with a thief and the owner whose task it may take."""
+        """`policy` is a key of VICTIM_POLICIES; `may_compute(node)` returns whether a node may get work.
+
+        `on_granted(thief, owner)` is called for each grant.
+        """
         self._on_granted = on_granted
         self._plans = plans
         self._bus = bus
@@ -54,7 +57,7 @@ class StealingService:
         self._published = Helpers()
 
     def on_announcement(self, announcement: TaskAnnouncement) -> None:
-        """Grant the tasks that an owner announces to nodes that wait for some; not to those drained meanwhile."""
+        """Grant the tasks that an owner announces to nodes with a parked request; withdraw those of drained nodes."""
         for node in self._members.all_drained:
             self._coordinator.withdraw_request(node)
         matches = self._coordinator.on_announcement(
@@ -64,7 +67,7 @@ class StealingService:
         self._publish_grants(matches)
 
     def on_request(self, request: StealRequest) -> None:
-        """Grant a task to a node that requests one, now or when there is one."""
+        """Grant a task to a node that requests one, now or as soon as there is one."""
         epochs = tuple(epoch for epoch in (request.epoch, *request.also) if self._plans.get(epoch) is not None)
         known = epochs and self._members.online(request.node) is not None
         if request.missed is not None and known:
@@ -76,13 +79,13 @@ class StealingService:
             self.publish_helpers()
 
     def on_published(self, frame: Assembly) -> None:
-        """Count a published frame for its owner."""
+        """Count a published frame in the fair share of its owner."""
         tiles = sum(own + stolen for own, stolen in frame.tiles.values())
         own_part = frame.tiles[frame.owner][0] / tiles if frame.owner in frame.tiles else 0.0
         self._shares.add_frame(frame.owner, frame.info.camera, own_part, time.monotonic())
 
     def forget_node(self, node: str) -> None:
-        """Forget the tasks and the request of a lost node, what its cameras got, and what its links carried."""
+        """Forget the tasks, the request, the fair share and the link rates of a lost node."""
         self._coordinator.forget_node(node)
         self._shares.forget_owner(node)
         self._links.forget_node(node)
@@ -100,7 +103,7 @@ class StealingService:
         self._coordinator.forget_plan(epoch)
 
     def publish_helpers(self) -> None:
-        """Publish the nodes that have been idle recently, if that has changed: called after requests, periodically."""
+        """Publish the list of helpers, if it has changed. Called after requests, and periodically."""
         epoch = self._plans.preferred.epoch
         idle = self._idle.update(self._coordinator.idle_nodes(epoch), time.monotonic())
         helpers = Helpers(
@@ -112,7 +115,7 @@ class StealingService:
             self._bus.publish_soon(topics.HELPERS, helpers)
 
     async def republish_helpers(self) -> None:
-        """Publish them again after a connect: the broker may have lost them. Raises BrokerError."""
+        """Publish the list of helpers after a connect, as the broker may have lost it. Raises BrokerError."""
         await self._bus.publish(topics.HELPERS, self._published)
 
     def _publish_grants(self, matches: list[Match]) -> None:
@@ -125,7 +128,7 @@ class StealingService:
                 self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
     def _part_of(self, epoch: int) -> float:
-        """Return the part of a frame that a task of a plan is."""
+        """Return which part of a frame one task of a plan is, 0 to 1; 0 for an unknown plan."""
         running = self._plans.get(epoch)
         return 0.0 if running is None else 1 / running.plan.tile_count
 
@@ -133,9 +136,9 @@ class StealingService:
         return self._shares.frames_of(owner, time.monotonic())
 
     def _seconds_of(self, node: str, epoch: int, owner: str | None) -> float:
-        """Return what a node needs for a whole frame of a plan, for one of an owner with its transfer.
+        """Return the seconds that a node needs for a whole frame of a plan; with an owner, including the transfer.
 
-        0 if that is not known, or if the plan's frames have tiles.
+        0 if the node's speed is unknown, or if the plan is one of tiles.
         """
         running, speed = self._plans.get(epoch), self._speeds.speed_of(node)
         if running is None or running.plan.detector is None or speed is None:
@@ -148,11 +151,11 @@ class StealingService:
 
 
 MIN_SECONDS_CHANGE = 0.25
-"""Relative change of a node's speed that is published."""
+"""Helpers are published again when the seconds that one needs for a frame change by more than this part."""
 
 
 def helpers_differ(after: Helpers, before: Helpers) -> bool:
-    """Return whether other nodes are idle than before, or one has other lanes or a clearly other speed. Pure."""
+    """Return whether the helpers differ, or their lanes, or a speed by more than MIN_SECONDS_CHANGE. Pure."""
     if after.seconds.keys() != before.seconds.keys() or after.lanes != before.lanes:
         return True
     return any(

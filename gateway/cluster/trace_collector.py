@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from shared.wire.connection import Connection, WireTraffic
 
 EDGE_TRACE_TIMEOUT_S = 6.0
-"""An edge that has not sent its spans by then is named as missing: a busy device at a slow link takes two seconds."""
+"""An edge that has not sent its spans within this time is named as missing; a busy device at a slow link needs 2 s."""
 
 MAX_TRACE_BYTES = 48 * 2**20
-"""All spans together; those of further edges are missing. The limit of the message is higher."""
+"""Bytes of all spans together, below the limit of the message; edges whose spans do not fit are named as missing."""
 
 TRACED_GATEWAY, OTHER_TRACED_GATEWAY = "gateway", "the gateway"
-"""The gateway's name in a trace, and the one that it has if an edge is called so."""
+"""The gateway's name in a trace, and the name that it has instead if an edge is called `gateway`."""
 
 
 class TraceCollector:
-    """Answers one request at a time, so that several of them cost the edges no more than one."""
+    """Answers requests for traces, one at a time, so that several requests cause edges no more load than one."""
 
     def __init__(self, members: Membership, traffic: WireTraffic) -> None:
         self._members = members
@@ -37,7 +37,7 @@ class TraceCollector:
         self._collecting = asyncio.Lock()
 
     async def answer(self, connection: Connection, request: TraceRequestHeader) -> None:
-        """Send the spans of this process, or those of the whole cluster. Raises what the connection raises."""
+        """Send the spans of this process, or those of the whole cluster. Raises the errors of the connection."""
         if not request.cluster:
             await send_spans(connection, request)
             return
@@ -45,7 +45,7 @@ class TraceCollector:
         await connection.send(header, parts)
 
     async def collect(self, seconds: float) -> tuple[TraceHeader, list[memoryview]]:
-        """Return the spans of the last `seconds` of all nodes: what each of them is, and the encoded spans."""
+        """Return the spans of all nodes in the last `seconds`: a header that describes them, and the encoded spans."""
         async with self._collecting:
             return await self._collect(seconds)
 

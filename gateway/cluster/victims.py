@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An owner with tasks of a plan for this thief, and their number.
+    """An owner with tasks for this thief.
 
-    `frames`: what each of its cameras got of the cluster lately, see FairShares.
+    `tasks`: their number; `epoch`: their plan; `frames`: the recent frames of each of its cameras, see FairShares.
     """
 
     owner: str

@@ -1,4 +1,4 @@
-"""The result of a frame that one worker computes completely, in the place of merged maps."""
+"""The result of a whole frame, which one worker computes completely: its objects, instead of merged maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WholeFrame:
-    """The objects in one frame, once its only tile is computed."""
+    """The objects in a whole frame, None until its only tile is computed. It has the interface of MergedMaps."""
 
     def __init__(self) -> None:
         self.objects: Detections | None = None
@@ -28,10 +28,11 @@ class WholeFrame:
 
     @property
     def complete(self) -> bool:
+        """Return whether the objects are there."""
         return self.objects is not None
 
     def place(self, index: int, arrays: Sequence[FloatArray]) -> bool:  # noqa: ARG002  (as in MergedMaps)
-        """Keep the table of the objects, see Detections; return False when there was one already."""
+        """Keep the table of the objects, float32 (N, 6), see Detections; return False if there is one already."""
         if self.objects is not None:
             return False
         (table,) = arrays
@@ -39,12 +40,12 @@ class WholeFrame:
         return True
 
     def reset(self) -> None:
-        """Drop the objects."""
+        """Remove the objects, to use this for another frame."""
         self.objects = None
 
 
 def read_objects(result: ResultHeader, payload: Payload) -> Detections | None:
-    """Return the objects in a result as received; None when they are impossible.
+    """Return the objects in a result as received; None if their values are impossible, for example not finite.
 
     Raises ProtocolError when the result does not fit a plan of whole frames.
     """

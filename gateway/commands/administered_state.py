@@ -1,4 +1,4 @@
-"""The state folder of the gateway that a command administers: its service's, or that of the given configuration."""
+"""Finds the state folder of the gateway that a command administers: given, configured, or that of the service."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def administered_state(configuration: Path | None, state: Path | None) -> Path:
-    """Return the state folder: the given one, that of the given configuration, or that of the gateway's service.
+    """Return the state folder: `state` if given, else that of the given configuration, else that of the service.
 
-    Raises ConfigurationError.
+    Without a service it is the default folder. Raises ConfigurationError for a missing or invalid configuration.
     """
     if state is not None:
         return state

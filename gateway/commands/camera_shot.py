@@ -40,7 +40,7 @@ cameras:
 """
 
 
-def _part(text: str) -> PicturePart:
+def _parse_crop(text: str) -> PicturePart:
     try:
         return parse_picture_part(text)
     except ValueError as error:
@@ -65,7 +65,7 @@ def _part(text: str) -> PicturePart:
     help="A .jpg or .png.  [default: NAME.jpg, or shot.jpg]",
 )
 @click.option("--rotate", type=click.Choice(["90", "180", "270"]), help="Turn the picture of --source, clockwise.")
-@click.option("--crop", type=ParsedType("L,T,R,B", _part), help="The part of the picture of --source to use.")
+@click.option("--crop", type=ParsedType("L,T,R,B", _parse_crop), help="The part of the picture of --source to use.")
 @json_option
 def command(
     name: str | None,
@@ -90,19 +90,19 @@ def command(
         raise ConfigurationError(f"{path}: invalid name of a picture; it must end in .jpg or .png")
     places: Sequence[DrawnArea] = ()
     if name is not None:
-        configuration = _configuration(file)
-        camera = _camera(configuration, file, name)
+        configuration = _read_configuration(file)
+        camera = _find_camera(configuration, file, name)
         places = list(drawn_areas_of(camera, configuration.objects_of(name)))
-        picture = _picture(_settings(name, camera), f"camera {name}")
+        picture = _take_picture(_camera_settings(name, camera), f"camera {name}")
     else:
         values = {"source": source, "rotate": int(rotate or 0), "crop": crop}
-        picture = _picture(CameraSettings.model_validate(values), f"camera source {redacted(source or '')}")
+        picture = _take_picture(CameraSettings.model_validate(values), f"camera source {redacted(source or '')}")
     write_picture(path, draw_shot(picture, places))
     _report(path, picture, name, places, as_json=as_json)
 
 
-def _configuration(file: Path) -> Configuration:
-    """Read the file. Raises ConfigurationError, which says what to install on an edge without YAML."""
+def _read_configuration(file: Path) -> Configuration:
+    """Return the configuration in a file. Raises ConfigurationError, also on an edge without YAML, with a remedy."""
     if not file.exists():
         raise ConfigurationError(f"configuration {file} not found; name it with --config, or the camera's --source")
     try:
@@ -115,8 +115,8 @@ def _configuration(file: Path) -> Configuration:
     return parse_configuration(file).require_valid()
 
 
-def _camera(configuration: Configuration, file: Path, name: str) -> CameraSection:
-    """Return the section of a camera. Raises ConfigurationError with a similar name."""
+def _find_camera(configuration: Configuration, file: Path, name: str) -> CameraSection:
+    """Return the section of a camera. Raises ConfigurationError, which suggests a similar name."""
     if name not in configuration.cameras:
         from gateway.configuration.quoting import did_you_mean  # noqa: PLC0415
 
@@ -126,8 +126,8 @@ def _camera(configuration: Configuration, file: Path, name: str) -> CameraSectio
     return configuration.cameras[name]
 
 
-def _settings(name: str, camera: CameraSection) -> CameraSettings:
-    """Return the settings of a camera. Raises SourceError for one that only another device can read."""
+def _camera_settings(name: str, camera: CameraSection) -> CameraSettings:
+    """Return the settings of a camera. Raises SourceError if only another device can read its source."""
     missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
         device = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
@@ -143,7 +143,7 @@ def _settings(name: str, camera: CameraSection) -> CameraSettings:
     )
 
 
-def _picture(settings: CameraSettings, what: str) -> Pixels:
+def _take_picture(settings: CameraSettings, what: str) -> Pixels:
     """Take a picture. Raises DeepThingsError, which begins with the name of the camera."""
     found = first_pictures({what: settings})[what]
     if not isinstance(found, DeepThingsError):
@@ -151,7 +151,7 @@ def _picture(settings: CameraSettings, what: str) -> Pixels:
     message = str(found) if str(found).startswith("camera source ") else f"{what}: {found}"
     if isinstance(found, HangingError):
         click.echo(f"Error: {message}", err=True)
-        exit_now(found.exit_code)  # the interpreter would wait for the driver
+        exit_now(found.exit_code)  # a normal exit would wait for the thread in the driver that hangs
     raise type(found)(message) from found
 
 

@@ -62,7 +62,7 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
     sys.stdout.flush()
     if parsed.mistakes:
         sys.exit(_INVALID)
-    if connects:  # do not wait for a camera whose driver hangs
+    if connects:  # a normal exit would wait for a camera whose driver hangs
         exit_now(1 if any(trial.ok is False for trial in trials) else 0)
 
 

@@ -97,13 +97,16 @@ def command(
     written += _write_pictures(pictures)
     click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
     print("", *next_steps(configuration, file.absolute(), device), sep="\n")
-    if not no_try:  # do not wait for a camera whose driver hangs
+    if not no_try:  # a normal exit would wait for a camera whose driver hangs
         sys.stdout.flush()
         exit_now(0)
 
 
 def _without_questions(given: GivenAnswers, *, tries: bool, hint: str) -> Configuration:
-    """Return the configuration of the options, after trying it with `tries`. Raises ConfigurationError."""
+    """Return the configuration that the options give; with `tries`, try its connections, and exit if one fails.
+
+    Raises ConfigurationError for missing or invalid options; `hint` is added to its message.
+    """
     try:
         configuration = given.build_configuration()
     except ConfigurationError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHOWN_KEY_DIGITS = 16
-"""Of the 64 hexadecimal digits of a key's hash: enough to tell keys apart."""
+"""Shown digits of a key's hash, which has 64 hexadecimal digits: enough to tell keys apart."""
 
 PRESENCE = {True: "online", False: "offline", None: ""}
 
@@ -33,7 +33,7 @@ def command(configuration: Path | None, state: Path | None, *, as_json: bool) ->
 
 
 def node_lines(answer: NodesAnswer) -> Iterator[str]:
-    """Yield the lines of a table, and what is to be done."""
+    """Yield the lines of a table of nodes, and a sentence on what to do if the cluster is open."""
     rows = [("NAME", "ROLE", "KEY", ""), *(_row(node) for node in answer.nodes)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Describes a model for several commands."""
+"""Describes in words how a model's pictures and outputs are read, for several commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_LABELS = 3
 
 
 def describe_decoding(model: Model) -> str:
-    """Return a sentence: how the outputs of a model are decoded, or why they cannot be."""
+    """Return a sentence on how a model's outputs are decoded and its pictures are given, or why it cannot detect."""
     if model.unreadable:
         return f"It cannot detect anything yet: {model.unreadable}"
     labels, preparation = model.spec.labels, model.spec.preprocessing

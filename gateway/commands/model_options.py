@@ -1,4 +1,4 @@
-"""Options that several commands of the gateway share."""
+"""Options that several commands of the gateway share: for models, methods, and the configuration."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in options_in(configuration).items() if name not in given}
-    told_insecure = options["insecure"]
+    asked_insecure = options["insecure"]  # as given; from here on it is whether the gateway listens without keys
     options["insecure"] = may_listen(options["host"], "this gateway", keys=True, insecure=options["insecure"])
     terms = PlanTerms(
         lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"),
@@ -157,7 +157,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     page = Address(configuration.page.listen, page_port) if page_port else None
     if page is not None:
         has_keys = needs_keys(options["host"]) and not options["insecure"]
-        check_page_address(page, keys=has_keys, insecure=told_insecure)
+        check_page_address(page, keys=has_keys, insecure=asked_insecure)
     gateway_options = GatewayOptions(**options, page=page, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 

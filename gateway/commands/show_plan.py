@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from shared.ftp.grid import Grid
     from shared.model.arrays import Pixels
 
-USUAL_SPEEDS = "1,1,1,1"
-"""Four equal devices."""
+DEFAULT_SPEEDS = "1,1,1,1"
+"""The default of --devices: four equal devices."""
 
 MAX_EXPLAINED_DEVICES = 64
+"""Devices of --devices; a search for more takes minutes."""
 
 OPTIONS_OF_EXPLANATIONS = frozenset(["devices", "gateway_speed", "link_mbit_per_s", "memory_mib"])
 OPTIONS_OF_TILES = frozenset(["method", "image", "png", "quick"])
@@ -44,10 +45,10 @@ PIPE_WIDTH = 120
 """Characters of a line when the output is not a terminal."""
 
 
-def _speeds(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Read "1,1,0.5". Raises BadParameter."""
+def _parse_speeds(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Return the speeds in a text such as "1,1,0.5". Raises BadParameter."""
     try:
-        speeds = tuple(float(part) for part in (USUAL_SPEEDS if text is None else text).split(","))
+        speeds = tuple(float(part) for part in (DEFAULT_SPEEDS if text is None else text).split(","))
     except ValueError:
         speeds = ()
     if not speeds or len(speeds) > MAX_EXPLAINED_DEVICES or not all(1e-3 <= speed <= 1e3 for speed in speeds):
@@ -69,7 +70,7 @@ def _speeds(_context: click.Context, _option: click.Parameter, text: str | None)
 @click.option("--quick", is_flag=True, help="Do not measure memory, which takes some seconds.")
 @click.option("--explain", is_flag=True, help="Explain which plan method auto chooses for --devices, and why.")
 @click.option(
-    "--devices", metavar="SPEEDS", callback=_speeds,
+    "--devices", metavar="SPEEDS", callback=_parse_speeds,
     help="With --explain: the speed of each edge relative to this device, as 1,1,0.5; the first has the camera.  "
     "[default: 1,1,1,1]",
 )  # fmt: skip

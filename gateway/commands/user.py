@@ -47,7 +47,7 @@ def add(
     A login that exists gets a new password, and may do what is said now. Who uses the old password is out.
     """
     folder = administered_state(configuration, state)
-    password = _typed_password() if password_stdin else None
+    password = _read_password() if password_stdin else None
     answer = ask_gateway(folder, AddUserRequest(name=name, password=password, read_only=read_only), UserAnswer)
     if as_json:
         click.echo(answer.model_dump_json(exclude_defaults=True))
@@ -91,9 +91,9 @@ def remove(name: str, configuration: Path | None, state: Path | None) -> None:
     click.echo(f"{answer.done[0].upper()}{answer.done[1:]}.")
 
 
-def _typed_password() -> str:
-    """Return the first line of the standard input. Raises ConfigurationError if there is none."""
+def _read_password() -> str:
+    """Return the first line of the standard input. Raises ConfigurationError if it is empty."""
     line = sys.stdin.readline(MAX_PASSWORD_BYTES + 2)
     if not line.rstrip("\r\n"):
-        raise ConfigurationError("there is no password on the standard input")
+        raise ConfigurationError("there is no password on the standard input; write it there, in one line")
     return line.rstrip("\r\n")

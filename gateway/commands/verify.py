@@ -22,6 +22,7 @@ from shared.model.letterbox import Letterbox
 from shared.process.usable_cores import computing_cores
 
 if TYPE_CHECKING:
+    from gateway.planning.partitioned import Difference
     from shared.ftp.grid import Grid
 
 
@@ -54,23 +55,10 @@ def command(
     )
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
     difference, engine = verify_tiles(partitioned, pixels, computing_cores(threads).count)
-    stage = partitioned.stage
     layers = sum(len(stage.layers) for stage in partitioned.stages)
-    report = {
-        "model": partitioned.spec.name,
-        "grid": str(stage.grid),
-        "cut": list(stage.cut),
-        "method": method,
-        "stages": len(partitioned.stages),
-        "layers": layers,
-        "tiles": len(stage.tiles),
-        "engine": engine,
-        "max_abs_diff": difference.max_abs_diff,
-        "map_std": difference.map_std,
-        "unreadable": partitioned.model.unreadable,
-    }
+    stage = partitioned.stage
     if as_json:
-        print(json.dumps(report))
+        print(json.dumps(report_of(partitioned, method, difference, engine)))
     else:
         extent = "as a whole" if whole else f"up to {', '.join(stage.cut)} in {stage.grid} tiles"
         print(
@@ -83,3 +71,21 @@ def command(
             f"the {'outputs' if whole else 'tiles'} are not exact: they differ by {difference.max_abs_diff:.3g}; "
             "please report this with the model"
         )
+
+
+def report_of(partitioned: PartitionedModel, method: Method, difference: Difference, engine: str) -> dict[str, object]:
+    """Return what `--json` prints about a comparison whose tiles were computed by `engine`."""
+    stage = partitioned.stage
+    return {
+        "model": partitioned.spec.name,
+        "grid": str(stage.grid),
+        "cut": list(stage.cut),
+        "method": method,
+        "stages": len(partitioned.stages),
+        "layers": sum(len(stage.layers) for stage in partitioned.stages),
+        "tiles": len(stage.tiles),
+        "engine": engine,
+        "max_abs_diff": difference.max_abs_diff,
+        "map_std": difference.map_std,
+        "unreadable": partitioned.model.unreadable,
+    }

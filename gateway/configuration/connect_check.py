@@ -36,7 +36,7 @@ MAX_CAMERAS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTrial:
-    """The result of one trial: `what` was tried, the result in words; `ok` is None when it cannot be tried here."""
+    """The result of trying one connection. `what` was tried; `ok` is None if it cannot be tried on this machine."""
 
     what: str
     ok: bool | None
@@ -65,9 +65,9 @@ def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
 def try_broker(
     mqtt: MqttSection, others: Sequence[str] = (HomeAssistantSection().discovery_prefix,)
 ) -> ConnectionTrial:
-    """Try to connect and to publish, within a bounded time; return the result.
+    """Try to connect to the broker and to publish, within a bounded time; return the result.
 
-    `others` are topic prefixes of other programs that the gateway publishes below.
+    `others` are the topic prefixes of other programs, such as Home Assistant, below which the gateway publishes.
     """
     return run_coroutine(lambda: _try_broker(mqtt, others))
 

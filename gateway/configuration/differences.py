@@ -23,11 +23,12 @@ AGENT_KEYS = (*CameraSettings.model_fields, "enabled", "edge")
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationChanges:
-    """Names of cameras and of sections, each in one field only, in the order of the file.
+    """The names of changed cameras and sections. A name is in one field only; names are in the order of the file.
 
-    `restarted`: cameras whose agent must restart, also if more has changed. `rearranged`: cameras with changed
-    objects, zones, detect, snapshots or friendly_name, but no change for the agent; objects for all cameras count for
-    cameras without their own. `sections`: take effect at once. `gateway`: take effect after a restart of the gateway.
+    `restarted`: cameras whose agent must restart; other keys may have changed, too. `rearranged`: cameras with changes
+    in objects, zones, detect, snapshots or friendly_name only, which do not concern the agent; changes of the section
+    objects for all cameras count for each camera without its own. `sections`: sections that take effect at once.
+    `gateway`: sections that take effect after a restart of the gateway.
     """
 
     added: tuple[str, ...] = ()
@@ -41,8 +42,8 @@ class ConfigurationChanges:
 def compare_configurations(old: Configuration, new: Configuration) -> ConfigurationChanges:
     """Return what has changed between two configurations."""
     both = [name for name in new.cameras if name in old.cameras]
-    restarted = [name for name in both if _agent(old.cameras[name]) != _agent(new.cameras[name])]
-    rearranged = [name for name in both if name not in restarted and _scene(old, name) != _scene(new, name)]
+    restarted = [name for name in both if _for_agent(old.cameras[name]) != _for_agent(new.cameras[name])]
+    rearranged = [name for name in both if name not in restarted and _for_scene(old, name) != _for_scene(new, name)]
     return ConfigurationChanges(
         added=tuple(name for name in new.cameras if name not in old.cameras),
         removed=tuple(name for name in old.cameras if name not in new.cameras),
@@ -53,12 +54,12 @@ def compare_configurations(old: Configuration, new: Configuration) -> Configurat
     )
 
 
-def _agent(camera: CameraSection) -> list[object]:
+def _for_agent(camera: CameraSection) -> list[object]:
     return [camera.settings, camera.fps, camera.enabled, camera.edge]
 
 
-def _scene(configuration: Configuration, name: str) -> list[object]:
-    """Return the values that concern only the gateway; objects are equal whether the camera has them or all cameras."""
+def _for_scene(configuration: Configuration, name: str) -> list[object]:
+    """Return the values of a camera that concern only the gateway, with the objects section that applies to it."""
     camera = configuration.cameras[name]
     own = [key for key in type(camera).model_fields if key not in AGENT_KEYS and key != "objects"]
     return [configuration.objects_of(name), *(getattr(camera, key) for key in own)]

@@ -1,4 +1,4 @@
-"""Zones and masks of a camera, to draw them in its pictures. Pure."""
+"""Lists the zones and masks of a camera as polygons. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DrawnArea:
-    """One polygon; `name` is the zone's name, or the section of a mask: objects, motion, a filter."""
+    """A zone or a mask. `name` is the zone's name; for a mask, the section that has it: objects, motion, a filter."""
 
     name: str
     polygon: Polygon

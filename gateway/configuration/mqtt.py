@@ -16,11 +16,11 @@ from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.settings.section import Section
 
 MAX_CLIENT_ID_LENGTH = 200
-"""MQTT allows more, but brokers need not accept it. A claim of the name appends some characters."""
+"""Characters of a client id. MQTT allows more, but brokers need not accept them; a name claim appends a few more."""
 
 
 def check_client_id(text: str) -> str:
-    """Return a valid client id. Raises ValueError."""
+    """Return `text` if it is a valid client id; else raise ValueError."""
     if not re.fullmatch(r"[!-~]+", text) or len(text) > MAX_CLIENT_ID_LENGTH:
         raise ValueError(
             f"invalid client id; write up to {MAX_CLIENT_ID_LENGTH} letters, digits and signs, without spaces"
@@ -29,7 +29,7 @@ def check_client_id(text: str) -> str:
 
 
 def require_file(path: Path) -> Path:
-    """Return the path of an existing file. Raises ValueError."""
+    """Return `path` if it is an existing file; else raise ValueError."""
     if not path.is_file():
         raise ValueError("file not found on this machine; write the path of a PEM file")
     return path

@@ -1,4 +1,4 @@
-"""Finds the files that a configuration names, in any section."""
+"""Finds the files that the values of a configuration name."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECTIONS_WITHOUT_FILES = frozenset({"cameras", "state"})
-"""A camera's path is one on its edge; the state is a folder that the gateway makes."""
+"""Sections that name no files of the gateway: the path of a camera is on its edge, and the state is a folder."""
 
 MODEL_COMPANIONS = {".onnx": (".json",), ".cfg": (".json", ".weights")}
-"""Endings of files that belong to a model and have its name."""
+"""The endings of files that belong to a model and have its name, by the ending of the model."""
 
 _SYSTEM_FOLDERS = ("/bin/", "/sbin/", "/lib/", "/usr/", "/dev/", "/proc/", "/sys/")
-"""Files of packages and of the kernel, such as programs that hooks call."""
+"""Folders whose files are not returned: files of packages and of the kernel, such as programs that hooks call."""
 
 
 def find_named_files(configuration: Section, folder: Path) -> list[Path]:
-    """Return the existing files that a configuration names, with their companions, but no files of the system.
+    """Return the existing files that a configuration names, with the companions of models, but no files of the system.
 
-    Values that are paths count, and all text that is the path of a file, such as arguments of commands. Relative paths
-    are relative to `folder`, that of the configuration file, which is the working directory of its service.
+    A file is named by a value that is a path, or by any text that is the path of a file, such as the argument of a
+    command. Relative paths are relative to `folder`, the folder of the configuration file; it is also the working
+    directory of the gateway's service.
     """
     found = set()
     values = (
@@ -47,7 +48,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _paths(value: object) -> Iterator[Path]:
-    """Yield everything that may be a path in a value, but no secrets."""
+    """Yield everything in a value that may be a path, except for secrets."""
     if isinstance(value, Section):
         yield from _paths([item for _, item in value])
     elif isinstance(value, dict):

@@ -21,7 +21,7 @@ NameCollection = TypeVar("NameCollection", bound="tuple[str, ...] | dict[str, ob
 
 
 def check_node_name(text: str) -> str:
-    """Return a valid name of an edge. Raises ValueError."""
+    """Return `text` if it is a valid name of an edge; else raise ValueError."""
     if not re.fullmatch(NAME_PATTERN, text):
         raise ValueError(
             "invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _example_like(text)
@@ -30,14 +30,14 @@ def check_node_name(text: str) -> str:
 
 
 def check_name(text: str) -> str:
-    """Return a valid name of a camera or a zone. Raises ValueError."""
+    """Return `text` if it is a valid name of a camera or a zone; else raise ValueError."""
     if text in RESERVED_SLUGS:
         raise ValueError(f"reserved word, as topics use it; write another, for example {text}_1")
     return check_node_name(text)
 
 
 def check_label(text: str) -> str:
-    """Return a valid label of the model. Raises ValueError when it cannot be a part of a topic."""
+    """Return `text` if it is a valid label, which can be a part of a topic; else raise ValueError."""
     if not re.search(r"[a-z0-9]", slug(text)):
         raise ValueError("invalid label; write it as the model has it, for example person")
     if len(text) > MAX_LABEL_LENGTH:
@@ -48,14 +48,14 @@ def check_label(text: str) -> str:
 
 
 def check_topic_prefix(text: str) -> str:
-    """Return a valid prefix of topics. Raises ValueError."""
+    """Return `text` if it is a valid prefix of topics; else raise ValueError."""
     if not re.fullmatch(PREFIX_PATTERN, text):
         raise ValueError("invalid topic prefix; write letters, digits, - and _, with / between levels, without + and #")
     return text
 
 
 def check_host(text: str) -> str:
-    """Return a valid host name or IP address, without anything around it. Raises ValueError."""
+    """Return `text` if it is a host name or an IP address, without scheme and port; else raise ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         raise ValueError("invalid host; write only a name or an address, the port has its own key")
     if re.fullmatch(r"[0-9.]+", text):
@@ -67,7 +67,7 @@ def check_host(text: str) -> str:
 
 
 def require_distinct(words: NameCollection) -> NameCollection:
-    """Return the words if no two have the same slug. Raises ValueError."""
+    """Return `words` if no two of them have the same slug; else raise ValueError."""
     seen: dict[str, str] = {}
     for word in words:
         before = seen.get(slug(word))
@@ -88,7 +88,7 @@ def as_list(value: object) -> object:
 
 
 def _example_like(text: str) -> str:
-    """Return an example of a valid name like this text, if there is one, as the end of a message."""
+    """Return the end of a message with a valid name that is similar to this text; "" if there is none."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
     fits = is_quotable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS
     return f", for example {likely}" if fits else ""

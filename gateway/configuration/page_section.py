@@ -15,7 +15,7 @@ from shared.settings.section import Section
 
 
 def check_proxy_address(text: str) -> str:
-    """Return an address, or a network of them. Raises ValueError."""
+    """Return `text` if it is an IP address or a network; else raise ValueError."""
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -24,7 +24,7 @@ def check_proxy_address(text: str) -> str:
 
 
 def check_header_name(text: str) -> str:
-    """Return the name of a header of HTTP. Raises ValueError."""
+    """Return `text` if it is the name of an HTTP header; else raise ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
         raise ValueError("write the name of a header, as Remote-User")
     return text

@@ -11,7 +11,7 @@ from gateway.configuration.names import ConfiguredName, LabelList, require_disti
 from shared.settings.section import Section
 
 MAX_PROFILES = 32
-"""More than anybody can choose from."""
+"""Profiles of a configuration: more than a person can choose from."""
 
 
 class ProfileCameraSection(Section):
@@ -43,4 +43,4 @@ class ProfileSection(Section):
 
 
 UNCHANGED_CAMERA = ProfileCameraSection()
-"""For a camera that the chosen profile does not name."""
+"""The section of a camera that the chosen profile does not name."""

@@ -9,24 +9,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_SUGGESTIONS = 12
-"""Words that a message lists; longer lists are not read."""
+"""Words that a message lists; nobody reads longer lists."""
 
 MAX_QUOTED_LENGTH = 40
 """Characters of a word in a message; longer text may be a password."""
 
 
 def is_quotable(text: str) -> bool:
-    """Return whether a message may have this text: it is short, and not an address, which may contain a password."""
+    """Return whether a message may quote a text: it is short and no address, so that it is probably not a password."""
     return len(text) <= MAX_QUOTED_LENGTH and "@" not in text and "://" not in text
 
 
 def quote_word(text: str) -> str:
-    """Return a text in quotes for a message, or "this"."""
+    """Return a text in quotes for a message; "this" if it may be a password."""
     return repr(text) if is_quotable(text) else "this"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return the most similar known word, else all of them, as the second half of a message."""
+    """Return the second half of a message: the known word that is most similar, else a list of all known words."""
     known = [candidate for candidate in known if is_quotable(candidate)]
     near = get_close_matches(word.lower(), [candidate.lower() for candidate in known], 1, 0.6)
     if near:

@@ -1,4 +1,4 @@
-"""The top level of the configuration file."""
+"""The sections model and cluster, and the top level of the configuration file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from shared.settings.threads import AUTO_THREADS, ThreadCount
 from shared.wire.map_values import MapType
 
 MAX_TILES_PER_SIDE = 99
-"""Rows or columns of a grid; the largest maps at a cut have a hundred cells."""
+"""Rows or columns of a grid; the largest maps at a cut have a hundred rows and columns."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
 
@@ -40,12 +40,12 @@ def default_state_folder() -> Path:
 
 
 def resolve_model(name: str, info: ValidationInfo) -> str:
-    """Return a built-in model's name as it is, a file as a resolved path."""
+    """Return the name of a built-in model unchanged, and the path of a file resolved."""
     return str(resolve_path(Path(name), info)) if Path(name).suffix in MODEL_FILES else name
 
 
 def check_grid(written: object) -> str:
-    """Return a valid grid, rows x columns. Raises ValueError."""
+    """Return a grid as ROWSxCOLUMNS. Raises ValueError if it is invalid or too large."""
     try:
         grid = Grid.parse(str(written))
     except ConfigurationError as error:

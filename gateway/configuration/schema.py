@@ -16,7 +16,7 @@ _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 
 
 def configuration_schema() -> dict[str, Any]:
-    """Return the schema of what the models accept: every key with its description."""
+    """Return the JSON Schema of the configuration, in which every key has its description."""
     schema = Configuration.model_json_schema(mode="validation")
     for section in sections(Configuration):
         part = schema if section is Configuration else schema["$defs"][section.__name__]
@@ -27,7 +27,7 @@ def configuration_schema() -> dict[str, Any]:
 
 
 def _limit(key: dict[str, Any], field: FieldInfo) -> None:
-    """Add the limits of a duration in its form as a number, which pydantic leaves out."""
+    """Add the limits of a duration to its form as a number; pydantic leaves them out."""
     for kind in key.get("anyOf", ()):
         if kind.get("type") == "number":
             for limit in field.metadata:
@@ -35,7 +35,7 @@ def _limit(key: dict[str, Any], field: FieldInfo) -> None:
 
 
 def _tidy(part: object) -> None:
-    """Remove titles, which repeat the keys, and allow only names that match a pattern, if there is one."""
+    """Remove titles, which only repeat the keys; where names must match a pattern, allow no others."""
     if isinstance(part, list):
         for item in part:
             _tidy(item)

@@ -1,6 +1,6 @@
-"""Checks addresses of cameras and webhooks, without connecting. Pure.
+"""Checks the addresses of cameras and webhooks, without connecting. Pure.
 
-A message has no part of an address except its scheme: the rest may be a password.
+Messages quote only the scheme of an address, because the rest may contain a password.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _PREFIXED = re.compile(r"([a-z][a-z0-9_]*):\s*[a-z]+://", re.IGNORECASE)
 """An address in the style of go2rtc: ffmpeg:rtsp://..."""
 
 _NO_SLASHES = re.compile(r"(rtsps?|https?|mqtts?|test|file):/?(?!/)", re.IGNORECASE)
+"""An address whose slashes are missing: rtsp:host, http:/host."""
 
 _BARE_HOST = re.compile(
     r"([^/@\s]*@)?(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]|[\w.-]+\.(local|lan|home|internal|fritz\.box))(:\d+)?(/.*|)"
@@ -27,14 +28,17 @@ _BARE_HOST = re.compile(
     re.IGNORECASE,
 )
 
+"""A host without a scheme before it: 192.168.1.20/stream, camera.local, camera:554."""
+
 _FRIGATE_VARIABLE = re.compile(r"(?<!\$)\{([A-Z][A-Z0-9_]*)\}")
 """A variable in the style of Frigate: {FRIGATE_RTSP_PASSWORD}."""
 
 
 def check_camera_url(source: SecretStr) -> SecretStr:
-    """Return a valid address of a camera. Raises ValueError.
+    """Return `source` if it is a valid address of a camera; else raise ValueError.
 
-    An unknown scheme is allowed: the edge that reads the camera may have it. `not_installed_here` returns it.
+    Schemes that are not installed here are valid, because the edge that reads the camera may have them installed; see
+    `not_installed_here`.
     """
     text = source.get_secret_value().strip()
     if not text:
@@ -55,7 +59,7 @@ def check_camera_url(source: SecretStr) -> SecretStr:
 
 
 def _refuse_foreign(text: str) -> None:
-    """Raise ValueError for an address that only other programs understand."""
+    """Raise ValueError for an address in the style of another program, or without its scheme."""
     prefixed = _PREFIXED.match(text)
     if prefixed:
         raise ValueError(f"{prefixed[1]}: before an address is another program's; remove it")
@@ -69,13 +73,13 @@ def _refuse_foreign(text: str) -> None:
 
 
 def not_installed_here(source: SecretStr) -> str | None:
-    """Return the scheme of a source that is not installed on this machine; None for an installed one."""
+    """Return the scheme of a source if it is not installed on this machine; None if it is installed."""
     scheme = scheme_of(source.get_secret_value())
     return scheme if scheme and scheme not in known_schemes() else None
 
 
 def check_webhook_url(url: SecretStr) -> SecretStr:
-    """Return a valid address of a webhook. Raises ValueError."""
+    """Return `url` if it is a valid address of a webhook; else raise ValueError."""
     scheme = scheme_of(url.get_secret_value())
     if scheme not in {"http", "https"}:
         raise ValueError("invalid address; write http://host/path or https://host/path")

@@ -40,7 +40,10 @@ _VERIFY_EVERY = 10
 
 @dataclass(frozen=True, slots=True)
 class DemoConfig:
-    """Settings of the demo. `frames` 0 runs until interrupted; `port` is the broker's port for the public topics."""
+    """Settings of the demo.
+
+    `frames`: 0 runs until interrupted; `port`: the broker's port for people and automations.
+    """
 
     source: str
     out: Path
@@ -119,13 +122,13 @@ class Demo:
         config = self._config
         gateway = await self._cluster.start(
             "gateway", "gateway", "--cluster-port", str(self._cluster.broker.port), "--port", str(self._config.port),
-            "--data-port", "0", "--page-port", str(config.page_port), *self._grid(), "--method", config.method,
+            "--data-port", "0", "--page-port", str(config.page_port), *self._grid_option(), "--method", config.method,
             "--model", config.model, "--verify-every", str(_VERIFY_EVERY), "--pictures", str(config.out),
         )  # fmt: skip
         await self._cluster.until(self.statistics.gateway_online, [gateway], "the gateway's start", _START_TIMEOUT_S)
         return gateway
 
-    def _grid(self) -> tuple[str, ...]:
+    def _grid_option(self) -> tuple[str, ...]:
         """Return the option --grid; none for a method that divides by the number of devices."""
         return () if self._config.method.fits_devices else ("--grid", str(self._config.grid))
 

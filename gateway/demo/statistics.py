@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.mqtt.bus import Bus
 
 STAGES = tuple(name for name in Latency.model_fields if name != "total")
+"""The parts of a frame's latency."""
 
 
 class ClusterStatistics:

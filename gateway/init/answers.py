@@ -1,6 +1,6 @@
-"""Checks the answers of a set-up, and makes sections of the configuration from them.
+"""Checks the answers in `deepthings init`, and makes sections of the configuration from them.
 
-Errors never quote an answer that may contain a password.
+Messages never quote an answer that may contain a password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_BROKER = MqttSection()
-"""For a house without a broker: the gateway's own broker is used by all."""
+"""The section for a house without a broker: people and automations use the gateway's own broker."""
 
 USUAL_LABELS = ObjectsSection().track
 
@@ -36,7 +36,7 @@ SectionType = TypeVar("SectionType", bound=Section)
 def build_broker(
     host: str, port: int, *, encrypted: bool = False, ca: Path | None = None, username: str = "", password: str = ""
 ) -> MqttSection:
-    """Return the section of a broker with its login. Raises ConfigurationError."""
+    """Return the section mqtt for a broker of the house, with a login. Raises ConfigurationError."""
     _require_printable(username, "username of the broker")
     _require_printable(password, "password of the broker")
     tls = ({"ca": ca.absolute()} if ca else True) if encrypted or ca else None
@@ -52,7 +52,7 @@ def parse_broker_address(text: str, *, encrypted: bool) -> Address:
 
 def parse_host(text: str) -> str:
     """Return the name or address of a device. Raises ConfigurationError."""
-    return _checked(check_host, text.strip(), "host")
+    return _run_check(check_host, text.strip(), "host")
 
 
 def build_camera(name: str, source: str) -> CameraSection:
@@ -63,7 +63,7 @@ def build_camera(name: str, source: str) -> CameraSection:
 
 def parse_camera_name(text: str, taken: Iterable[str] = ()) -> str:
     """Return the name of a camera that is not `taken`. Raises ConfigurationError."""
-    name = _checked(check_name, text.strip(), "name of a camera")
+    name = _run_check(check_name, text.strip(), "name of a camera")
     if name in taken:
         raise ConfigurationError(f"camera {name} already exists; write another name")
     return name
@@ -85,10 +85,10 @@ def parse_labels(text: str, known: Sequence[str]) -> tuple[str, ...]:
     if not wanted:
         raise ConfigurationError("missing label; write for example person, car")
     for label in wanted:
-        _checked(check_label, label, f"label {quote_word(label)}")
+        _run_check(check_label, label, f"label {quote_word(label)}")
         if label not in known:
             raise ConfigurationError(f"the model has no label {quote_word(label)}; {did_you_mean(label, known)}")
-    return _checked(require_distinct, wanted, "labels")
+    return _run_check(require_distinct, wanted, "labels")
 
 
 def build_configuration(
@@ -117,8 +117,11 @@ def _section(kind: type[SectionType], what: str, values: Mapping[str, object]) -
 AnswerValue = TypeVar("AnswerValue")
 
 
-def _checked(check: Callable[[Any], AnswerValue], value: object, what: str) -> AnswerValue:
-    """Return a value after a check of the configuration. Raises ConfigurationError."""
+def _run_check(check: Callable[[Any], AnswerValue], value: object, what: str) -> AnswerValue:
+    """Return what `check(value)` returns.
+
+    Raises ConfigurationError instead of its ValueError; `what` begins the message.
+    """
     try:
         return check(value)
     except ValueError as error:

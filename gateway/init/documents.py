@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 SCHEMA_FILE_NAME = "deepthings.schema.json"
 
 _PATTERN_SCHEME = "test"
-"""The scheme of a moving pattern; its address contains no secrets."""
+"""The scheme of a moving pattern, whose address contains no secrets."""
 
 _PLAIN = re.compile(r"[A-Za-z/][\w./-]*(?::[\w./-]+)*|\d+(?:\.\d+){3}", re.ASCII)
 """Scalars that need no quotes: words, addresses, paths."""
 
 _WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
-"""Words that some readers of YAML do not read as text."""
+"""Words that some programs do not read as text in YAML; they need quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The text of the configuration, and the secrets by name that secrets.yaml beside it needs in addition."""
+    """The text of the configuration, and the secrets, by name, that must be added to the secrets.yaml beside it."""
 
     configuration: str
     secrets: Mapping[str, str] = field(repr=False)
@@ -42,10 +42,10 @@ class Documents:
 def write_texts(
     configuration: Configuration, name: str, existing: Mapping[str, str], schema: Path | None = None
 ) -> Documents:
-    """Return the texts of a configuration with this file `name`.
+    """Return the text of a configuration, and its secrets. `name` is the name of its file.
 
-    Existing secrets are never changed; one with the same value is used again. `schema` is the path of the JSON Schema
-    on this machine.
+    `existing` secrets are never changed; one with the same value is used again. `schema` is the path of the JSON Schema
+    on this machine, None if there is none.
     """
     secrets = _Secrets(existing)
     sections = [
@@ -135,5 +135,5 @@ def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
 
 
 def _literal(text: str) -> str:
-    """Return a scalar in which dollars are doubled, so that they do not begin a variable."""
+    """Return text as a YAML scalar in which dollars are doubled, so that they do not begin a variable."""
     return yaml_quoted(text.replace("$", "$$"))

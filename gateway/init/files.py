@@ -1,4 +1,4 @@
-"""Checks and writes the files of a set-up: configuration and secrets, both or neither."""
+"""Checks and writes the files of `deepthings init`: configuration and secrets, both or neither."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONFIGURATION_ENDINGS = (".yaml", ".yml")
 
 PATH_OF_ROOT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The PATH of sudo on Debian."""
+"""The PATH that sudo uses on Debian."""
 
 
 def require_writable(file: Path, *, replaces: bool) -> None:
@@ -48,7 +48,7 @@ def require_writable(file: Path, *, replaces: bool) -> None:
 
 
 def free_name(file: Path) -> Path:
-    """Return a similar path that does not exist."""
+    """Return a path with a number behind its name, which does not exist yet."""
     names = (file.with_stem(f"{file.stem}-{number}") for number in count(2))
     return next(name for name in names if not os.path.lexists(name))
 
@@ -88,7 +88,7 @@ def write_documents(file: Path, documents: Documents) -> list[Path]:
 
 
 def _require_names(file: Path, wanted: Mapping[str, str]) -> None:
-    """Raise ConfigurationError when added secrets cannot be read, as in a file that is one { } mapping."""
+    """Raise ConfigurationError when the added secrets cannot be read back, as in a file that is one mapping in { }."""
     secrets = SecretFile(file.parent)
     if not wanted.items() <= secrets.values.items() or secrets.mistakes:
         raise ConfigurationError(f"{secrets.path}: nothing can be added at its end; write each secret as name: value")
@@ -104,7 +104,8 @@ def local_schema_path() -> Path | None:
 def this_device() -> ThisDevice:
     """Return this device's address and the commands for it.
 
-    A command has the full path when the console script is not on the PATH, as for sudo after an installation in a home.
+    A command has the full path if the console script is not on the PATH; for example, it is not on that of sudo after
+    an installation in a home folder.
     """
     path = shlex.quote(str(Path(sysconfig.get_path("scripts")) / "deepthings"))
     return ThisDevice(

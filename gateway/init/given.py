@@ -1,4 +1,4 @@
-"""The options of `deepthings init` that replace answers."""
+"""Reads the options of `deepthings init` that replace answers to its questions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswers:
-    """Parts of a configuration from options; None or empty when not given."""
+    """The parts of a configuration that options give; None or empty if they are not given."""
 
     mqtt: MqttSection | None
     cameras: Mapping[str, CameraSection]
@@ -29,7 +29,10 @@ class GivenAnswers:
     listen: str | None
 
     def build_configuration(self) -> Configuration:
-        """Return the configuration, with defaults. Raises ConfigurationError, which names every missing option."""
+        """Return the configuration, completed by defaults.
+
+        Raises ConfigurationError, which names all missing options.
+        """
         missing = ["--broker HOST[:PORT] or --no-broker"] if self.mqtt is None else []
         missing += [] if self.cameras else ["--camera NAME=ADDRESS"]
         if missing:
@@ -49,7 +52,7 @@ def given_broker(
     encrypted: bool,
     ca: Path | None,
 ) -> MqttSection | None:
-    """Return the broker of the options; None without them. Raises ConfigurationError."""
+    """Return the section mqtt that the options give; None if they give none. Raises ConfigurationError."""
     login = {"--username": username, "--password-file": password_file, "--tls": encrypted, "--ca": ca}
     if address is None:
         alone = [option for option, value in login.items() if value]

@@ -1,4 +1,4 @@
-"""The commands to type after a set-up. Pure."""
+"""Lists the commands to type after `deepthings init`. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ OTHER_NAME = "attic"
 
 @dataclass(frozen=True, slots=True)
 class ThisDevice:
-    """The gateway's device: its address for others, and the command of the console script, also for root.
+    """The gateway's device: its address for other devices, and how to call the console script on it.
 
-    `program_elsewhere` is the command on devices that only have a copy of the same repository.
+    `program_of_root` is the command with sudo; `program_elsewhere` the one on other devices, which have a copy of the
+    same repository.
     """
 
     address: str
@@ -33,11 +34,11 @@ class ThisDevice:
     program_elsewhere: str = "deepthings"
 
     def local_commands(self, role: str) -> Iterator[str]:
-        """Yield the command of a role, and the one that installs it as a service."""
+        """Yield the command that runs a role on this device, and the one that installs it as a service."""
         yield from (f"  {self.program} {role}", f"  sudo {self.program_of_root} service install {role}", "")
 
     def remote_commands(self, role: str) -> Iterator[str]:
-        """Yield the same commands for another device."""
+        """Yield the same commands as they are typed on another device."""
         program = self.program_elsewhere
         yield from (f"  {program} {role}", f"  sudo {program} service install {role}", "")
 
@@ -63,7 +64,7 @@ def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> 
 
 
 def _cameras_of_one_device(configuration: Configuration) -> Iterator[str]:
-    """Yield what to write for cameras that are paths, which only one device can read."""
+    """Yield a hint for cameras whose source is a path, which only one device can read."""
     cameras = [name for name, camera in configuration.cameras.items() if is_path(camera.source.get_secret_value())]
     if cameras:
         named = f"Camera {cameras[0]} is" if len(cameras) == 1 else f"Cameras {', '.join(cameras)} are each"

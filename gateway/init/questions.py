@@ -1,4 +1,4 @@
-"""Asks the questions of a set-up at a terminal, and tries the broker and the cameras at once."""
+"""Asks the questions of `deepthings init` at a terminal, and tries the broker and each camera when it is answered."""
 
 from __future__ import annotations
 
@@ -66,16 +66,19 @@ def ask_file(file: Path, *, replaces: bool) -> Path:
 
 @dataclass(slots=True)
 class Interview:
-    """Asks for what is not given. `pictures` are the pictures to write beside the file, by path."""
+    """Asks for the parts of the configuration that options do not give.
+
+    `tries`: the broker and cameras are tried. `pictures` are the pictures to write, uint8 BGR (H, W, 3), by path.
+    """
 
     file: Path
     tries: bool
     pictures: dict[Path, Pixels] = field(default_factory=dict)
 
     def ask_configuration(self, given: GivenAnswers, address: str, known: Sequence[str]) -> Configuration:
-        """Return the configuration of options and answers.
+        """Return the configuration that options and answers give.
 
-        `address` is this device's for others; `known` are the model's labels.
+        `address` is the address of this device for others; `known` are the model's labels.
         """
         click.echo(f"This writes {self.file.absolute()}. Enter accepts the default in brackets; Ctrl-C writes nothing.")
         mqtt = self._settled_broker(given.mqtt)
@@ -85,14 +88,14 @@ class Interview:
         return answers.build_configuration(mqtt, cameras, listen, track)
 
     def _settled_broker(self, given: MqttSection | None) -> MqttSection:
-        """Return the broker when it can be reached, or the person continues without that."""
+        """Return the broker, as soon as it can be reached, or the person accepts that it cannot."""
         mqtt = given or _ask_broker(None)
-        while self.tries and mqtt.host is not None and not _continues(_tried(mqtt)):
+        while self.tries and mqtt.host is not None and not _continues(_try_broker(mqtt)):
             mqtt = _ask_broker(mqtt)
         return mqtt
 
     def _settled_cameras(self, given: Mapping[str, CameraSection]) -> dict[str, CameraSection]:
-        """Return the cameras, each when it gives a picture, or the person continues without that."""
+        """Return the cameras; each is settled when it gives a picture, or the person accepts that it does not."""
         settled: dict[str, CameraSection] = {}
         for name, camera in given.items():
             self._settle(name, camera, settled)
@@ -105,6 +108,7 @@ class Interview:
         return settled
 
     def _settle(self, name: str, camera: CameraSection, settled: dict[str, CameraSection]) -> None:
+        """Try a camera, ask for corrections, and add it to `settled`; keep its picture if the person wants it."""
         picture = None
         while self.tries:
             click.echo(f"Trying camera {name} ...")
@@ -119,7 +123,7 @@ class Interview:
             self.pictures[path] = picture
 
 
-def _tried(mqtt: MqttSection) -> ConnectionTrial:
+def _try_broker(mqtt: MqttSection) -> ConnectionTrial:
     click.echo(f"Trying broker {mqtt.host} ...")
     return try_broker(mqtt)
 
@@ -133,7 +137,7 @@ def _continues(trial: ConnectionTrial) -> bool:
 
 
 def _ask_broker(before: MqttSection | None) -> MqttSection:
-    """Return the broker; the answers in `before` are the defaults, except for its password."""
+    """Ask for the broker, and return it; the earlier answers `before` are the defaults, except for the password."""
     if not click.confirm("Does your house have an MQTT broker, such as Home Assistant's Mosquitto?", default=True):
         click.echo("Then everyone uses the gateway's own broker.")
         return answers.OWN_BROKER

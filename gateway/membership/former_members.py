@@ -1,4 +1,7 @@
-"""Edges that may not take part any more: the broker ends their sessions, and tells nobody that they are gone. Pure."""
+"""Finds the edges that may not take part any more after a change of the list of members. Pure.
+
+The broker ends the sessions of such edges, but publishes no will that would say that they are gone.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class FormerMembers:
-    """Calls `lose(name)` for each edge that is present and no longer admitted, when the list of members changes."""
+    """Calls `lose(name)` for each present edge that is not admitted any more, when the list of members changes.
+
+    `present()` returns the names of the edges that are online.
+    """
 
     def __init__(
         self, members: MemberList, present: Callable[[], tuple[str, ...]], lose: Callable[[str], object]
@@ -23,7 +29,7 @@ class FormerMembers:
         self._lose = lose
 
     def on_members(self, members: MemberList) -> None:
-        """Follow the list. While it is open, edges that never were members stay."""
+        """Handle a change of the list of members. While the cluster is open, edges that never were members stay."""
         before, self._names = self._names, _edges(members)
         for name in self._present():
             if name not in self._names and (name in before or not members.open):

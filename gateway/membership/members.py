@@ -1,4 +1,4 @@
-"""The edges that the gateway knows, pure: states and figures in, the public list out."""
+"""The edges that the gateway knows, pure: their states and stats in, the public list of nodes out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import UnreachedPeer
 
 MAX_KNOWN_NODES = 1000
-"""Edges that are remembered, present or not: a faulty client that invents names must not fill the memory."""
+"""Edges that are remembered, present or not. It bounds the names that a faulty client can invent."""
 
 NODE_RETURN_TIMEOUT_S = 40.0
-"""After a restart of the broker an edge reconnects within half of this, its longest pause between two attempts."""
+"""Time that edges have to reconnect after a restart of the broker: twice their longest pause between two attempts."""
 
 
 @dataclass(slots=True)
 class _Member:
-    """`reached`: host and port of the edge when it was last online."""
+    """An edge. `reached`: its host and port when it was last online; None if it never was."""
 
     state: NodeState
     stats: NodeStats | None = None
@@ -42,9 +42,10 @@ class Membership:
     _drained: set[str] = field(default_factory=set)
 
     def expect_all_nodes(self, now: float) -> None:
-        """Expect a message of every online edge from `now` on, in monotonic seconds.
+        """Expect a message of every online edge within NODE_RETURN_TIMEOUT_S from `now` (monotonic seconds).
 
-        Called after a reconnect: an edge may be lost meanwhile, and a restarted broker does not publish its will.
+        Called after a reconnect to the broker: an edge may have been lost meanwhile, and a broker that restarted does
+        not publish its will.
         """
         self._awaited = {name: now for name, member in self._members.items() if member.state.state is State.ONLINE}
 
@@ -74,7 +75,7 @@ class Membership:
         return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
-        """Update the figures of an edge."""
+        """Update the stats of an edge."""
         self._awaited.pop(stats.node, None)
         member = self._members.get(stats.node)
         if member is not None:
@@ -109,7 +110,7 @@ class Membership:
 
     @property
     def frames_under_way(self) -> float:
-        """Return the number of frames under way at all edges, as they reported it last, in the mean of a second."""
+        """Return the number of frames under way at all edges: each last reported its mean over a second."""
         return sum(
             member.stats.frames
             for name, member in self._members.items()
@@ -127,12 +128,12 @@ class Membership:
         return min(max(1, member.stats.lanes), MAX_LANES) if member and member.stats else 1
 
     def memory_bytes(self, node: str) -> int:
-        """Return the memory that plans may use at a node, as it reported last; 0: not known."""
+        """Return the bytes of memory that plans may use at a node, as it reported last; 0: unknown."""
         member = self._members.get(node)
         return member.stats.memory_bytes if member and member.stats else 0
 
     def kernels(self, node: str) -> Mapping[str, float]:
-        """Return the costs of kinds of layers that a node has measured, by the names of kinds."""
+        """Return the costs of kinds of layers that a node has measured, relative to usual convolutions, by kind."""
         member = self._members.get(node)
         return member.stats.kernels if member and member.stats else {}
 
@@ -146,7 +147,7 @@ class Membership:
         )
 
     def drain_node(self, node: str) -> None:
-        """Give a node no tiles of other nodes and no cameras until it is resumed.
+        """Drain a node: it gets no tiles of other nodes and no cameras until it is resumed.
 
         Raises ConfigurationError when it is not online.
         """
@@ -174,9 +175,9 @@ class Membership:
 
     @property
     def has_older_nodes(self) -> bool:
-        """Return whether an admitted edge that is online is of a release before this one.
+        """Return whether an admitted edge that is online has an earlier release than this one.
 
-        Both speak the same version; only this release understands the next one.
+        Edges of both releases speak the same version of the protocol, but only this release understands the next one.
         """
         return any(LINK_PROTOCOL not in self._members[name].state.understood for name in self.present)
 
@@ -206,7 +207,7 @@ class Membership:
         )  # fmt: skip
 
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
-        """Return the public list of edges; `gateway_bytes` are the gateway's own counts of traffic."""
+        """Return the public list of nodes; `gateway_bytes` are the bytes of the gateway's own traffic, by kind."""
         return Nodes(
             nodes={name: self._report(name, member) for name, member in sorted(self._members.items())},
             gateway_bytes=dict(gateway_bytes),

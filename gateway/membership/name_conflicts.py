@@ -1,4 +1,4 @@
-"""Detects names that two running processes claim, pure: claims in, problems out."""
+"""Detects names that two running processes use, pure: claims of names and answers in, problems out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Identity, NameClaim
 
 CONTEST_SHOWN_S = 300.0
-"""A conflict is shown this long after the last attempt: a supervisor may wait minutes before the next one."""
+"""A conflict is reported for this long after the last claim; a service may be started again only after minutes."""
 
 MAX_CLAIM_QUESTIONS = 256
-"""Claims that wait for an answer; only an attacker causes more."""
+"""Claims that are kept until they are answered; only an attacker causes more."""
 
 MAX_CONTESTS = 100
-"""Conflicts that are shown; only an attacker causes more."""
+"""Conflicts that are reported; only an attacker causes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ContestedNames:
         self._contests: OrderedDict[str, _Contest] = OrderedDict()
 
     def on_claim(self, name: str, claim: NameClaim, now: float) -> None:
-        """Process a claim, or an answer to one, of an edge's name; of the gateway's when `name` is empty."""
+        """Handle a claim of an edge's name, or an answer to one. An empty `name` stands for that of the gateway."""
         if not claim.answers:
             self._questions[name, claim.identity.instance] = claim.identity
             self._questions.move_to_end((name, claim.identity.instance))

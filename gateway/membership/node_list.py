@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from shared.payloads.base import Message
 
 NODE_OVERHEAD_BYTES = 8
-"""JSON around a name: quotes, colon and comma."""
+"""Bytes of JSON around the name of a node: quotes, colon and comma, with a margin."""
 
 
 def shorten_node_list(report: Nodes, largest_bytes: int) -> Nodes:
-    """Return the list with as many edges as fit into a message of `largest_bytes`; offline edges are left out first."""
+    """Return the list with as many nodes as fit into `largest_bytes` of JSON; offline nodes are left out first."""
     if _size(report) <= largest_bytes:
         return report
     sizes = {name: len(name) + NODE_OVERHEAD_BYTES + _size(node) for name, node in report.nodes.items()}

@@ -1,4 +1,4 @@
-"""Probes the address of every edge that joins, and reports which parties cannot reach each other."""
+"""Tries to connect to every edge that joins, and reports which devices cannot reach each other."""
 
 from __future__ import annotations
 
@@ -38,12 +38,15 @@ CONTACTS_SETTLE_S = 5.0
 """A problem is logged when it has lasted this long: at a start, edges connect one after the other."""
 
 CONTACTS_REPEAT_PERIOD_S = 300.0
-"""A problem that comes and goes, for example of an edge that restarts again and again, is logged this often."""
+"""A problem that comes and goes, for example of an edge that restarts again and again, is logged at most this often."""
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """The probes of one edge's address. `reason`: why the last one failed; empty before the first, or if reached."""
+    """The probes of one edge's address.
+
+    `reason`: why the last one failed; empty before the first and after a success.
+    """
 
     name: str
     address: Address
@@ -66,7 +69,7 @@ class Prober:
     ) -> None:
         """Probe the edges of `members`.
 
-        `listening` returns the advertised address of the gateway's data plane, `identity` the gateway's identity.
+        `listening()` returns the advertised address of the gateway's data plane, `identity()` the gateway's identity.
         """
         self._security = security
         self._members = members
@@ -78,7 +81,7 @@ class Prober:
         self._warnings = RateLimit(CONTACTS_REPEAT_PERIOD_S)
 
     def problems(self, _: float) -> list[str]:
-        """Return which parties cannot reach each other, a line for each."""
+        """Return a sentence for each pair of devices that cannot reach each other."""
         nodes = {name: state for name in self._members.present if (state := self._members.online(name)) is not None}
         return contact_problems(
             Contacts(
@@ -96,7 +99,7 @@ class Prober:
         )
 
     async def run(self) -> None:
-        """Probe new edges, and again unreachable ones, until cancelled."""
+        """Probe new edges, and unreachable ones again, until cancelled."""
         while True:
             now = time.monotonic()
             due = self._due(now)[:MAX_CONCURRENT_PROBES]
@@ -129,7 +132,7 @@ class Prober:
             attempt.wait_s = min(MAX_PROBE_RETRY_S, attempt.wait_s * 2)
 
     def _log(self, now: float) -> None:
-        """Log problems once they have lasted, and their end."""
+        """Log problems that have lasted CONTACTS_SETTLE_S, and the end of logged problems."""
         found = self.problems(now)
         self._since = {problem: self._since.get(problem, now) for problem in found}
         for problem in found:

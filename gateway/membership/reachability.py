@@ -1,7 +1,7 @@
-"""Finds parties that cannot reach each other, pure: addresses and failed connections in, problems and cures out.
+"""Finds devices that cannot reach each other, pure: addresses and failed connections in, problems and cures out.
 
-Two parties reach each other on loopback when they have the same network (shared/mqtt/identity.py). One that listens on
-loopback only, while another party is on another device, is a mistake that is reported before anything fails.
+Processes with the same network (shared/mqtt/identity.py) reach each other on loopback. If one listens on loopback only,
+although another one is on another device, this is reported before a connection fails.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ GATEWAY_CURE = "check the firewall there, and cluster.listen and cluster.data_po
 class Contacts:
     """The known addresses and failed connections.
 
-    `identity` is the gateway's. `host` and `port` are its advertised data plane; an empty host stands for the broker's.
-    `failed`: by edge, the address that the gateway could not reach, and the reason. `unreached`: by edge, the peers
-    that it could not reach.
+    `identity` is that of the gateway; `host` and `port` are the advertised address of its data plane; an empty host
+    means that of the broker. `nodes` are the states of edges. `failed`: by edge, the address that the gateway could not
+    reach, and the reason. `unreached`: by edge, the peers that the edge could not reach.
     """
 
     identity: Identity
@@ -42,17 +42,17 @@ class Contacts:
 
 
 def contact_problems(contacts: Contacts) -> list[str]:
-    """Return a line for each problem, with what to check."""
+    """Return a sentence for each problem, with its cure."""
     return [
         *_gateway_on_loopback(contacts),
         *_edges_on_loopback(contacts),
-        *_not_reached(contacts),
-        *_not_reached_by(contacts),
+        *_unreachable_edges(contacts),
+        *_unreachable_for_edges(contacts),
     ]
 
 
 def on_different_networks(one: Identity, other: Identity) -> bool:
-    """Return whether two parties are known to be in different networks, where loopback does not connect them."""
+    """Return whether two processes are known to have different networks, so that loopback does not connect them."""
     return bool(one.network and other.network and one.network != other.network)
 
 
@@ -84,7 +84,7 @@ def _edges_on_loopback(contacts: Contacts) -> Iterator[str]:
             )
 
 
-def _not_reached(contacts: Contacts) -> Iterator[str]:
+def _unreachable_edges(contacts: Contacts) -> Iterator[str]:
     for name, (address, reason) in sorted(contacts.failed.items()):
         node = contacts.nodes.get(name)
         if node is not None and not (
@@ -93,8 +93,8 @@ def _not_reached(contacts: Contacts) -> Iterator[str]:
             yield f"the gateway cannot reach edge {name} at {address}: {reason}; {EDGE_CURE}"
 
 
-def _not_reached_by(contacts: Contacts) -> Iterator[str]:
-    """Yield the problems that edges report, except those of outdated addresses."""
+def _unreachable_for_edges(contacts: Contacts) -> Iterator[str]:
+    """Yield the problems that edges report, except for those with addresses that are outdated."""
     for name, peers in sorted(contacts.unreached.items()):
         node = contacts.nodes.get(name)
         for peer in peers if node is not None else ():
@@ -112,7 +112,10 @@ def _not_reached_by(contacts: Contacts) -> Iterator[str]:
 
 
 def _is_at(host: str, port: int, peer: UnreachedPeer) -> bool:
-    """Return whether a party is advertised there; an empty host, the broker's, matches any: its names differ."""
+    """Return whether `peer` is at this advertised address.
+
+    An empty host, which means that of the broker, matches any host, because edges may call the broker's host otherwise.
+    """
     return port == peer.port and host in {"", peer.host}
 
 

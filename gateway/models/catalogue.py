@@ -1,4 +1,4 @@
-"""Models by name or by file."""
+"""Opens models by name or by file, and chooses their cut."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_MODEL = "nanodet-g"
 
 
 class GraphMaker(Protocol):
-    """Makes graphs of a model, see LocalGraphs."""
+    """Makes the graphs of a model that edges and the gateway run; see LocalGraphs."""
 
     def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[BuiltProgram, ...]: ...
 
@@ -40,18 +40,18 @@ class GraphMaker(Protocol):
 
 
 class GraphSource(GraphMaker, Protocol):
-    """Makes graphs elsewhere, where the weights are."""
+    """Makes graphs in another process, which has the weights; `close` ends it."""
 
     def close(self) -> None: ...
 
 
 @dataclass(slots=True)
 class Model:
-    """A loaded model: its description, the file as it was (`original`), and the same in plain form (`proto`).
+    """A loaded model: its description, the file as it is (`original`), and the same in plain form (`proto`).
 
-    `outputs` are the shapes of its outputs by name; `unreadable` is the reason why no decoder reads them, else "".
-    `untileable` is the reason why it has no convolution that can be tiled, and runs whole only, else "". With
-    a `source`, file and weights are there only.
+    `outputs` are the shapes of its outputs by name. `unreadable` is the reason why no decoder reads them, else "".
+    `untileable` is the reason why the network has no convolution that can be tiled, so that it only runs whole, else
+    "". With a `source`, the file and the weights are only in that process, and `original` and `proto` are missing.
     """
 
     spec: CompleteSpec
@@ -65,15 +65,18 @@ class Model:
 
     @property
     def graphs(self) -> GraphMaker:
-        """Return what makes graphs of this model."""
+        """Return the maker of this model's graphs."""
         if self.source is not None:
             return self.source
-        from gateway.models.graphs import LocalGraphs  # noqa: PLC0415  (it imports onnx, for which a gateway is no place)
+        from gateway.models.graphs import LocalGraphs  # noqa: PLC0415  (it imports onnx, which a gateway must not load)
 
         return LocalGraphs(self.original, self.proto, self.network)
 
     def forget_weights(self) -> None:
-        """Free the weights, which are large, if they are elsewhere; graphs can be made all the same, but slowly."""
+        """Free the memory of the weights, by ending the `source` process if there is one.
+
+        Graphs can still be made afterwards, but slowly, because the model is loaded again.
+        """
         if self.source is not None:
             self.source.close()
 
@@ -120,7 +123,7 @@ def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelPro
 
 
 def _description(path: Path) -> ModelSpec:
-    """Return the description beside a model's file; without one, a description with nothing but its name."""
+    """Return the description beside a model's file; without one, a description with only the names."""
     described = path.with_suffix(".json")
     return read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
 
@@ -137,7 +140,7 @@ def _open_darknet(cfg: Path, weights: Path) -> Model:
 
 
 def _names(cfg: Path) -> tuple[str, ...]:
-    """Return the labels in the .names file beside a .cfg, one on each line; none without that file.
+    """Return the labels in the .names file beside a .cfg, which has one on each line; () without that file.
 
     Raises ModelError when it is not text.
     """

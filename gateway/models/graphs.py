@@ -1,4 +1,4 @@
-"""Graphs that are made of a loaded model: what edges run, what the gateway runs, and the reference for both."""
+"""Makes graphs from a loaded model: programs for edges, the tail for the gateway, and the whole head for comparison."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LocalGraphs:
-    """Makes graphs in this process, which holds the weights; all are returned serialised. A GraphMaker."""
+    """Makes graphs in this process, which has the weights. It is a GraphMaker; graphs are returned as ONNX bytes."""
 
     def __init__(self, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> None:
         self._original = original
@@ -32,7 +32,7 @@ class LocalGraphs:
         self._network = network
 
     def programs(self, stages: Sequence[Stage], preprocessing: Preprocessing) -> tuple[BuiltProgram, ...]:
-        """Return the programs of the stages, in order; the first one starts with this preprocessing."""
+        """Return the programs of the stages, in order; the first one begins with the preprocessing of pixels."""
         if stages[-1].whole:
             program = build_whole_program(self._original, self._proto, self._network, preprocessing)
             return (BuiltProgram.from_bytes(program),)
@@ -47,11 +47,15 @@ class LocalGraphs:
         )
 
     def tail(self, cut: Sequence[str]) -> bytes:
-        """Return the layers behind the cut."""
+        """Return the tail: the layers behind the cut."""
         return bytes(tail_model(self._proto, self._network, cut).SerializeToString())
 
     def whole_head(self, cut: Sequence[str]) -> tuple[bytes, PictureForm]:
-        """Return the layers up to the cut, of the user's own file if it has the maps, and the form of its input."""
+        """Return the head, the layers up to the cut, and the form of its picture input.
+
+        It is made from the user's file as it is, if that has the maps at the cut, else from its plain form. Raises
+        ModelError.
+        """
         made = {name for node in self._original.graph.node for name in node.output}
         source = in_single_precision(self._original) if made.issuperset(cut) else self._proto
         form = picture_form(source, self._network.input_size)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedModel:
-    """A complete description, the outputs' shapes, and the reason why no decoder reads them ("" when one does)."""
+    """A complete description of a model, the shapes of its outputs, and why no decoder reads them ("": one does)."""
 
     spec: CompleteSpec
     outputs: Shapes = field(default_factory=dict)
@@ -36,8 +36,8 @@ class IdentifiedModel:
 def identify(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> IdentifiedModel:
     """Complete a description from the file's metadata, the shapes of its outputs, and their values for a probe picture.
 
-    `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs.
-    Other outputs that no decoder reads are no error: the model can still be cut.
+    `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs. If
+    it names none, and no decoder reads the outputs, that is no error, because the model can still be cut.
     """
     metadata = read_metadata({entry.key: entry.value for entry in model.metadata_props})
     spec = spec.model_copy(update={"labels": spec.labels or metadata.names})
@@ -66,7 +66,7 @@ def _family(spec: ModelSpec, model: onnx.ModelProto, network: Network, layers: F
     """Return the family, and the shapes of the outputs for the probe picture. Raises ModelError."""
     shapes, size = output_shapes(network), network.input_size
     families = families_of(shapes, size, spec) if all(shapes.values()) else []
-    if families == [DARKNET]:  # its maps can hold any numbers, so a probe shows nothing
+    if families == [DARKNET]:  # all numbers are plausible in its maps, so a probe would tell nothing
         return DARKNET, shapes
     usual = layers.adapt(families[0].preprocessing if families else Preprocessing())
     outputs = run_probe(model, network, spec.preprocessing or usual)

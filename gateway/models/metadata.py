@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TEXT_BYTES = 64 * 1024
-"""Longer properties are ignored: the 1203 labels of LVIS take 25 KiB, and parsing takes memory."""
+"""Longer properties are ignored, because parsing takes memory; the 1203 labels of LVIS take 25 KiB."""
 
 MAX_NAMES = 2000
+"""Labels of a model; with more, all are ignored."""
+
 MAX_NAME_LENGTH = 100
-"""Characters of a label that are kept: every message about it has them."""
+"""Characters of a label that are kept, because messages contain it."""
 
 OTHER_TASKS = {
     "pose": "finds poses",
@@ -24,12 +26,12 @@ OTHER_TASKS = {
     "semantic": "finds the class of each pixel",
     "depth": "measures depth",
 }
-"""Tasks that no decoder reads; the boxes of segmentation (segment) can be read."""
+"""Tasks whose outputs no decoder reads, and what their models do. The boxes of segmentation (segment) can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Metadata of a model file; `task` is "", `names` is empty and `size` (height, width) is None when missing."""
+    """The metadata of a model file. Missing: `task` is "", `names` is empty, `size` (height, width) is None."""
 
     task: str = ""
     names: tuple[str, ...] = ()

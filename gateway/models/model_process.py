@@ -1,7 +1,7 @@
-"""A model that is loaded by a process of its own.
+"""Loads a model in a child process, and requests graphs from it.
 
-Loading takes several times the memory of the weights, and libraries that nothing else in a gateway needs. All of it is
-free again when that process has ended.
+Loading takes several times the memory of the weights, and libraries that nothing else in a gateway needs. All this
+memory is free again when the process has ended.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 SERVING_MODULE = "gateway.models.model_serving"
 
 _STOP_TIMEOUT_S = 2.0
-"""The process ends at once when its connection is closed, unless it is in the middle of a graph."""
+"""Time for the process to end. It ends at once when its connection is closed, unless it is making a graph."""
 
 
 def open_model_apart(name: str, weights: Path | None = None) -> Model:
-    """Open a model in another process, see `open_model`; it has no `original` and no `proto` here, only `graphs`.
+    """Open a model in a child process; arguments and errors as in `open_model`.
 
-    That process runs until `forget_weights`; graphs that are requested later start another.
+    The model has no `original` and no `proto` in this process, only `graphs`. The child process runs until
+    `Model.forget_weights`; if graphs are requested later, another one is started.
     """
     process = ModelProcess(name, weights)
     absent = cast("onnx.ModelProto", None)
@@ -45,7 +46,7 @@ def open_model_apart(name: str, weights: Path | None = None) -> Model:
 
 
 class ModelProcess:
-    """Makes graphs in another process. A GraphMaker."""
+    """Makes graphs in a child process. It is a GraphSource."""
 
     def __init__(self, name: str, weights: Path | None) -> None:
         self._model = name, weights
@@ -108,7 +109,7 @@ class ModelProcess:
             reason = "perhaps because memory ran out" if code < 0 else "see the log"
             raise ModelError(f"the process that loads model {self._model[0]} has ended, {reason}") from None
         except BaseException:
-            self.close()  # an interrupt: its answer would be taken for that to the next request
+            self.close()  # after an interrupt, the answer that still comes would be taken for that of the next request
             raise
         if isinstance(answer, Exception):
             self.close()

@@ -1,6 +1,7 @@
 """Loads a model for a gateway and makes graphs of it: python -P -m gateway.models.model_serving DESCRIPTOR LEVEL
 
-The first request is the model's name and weights, each further one a method of LocalGraphs and its arguments.
+DESCRIPTOR is the file descriptor of the connection with the gateway, LEVEL the level of the log. The first request is
+the name and the weights of a model, each further request a method of LocalGraphs and its arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LOCAL_FIELDS = frozenset(["original", "proto", "source"])
 
 
 def serve_model(connection: Connection) -> None:
-    """Answer requests until the gateway closes the connection."""
+    """Open a model and answer requests, until the gateway closes the connection. An error is sent as the answer."""
     try:
         model = open_model(*connection.recv())
         connection.send({f.name: getattr(model, f.name) for f in fields(model) if f.name not in LOCAL_FIELDS})
@@ -34,6 +35,7 @@ def serve_model(connection: Connection) -> None:
 
 
 def main() -> None:
+    """Serve one model."""
     configure_logging(int(int(sys.argv[2]) <= logging.DEBUG))
     with contextlib.suppress(EOFError, ConnectionError), Connection(int(sys.argv[1])) as connection:
         serve_model(connection)

@@ -1,4 +1,4 @@
-"""Runs a model once when it is opened, on a fixed picture, to check its outputs."""
+"""Runs a model on a fixed picture when it is opened, to recognise the family of its outputs by their values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 PATCH_PX = 16
-"""Side of the picture's patches: as large as the cells of most detectors, so that cells see different patches."""
+"""Side of the picture's patches in pixels: as the cells of most detectors, so that cells see different patches."""
 
 
 def run_probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:
@@ -34,7 +34,7 @@ def run_probe(model: onnx.ModelProto, network: Network, preprocessing: Preproces
 
 
 def probe_picture(size: InputSize) -> Pixels:
-    """Return patches and noise of all brightnesses, uint8 (height, width, 3)."""
+    """Return a picture of patches and noise of all brightnesses, uint8 (H, W, 3); it is always the same for a size."""
     random = np.random.default_rng(1)
     rows, columns = (-(-length // PATCH_PX) for length in size)
     patches = random.integers(0, 224, (rows, columns, 3)).repeat(PATCH_PX, axis=0).repeat(PATCH_PX, axis=1)

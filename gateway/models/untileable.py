@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 BY_ONNXRUNTIME = "was optimised by onnxruntime, whose own layers cannot be tiled; use the original file"
 BLOCKED_DOMAIN = "com.microsoft.nchwc"
-"""Domain of onnxruntime's layers in a memory layout that depends on the processor."""
+"""The domain of operators of onnxruntime whose memory layout depends on the processor."""
 
 NO_CONVOLUTION = {
     "ConvInteger": "is quantised dynamically: its scales are computed from the whole picture, so tiles have none; "
@@ -19,13 +19,13 @@ NO_CONVOLUTION = {
     "FusedConv": BY_ONNXRUNTIME,
     "NhwcFusedConv": BY_ONNXRUNTIME,
 }
-"""Operators that replace convolutions in some files: the problem, and the remedy."""
+"""The problem and the remedy for operators that replace convolutions in some files."""
 
 
 def why_untileable(network: Network, domains: set[str]) -> str:
-    """Return reason and remedy when a network has no convolution that can be tiled, else "".
+    """Return why a network has no convolution that can be tiled, with the remedy; "" if it has one.
 
-    `domains` are the domains of its operators.
+    `domains` are the domains of the network's operators.
     """
     if BLOCKED_DOMAIN in domains:
         return f"{network.name} {BY_ONNXRUNTIME}"

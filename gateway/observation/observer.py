@@ -1,4 +1,4 @@
-"""Follows the scenes of cameras, and publishes their objects, events, triggers and snapshots when these change."""
+"""Keeps the scenes of cameras, and publishes their objects, events, triggers and snapshots when these change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MAX_SCENES = 256
 
 
 class Observer:
-    """Keeps a scene for each camera."""
+    """Keeps a scene for each camera, and publishes its changes."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Observer:
         health: GatewayHealth,
         listeners: Sequence[SceneListener] = (),
     ) -> None:
-        """`notify` is called with each event and trigger; `listeners` receive each change of a scene."""
+        """`notify` is called with each event and trigger; `listeners` are called at each change of a scene."""
         self._cameras = cameras
         self._bus = bus
         self._events = events
@@ -90,7 +90,7 @@ class Observer:
                     changed = await self._changes.get()
             async with self._lock:
                 if changed is not None:
-                    await self._follow(changed)
+                    await self._apply_change(changed)
                     continue
                 just_published, self._just_published = self._just_published, set()
                 for name, scene in list(self._scenes.items()):
@@ -103,7 +103,7 @@ class Observer:
                 await self._store_positions()
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each (re)connect to the broker, which may have lost it."""
+        """Publish all retained state again after each (re)connect to the broker, which may have lost it."""
         async with self._lock:
             for name in self._cameras.configured:
                 scene = self._scene(name)
@@ -115,15 +115,16 @@ class Observer:
                 await listener.on_connected()
 
     async def publish_stopping(self) -> None:
-        """Publish empty scenes as the gateway stops.
+        """Publish empty scenes, because the gateway stops.
 
-        Open events are kept for its next start; if they cannot be stored, they end.
+        Open events are stored for its next start; if they cannot be stored, they end.
         """
         for listener in self._listeners:
             await listener.on_stopping()
-        kept = await self._remember_all()
+        kept = await self._store_all_events()
         for name, scene in self._scenes.items():
-            if self._cameras.is_known(name):  # also cameras that have not returned yet: their counts are retained
+            # Cameras that have not returned since the start are included, because their counts are still retained.
+            if self._cameras.is_known(name):
                 stop = scene.suspend if kept else scene.clear
                 update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
                 for event in update.events:
@@ -141,11 +142,11 @@ class Observer:
         self._changes.put_nowait(camera)
 
     def request_snapshot(self, camera: str) -> None:
-        """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
+        """Publish a snapshot of the camera's next frame, even if it shows no object."""
         self._snapshots.request(camera)
 
     def explain(self, camera: str) -> SceneExplanation | None:
-        """Return why the objects of a camera's last frame count, or do not; None for a camera without a scene."""
+        """Return why the objects in a camera's last frame count or do not count; None for a camera without a scene."""
         scene = self._scenes.get(camera)
         return None if scene is None else scene.explain()
 
@@ -155,13 +156,13 @@ class Observer:
             self.on_camera_changed(name)
 
     async def observe(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
-        """Process the detections of one frame. `fetch` fetches its picture while its owner keeps it.
+        """Process the detections of one frame. `fetch` fetches its picture, as long as its owner keeps it.
 
-        `received_at` is when the gateway first received something of the frame, in monotonic seconds. Frames of a
-        camera that was lost or removed meanwhile are ignored: nothing would clear their objects later.
+        `received_at` is the time at which the gateway received the frame, in monotonic seconds. Frames of a camera that
+        was lost or removed meanwhile are ignored, because nothing would clear their objects later.
         """
         name = detections.camera
-        async with self._lock:  # otherwise an older state could be published after a newer one
+        async with self._lock:  # without it, an older state could be published after a newer one
             scene = self._scene(name) if self._cameras.is_known(name) else None
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
@@ -179,6 +180,7 @@ class Observer:
         self._snapshots.publish_due(name, update, fetch, self._cameras.section_of(name).snapshots)
 
     def _scene(self, name: str) -> Scene | None:
+        """Return the scene of a camera, a new one if needed; None if there are MAX_SCENES others."""
         if name not in self._scenes and len(self._scenes) < MAX_SCENES:
             kept = self._store.take_scene(name)
             scene = self._scenes[name] = Scene(name, self._settings(name), kept, time.monotonic(), time.time())
@@ -197,8 +199,8 @@ class Observer:
             zones_off=zones_off,
         )
 
-    async def _follow(self, name: str) -> None:
-        """Follow a change of a camera's settings or presence."""
+    async def _apply_change(self, name: str) -> None:
+        """Apply a change of a camera's settings or presence to its scene."""
         scene, now = self._scenes.get(name), time.monotonic()
         if scene is None:
             return
@@ -213,7 +215,7 @@ class Observer:
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
-            if online:  # so that it is settled when detection is switched on again
+            if online:  # the camera is available then, also at once when detection is switched on again
                 await self._cameras.mark_settled(name)
         elif self._cameras.source_ended(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
@@ -231,16 +233,16 @@ class Observer:
             await listener.on_camera_forgotten(name)
 
     async def _publish(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
-        """Publish a change of a scene; its state only if it is `known`, after enough frames."""
+        """Publish a change of a scene; its state only if that is `known`, because enough frames have shown it."""
         known = known or self._known(name)
         try:
-            if _is_kept(update):  # stored first: after a restart, every published `new` must get its `end`
-                await self._remember(name)
+            if _must_be_stored(update):  # before publishing, so that each published `new` gets its `end` after a crash
+                await self._store_events(name)
             elif update.events:
                 self._unstored.add(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
-        finally:  # also if the gateway stops meanwhile: the scene has changed already
+        finally:  # also if this is cancelled because the gateway stops: the scene has changed already
             for event in update.events:
                 self._events.put(topics.EVENTS, event, name)
                 self._notify(event)
@@ -254,16 +256,16 @@ class Observer:
         """Return whether a camera exists and the state of its scene is certain enough to be published."""
         return self._cameras.is_known(name) and (self._scenes[name].settled or self._scenes[name].given_up)
 
-    async def _remember(self, name: str) -> None:
-        """Store a camera's events; not while no broker is connected, because nothing is published then."""
+    async def _store_events(self, name: str) -> None:
+        """Store a camera's open events; not while no broker is connected, because nothing is published then."""
         self._store_waits |= not self._bus.public_connected.is_set()
         if not self._store_waits:
             self._unstored.discard(name)
             self._store.remember_scene(name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._store.write)
 
-    async def _remember_all(self) -> bool:
-        """Store all events; return whether that succeeded."""
+    async def _store_all_events(self) -> bool:
+        """Store the open events of all cameras; return whether that succeeded."""
         self._store.keep_only(self._scenes)
         self._unstored.clear()
         for name, scene in self._scenes.items():
@@ -273,10 +275,10 @@ class Observer:
         return kept
 
     async def _store_positions(self) -> None:
-        """Store the positions of objects, when that is due."""
+        """Store the positions of objects, if that is due, or all events once the broker is connected again."""
         if self._store_waits:
             if self._bus.public_connected.is_set() and self._events.idle:
-                await self._remember_all()
+                await self._store_all_events()
             return
         moving = [name for name, scene in self._scenes.items() if name in self._unstored or scene.state().all.active]
         outdated = [name for name, scene in self._scenes.items() if self._store.is_outdated(name, away=scene.away)]
@@ -291,9 +293,9 @@ class Observer:
             self._store.touch()
 
 
-def _is_kept(update: SceneUpdate) -> bool:
-    """Return whether a restarted gateway must know of this update: else it would end an event twice, or never.
+def _must_be_stored(update: SceneUpdate) -> bool:
+    """Return whether an update must be stored at once: else a restarted gateway would end an event twice, or never.
 
-    Updates of objects are published again when they change; they are stored with the positions.
+    Events of type `update` are not stored at once, but later with the positions of objects.
     """
     return bool(update.triggers) or any(event.type is not EventType.UPDATE for event in update.events)

@@ -12,13 +12,13 @@ class SceneListener(Protocol):
     """Receives changes of scenes, one after the other. None of its methods raises BrokerError."""
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each (re)connect to a broker, which may have lost it."""
+        """Publish all retained state again after each (re)connect to a broker, which may have lost it."""
 
     async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
-        """Publish a change of a scene; its counts only if they are `known`, after enough frames."""
+        """Publish a change of a scene; its counts only if they are `known`, because enough frames have shown it."""
 
     async def on_settings_changed(self, camera: str) -> None:
-        """Publish a camera's settings, or its presence, after a change."""
+        """Publish a camera's settings or presence after a change."""
 
     async def on_camera_forgotten(self, camera: str) -> None:
         """Publish that a camera was removed."""
@@ -27,4 +27,4 @@ class SceneListener(Protocol):
         """Publish a close-up of an object of this label."""
 
     async def on_stopping(self) -> None:
-        """Publish that the gateway is offline: called before its scenes end."""
+        """Publish that the gateway is offline, before its scenes end."""

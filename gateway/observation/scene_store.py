@@ -20,14 +20,14 @@ SCENES_FILE = "scenes.json"
 _SCENES_LOST = "events that are open when the gateway stops will have no end"
 
 _MOVING_WRITE_PERIOD_S = 5.0
-"""Positions are written at most this often while objects move: a restarted gateway finds a walker near its place."""
+"""Positions are written this often while objects move, so that a restarted gateway finds a walker near its place."""
 
 _TOUCH_PERIOD_S = 20.0
-"""The file is touched this often while objects are at rest: its time shows when a killed gateway ended."""
+"""The file is touched this often while objects are at rest. So its time shows when a gateway that was killed ended."""
 
 
 class KeptEntry(Message):
-    """One camera's scene; `away_since`, in seconds since 1970, is set if no frames came when it was written."""
+    """The scene of a camera. `away_since` (seconds since 1970) is set if no frames came when it was written."""
 
     away_since: float | None = None
     scene: KeptScene
@@ -37,7 +37,7 @@ _Entries = dict[str, KeptEntry]
 
 
 class SceneStore:
-    """Reads the scenes of the last run once, then writes those that are remembered."""
+    """The scenes of the last run, which are read once, and the current ones, which are written."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[_Entries] = folder.register_file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
@@ -49,11 +49,11 @@ class SceneStore:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Return the cameras whose scenes of the last run have not been taken yet."""
+        """Return the cameras of the last run whose scenes have not been taken yet."""
         return tuple(self._inherited)
 
     def take_scene(self, camera: str) -> KeptScene | None:
-        """Return a camera's scene of the last run, once."""
+        """Remove and return a camera's scene of the last run; None if there is none, or it was taken before."""
         return self._inherited.pop(camera, None)
 
     def remember_scene(self, camera: str, kept: KeptScene, *, away: bool) -> None:
@@ -72,15 +72,18 @@ class SceneStore:
         self._encoded = {name: self._encoded[name] for name in self._entries}
 
     def write(self) -> bool:
-        """Write all remembered scenes. Return whether it succeeded. Takes some milliseconds: call it in a thread."""
-        # One scene changes at a time, so each is encoded when it does.
+        """Write all remembered scenes; return whether that succeeded.
+
+        It takes some milliseconds: call it in a thread.
+        """
+        # Mostly one scene changes between two writes, so scenes are encoded when they change, and joined here.
         members = [b"%s:%s" % (json.dumps(name).encode(), entry) for name, entry in list(self._encoded.items())]
         self._is_written = self._file.write_json(b"{%s}" % b",".join(members))
         self._written_at = time.monotonic()
         return self._is_written
 
     def is_outdated(self, camera: str, *, away: bool) -> bool:
-        """Return whether the remembered scene is from before the camera was lost, or came back."""
+        """Return whether a remembered scene was written before the camera was lost, or before it returned."""
         entry = self._entries.get(camera)
         return entry is not None and (entry.away_since is not None) is not away
 
@@ -89,7 +92,7 @@ class SceneStore:
         return (moving or not self._is_written) and time.monotonic() - self._written_at >= _MOVING_WRITE_PERIOD_S
 
     def touch(self) -> None:
-        """Touch the file from time to time: its content is still valid."""
+        """Touch the file, if that is due, because its content is still valid."""
         if self._is_written and self._entries and time.monotonic() - self._written_at >= _TOUCH_PERIOD_S:
             self._is_written = self._file.touch()
             self._written_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Chooses the snapshots to publish: after changes, and for better views, never of a still scene. Pure."""
+"""Chooses the snapshots to publish: after changes, and of better views, but not of a still scene. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject, LabelState
 
 MIN_PERIOD_S = 1.0
-"""Between two whole pictures of a camera, and between two objects of one label: nobody could look at more."""
+"""Time between two whole pictures of a camera, and between two objects of one label: nobody could look at more."""
 
 WHOLE_PICTURE_PERIOD_S = 10.0
 """While an object moves, the whole picture is published again after this time."""
 
 BETTER_SCORE = 0.05
+"""A view is clearly better than the best one before if its score is higher by this."""
+
 LARGER_AREA = 1.5
-"""A view is clearly better than the best before if its score is higher by this, or its area larger by this factor."""
+"""A view is also clearly better than the best one before if its area is larger by this factor."""
 
 VIEW_LIFETIME_S = 60.0
-"""After this time, a new view of a moving object replaces the best one, as in Frigate."""
+"""After this time a new view of a moving object replaces the best one, as in Frigate."""
 
 
 class SceneLabels(Protocol):
@@ -53,9 +55,10 @@ class _View:
 
 
 class _Shown:
-    """Published snapshots of one camera. `ids` are the objects in the last whole picture, None if unknown.
+    """The published snapshots of one camera.
 
-    `label_at`: when an object of each label was last shown.
+    `ids` are the objects in the last whole picture, None if unknown; `whole_at` is its time; `views` are the best views
+    of objects, by id; `label_at` is the time of the last snapshot of each label.
     """
 
     def __init__(self) -> None:
@@ -72,12 +75,12 @@ class SnapshotPolicy:
         self._shown: defaultdict[str, _Shown] = defaultdict(_Shown)
 
     def choose(self, camera: str, state: SceneLabels, now: float) -> SnapshotChoice:
-        """Choose what to publish of the frame of this state; it counts as published. `now` is monotonic, in seconds.
+        """Return the snapshots to publish of the frame with this state; they count as published. `now`: monotonic s.
 
-        The whole picture: if the objects differ from the last picture's, and every WHOLE_PICTURE_PERIOD_S while one of
-        them moves. One object: if it is new, clearly better visible than before, or moves and was last shown
-        VIEW_LIFETIME_S ago. Every MIN_PERIOD_S, at most one object of each label: the one with the highest score, then
-        the largest area. The others follow with later frames.
+        The whole picture is chosen if its objects differ from those of the last one, and every WHOLE_PICTURE_PERIOD_S
+        while one of them moves. An object is chosen if it is new, if its view is clearly better than the best one, or
+        if it moves and its last view is VIEW_LIFETIME_S old. Every MIN_PERIOD_S at most one object of each label is
+        chosen, the one with the highest score, then with the largest area; others follow with later frames.
         """
         shown = self._shown[camera]
         ids = frozenset(found.id for found in state.all.objects)
@@ -94,12 +97,12 @@ class SnapshotPolicy:
                 continue
             candidates = [found for found in seen.objects if _is_worth_showing(found, shown.views.get(found.id), now)]
             if candidates:
-                best = labels[label] = max(candidates, key=_quality)
-                shown.views[best.id], shown.label_at[label] = _after(best, shown.views.get(best.id), now), now
+                best = labels[label] = max(candidates, key=_score_and_area)
+                shown.views[best.id], shown.label_at[label] = _best_view(best, shown.views.get(best.id), now), now
         return SnapshotChoice(whole, labels)
 
     def retry_later(self, camera: str, choice: SnapshotChoice) -> None:
-        """Choose the same again with the next frame, because the picture was not available."""
+        """Forget that a choice was published, because its picture was not available: the next frame is chosen."""
         shown = self._shown[camera]
         if choice.whole:
             shown.ids, shown.whole_at = None, -math.inf
@@ -108,26 +111,29 @@ class SnapshotPolicy:
             shown.label_at.pop(label, None)
 
     def forget_camera(self, camera: str) -> None:
-        """Forget a camera that was removed, or starts again."""
+        """Forget a camera that was removed."""
         self._shown.pop(camera, None)
 
 
 def _is_worth_showing(found: FollowedObject, view: _View | None, now: float) -> bool:
     if view is None:
         return True
-    score, area = _quality(found)
+    score, area = _score_and_area(found)
     better = score >= view.score + BETTER_SCORE or area >= LARGER_AREA * view.area > 0
     return better or (not found.stationary and now - view.at >= VIEW_LIFETIME_S)
 
 
-def _after(found: FollowedObject, view: _View | None, now: float) -> _View:
-    """Return the view to compare the next ones with: its best score and area, so that two views cannot alternate."""
-    score, area = _quality(found)
+def _best_view(found: FollowedObject, view: _View | None, now: float) -> _View:
+    """Return the view with which later ones are compared: the best score and the largest area so far.
+
+    So two views, of which one has the better score and the other one the larger area, cannot alternate.
+    """
+    score, area = _score_and_area(found)
     if view is None or now - view.at >= VIEW_LIFETIME_S:
         return _View(score, area, now)
     return _View(max(score, view.score), max(area, view.area), now)
 
 
-def _quality(found: FollowedObject) -> tuple[float, float]:
+def _score_and_area(found: FollowedObject) -> tuple[float, float]:
     left, top, right, bottom = found.box
     return found.score, max(0.0, right - left) * max(0.0, bottom - top)

@@ -1,4 +1,4 @@
-"""Publishes snapshots beside the frames: fetching and drawing a picture takes longer than all else about a frame."""
+"""Publishes snapshots in the background, because fetching and drawing them takes longer than processing a frame."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _DueSnapshots:
-    """Snapshots to publish after a camera's frame: the `whole` picture or not, and the objects of `choice`."""
+    """The snapshots to publish after a frame of a camera: the `whole` picture or not, and the objects of `choice`."""
 
     camera: str
     update: SceneUpdate
@@ -40,7 +40,7 @@ class _DueSnapshots:
 
 
 class SnapshotPublisher:
-    """Publishes snapshots, of each camera one frame's at a time; what is due meanwhile waits for the next frame."""
+    """Publishes the snapshots of one frame of each camera at a time; meanwhile no others of the camera are chosen."""
 
     def __init__(self, bus: Planes, listeners: Sequence[SceneListener]) -> None:
         self._bus = bus
@@ -50,11 +50,11 @@ class SnapshotPublisher:
         self._publishing: dict[str, asyncio.Task[None]] = {}
 
     def request(self, camera: str) -> None:
-        """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
+        """Publish a snapshot of the camera's next frame, even if it shows no object."""
         self._requested.add(camera)
 
     def publish_due(self, camera: str, update: SceneUpdate, fetch: FetchPicture, settings: SnapshotsSection) -> None:
-        """Begin to publish the snapshots that are due after a frame."""
+        """Start to publish the snapshots that are due after a frame."""
         if not settings.enabled or camera in self._publishing:
             return
         choice = self._policy.choose(camera, update.state, time.monotonic())
@@ -66,11 +66,11 @@ class SnapshotPublisher:
             task.add_done_callback(lambda _: self._publishing.pop(camera))
 
     def forget_camera(self, camera: str) -> None:
-        """Forget a camera that was removed, or starts again."""
+        """Forget a camera that was removed."""
         self._policy.forget_camera(camera)
 
     async def close(self) -> None:
-        """Cancel what is being published."""
+        """Cancel the snapshots that are being published."""
         tasks = list(self._publishing.values())
         for task in tasks:
             task.cancel()
@@ -81,7 +81,7 @@ class SnapshotPublisher:
             await self._publish_rendered(due, await fetch())
         except DeepThingsError as error:
             self._policy.retry_later(due.camera, due.choice)
-            log.warning("no snapshot of camera %s: %s", due.camera, error)
+            log.warning("no snapshot of camera %s: %s; trying again with its next frame", due.camera, error)
         except Exception:  # only this picture is missing
             log.exception("no snapshot of camera %s", due.camera)
 

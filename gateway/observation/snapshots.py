@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject
 
 MAX_SNAPSHOT_BYTES = 900_000
-"""Size of a JPEG: the bus accepts messages of at most 1,000,000 bytes, the broker of 1,048,576."""
+"""Size of a JPEG. The bus accepts messages of at most 1,000,000 bytes, the broker of 1,048,576."""
 
 QUALITY_STEP, LOWEST_QUALITY = 20, 40
-"""JPEG quality is lowered in these steps; below the lowest, a picture of half the size shows more."""
+"""The JPEG quality of a picture that is too large is lowered in these steps to the lowest. Below that, a picture of
+half the size would show more."""
 
 MIN_CLOSE_UP_PART = 0.5
 """A close-up has at least this share of the picture's height and width, because the surroundings matter, too."""
@@ -52,13 +53,13 @@ def render_snapshot(
 ) -> Snapshot:
     """Return a snapshot of `picture`, uint8 BGR (H, W, 3), of the configured height, but not higher than the picture.
 
-    The objects' boxes are in pixels of the picture; `captured_at` is in seconds since 1970 and shown as local time.
-    Takes some milliseconds, for large pictures tens of them: call it in a thread.
+    Boxes of objects are in pixels of the picture; `captured_at` is in seconds since 1970, and shown as local time. It
+    takes some milliseconds, for large pictures tens of them: call it in a thread.
     """
     height = min(settings.height, picture.shape[0])
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
     while True:
-        drawn = _drawn(picture, objects, (width, height), settings, captured_at)
+        drawn = _draw(picture, objects, (width, height), settings, captured_at)
         for quality in range(settings.quality, min(settings.quality, LOWEST_QUALITY) - 1, -QUALITY_STEP):
             _, data = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, quality))
             if data.size <= MAX_SNAPSHOT_BYTES:
@@ -69,7 +70,7 @@ def render_snapshot(
 def render_object_snapshot(
     picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
-    """Return a close-up of one object; otherwise as `render_snapshot`."""
+    """Return a snapshot of the part of the picture around one object; arguments as in `render_snapshot`."""
     part, shifted = close_up(picture, found)
     return render_snapshot(part, [shifted], settings, captured_at)
 
@@ -81,19 +82,19 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     least a quarter of the picture.
     """
     height, width = picture.shape[:2]
-    left, top, right, bottom = _inside(found.box, width, height)
+    left, top, right, bottom = _cut_to_picture(found.box, width, height)
     margins = 1 + 2 * _CLOSE_UP_MARGIN
     part = min(1.0, max(MIN_CLOSE_UP_PART, margins * (right - left) / width, margins * (bottom - top) / height))
     part_width, part_height = max(1, round(width * part)), max(1, round(height * part))
-    start = _start(left + right, part_width, width)
-    base = _start(top + bottom, part_height, height)
+    start = _centred_start(left + right, part_width, width)
+    base = _centred_start(top + bottom, part_height, height)
     box = (left - start, top - base, right - start, bottom - base)
     box_rel = (box[0] / part_width, box[1] / part_height, box[2] / part_width, box[3] / part_height)
     shifted = found.model_copy(update={"box": box, "box_rel": box_rel})
     return picture[base : base + part_height, start : start + part_width], shifted
 
 
-def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
+def _cut_to_picture(box: PictureBox, width: int, height: int) -> PictureBox:
     """Return the box, cut to the picture: a predicted box may extend beyond it."""
     left, top, right, bottom = box
     return PictureBox(
@@ -101,12 +102,15 @@ def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
     )
 
 
-def _start(ends: float, length: int, available: int) -> int:
-    """Return where a part of this length starts: centred between two ends, given as their sum, within `available`."""
+def _centred_start(ends: float, length: int, available: int) -> int:
+    """Return the start of a part of this length that is centred between two ends and within `available`.
+
+    `ends` is the sum of the two ends. All are in pixels along one axis.
+    """
     return min(max(round((ends - length) / 2), 0), available - length)
 
 
-def _drawn(
+def _draw(
     picture: Pixels,
     objects: Sequence[FollowedObject],
     size: tuple[int, int],

@@ -1,4 +1,4 @@
-"""Publishes the states of scenes, retained, when they change."""
+"""Publishes the states of scenes as retained messages when they change."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject, LabelState
 
 BOXES_PERIOD_S = 5.0
-"""Boxes are published at most this often while nothing else changes: `frame` has those of every frame."""
+"""Boxes are published at most this often while nothing else changes: the topic `frame` has the boxes of every frame."""
 
 MAX_CHANGES_AT_ONCE, CHANGE_PERIOD_S = 4, 2.0
-"""Changes of a topic that are published at once, and the time after which another one may be. In a crowd, every frame
-changes something; a count that is 0, or no longer 0, never waits."""
+"""Changes of a topic that may be published at once, and the time after which one more may be. It is a limit for crowds,
+in which every frame changes something. A count that becomes 0, or is no longer 0, is never delayed."""
 
 MIN_REST_MOTION = 0.05
-"""A box at rest has moved if a side did by this share of its width or height: detectors' boxes tremble by less."""
+"""A box of an object at rest has moved if a side has by this share of its width or height: boxes jitter by less."""
 
 StateNames = tuple[str, ...]
 """The names in a topic: camera and label, or camera, zone and label."""
@@ -44,13 +44,13 @@ class _Published:
     """Changes that may be published at once."""
 
     def is_outdated_by(self, state: LabelState, now: float) -> bool:
-        """Return whether a state has to be published now."""
+        """Return whether `state` must be published now."""
         if same_state(state, self.state):
             return now - self.at >= BOXES_PERIOD_S and any(map(_has_moved, self.state.objects, state.objects))
         return bool(state.count) != bool(self.state.count) or self._allowance(now) >= 1
 
     def followed_by(self, state: LabelState, now: float) -> _Published:
-        """Return what to remember after another state was published."""
+        """Return the record after `state` was published."""
         cost = 0 if same_state(state, self.state) else 1
         return _Published(state, now, max(0.0, self._allowance(now) - cost))
 
@@ -66,11 +66,11 @@ class StatePublisher:
         self._published: dict[str, dict[StateNames, _Published]] = {}
 
     async def publish_state(self, camera: str, state: SceneState, now: float) -> None:
-        """Publish what has changed, together; `now` is monotonic seconds.
+        """Publish the states of a camera that have changed; `now` is monotonic seconds.
 
-        Boxes alone are published at most every BOXES_PERIOD_S, and a topic that changes again and again every
-        CHANGE_PERIOD_S, so call it about once a second while nothing happens.
-        Labels and zones that do not exist any more are forgotten; RetainedCleaner clears their retained messages.
+        Changes of boxes alone are published at most every BOXES_PERIOD_S, and further changes of a topic every
+        CHANGE_PERIOD_S. For the delayed ones, call this about once a second also while nothing happens. Labels and
+        zones that do not exist any more are forgotten; RetainedCleaner clears their retained messages.
         """
         states, published = dict(_states(camera, state)), self._published.setdefault(camera, {})
         for gone in [names for names in published if names not in states]:
@@ -80,13 +80,13 @@ class StatePublisher:
             for names, label_state in states.items()
             if names not in published or published[names].is_outdated_by(label_state, now)
         ]
-        if len(due) > 1:  # they leave in one piece, and are acknowledged so
+        if len(due) > 1:  # at the same time, so that they are sent and acknowledged together
             await asyncio.gather(*due)
         elif due:
             await due[0]
 
     async def republish_states(self, states: Mapping[str, SceneState]) -> None:
-        """Publish these states whether they changed or not, after a connect: the broker may have lost them."""
+        """Publish these states after a connect, even if they have not changed: the broker may have lost them."""
         self._published.clear()
         for camera, state in states.items():
             await self.publish_state(camera, state, 0.0)
@@ -119,7 +119,7 @@ def _topic_of(names: StateNames) -> Topic[LabelState]:
 
 
 def _states(camera: str, state: SceneState) -> Iterator[tuple[StateNames, LabelState]]:
-    """Yield the names in every topic of a camera's scene, and its state."""
+    """Yield the names in each topic of a camera's scene, and the state to publish there."""
     yield (camera, ALL_LABELS), state.all
     for label, label_state in state.labels.items():
         yield (camera, slug(label)), label_state

@@ -1,4 +1,4 @@
-"""The cluster as the page shows it: devices, help, cameras, problems with cures, plan, events. Pure."""
+"""Makes the sections of the page: devices and their help, cameras, the plan, events, history. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 MAX_COLOURED_DEVICES = 1000
-"""Devices that are remembered: far more than a cluster has."""
+"""Devices whose colours are remembered: far more than a cluster has."""
 
 
 class DeviceColours:
-    """Numbers devices in the order in which they came, so that none changes its colour while others come and go."""
+    """Numbers devices in the order in which they appear, so that they keep their colours while others come and go."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -46,9 +46,10 @@ def cluster_view(
     colours: DeviceColours,
     links: Sequence[tuple[str, str, float]],
 ) -> dict[str, Any]:
-    """Return the gateway, its devices, and who helps whom: tiles a second from owner to worker.
+    """Return the gateway, its devices, their help for each other, and their links.
 
-    `links` are measured rates in bytes per second, from the owner of a tile to the node that fetched it.
+    `flows` are (owner, worker, tiles per second); `links` are measured rates: (owner of a tile, node that fetched it,
+    bytes per second).
     """
     reports = nodes.nodes if nodes else {}
     devices, up_s = [], status.gateway.up_s
@@ -74,7 +75,7 @@ def cluster_view(
 
 
 def plan_view(status: Status, info: BridgeInfo | None, explanation: str) -> dict[str, Any]:
-    """Return the plan, its reason in words, and predicted figures beside measured ones."""
+    """Return the plan, its reason in words, and predicted speeds beside measured ones."""
     gateway = status.gateway
     gain = gateway.gain
     return {
@@ -134,9 +135,12 @@ def _relative(polygon: Sequence[tuple[float, float]], size: tuple[int, int]) -> 
 
 
 def events_view(
-    objects: Mapping[str, ObjectRecord], pictured: Iterable[str], happenings: Sequence[BridgeEvent]
+    objects: Mapping[str, ObjectRecord], pictured: Iterable[str], cluster_events: Sequence[BridgeEvent]
 ) -> dict[str, Any]:
-    """Return the objects that counted and what happened in the cluster, newest first."""
+    """Return the objects that counted, and the events of the cluster, newest first.
+
+    `pictured` are the ids of objects that have a picture.
+    """
     with_picture = set(pictured)
     return {
         "objects": [
@@ -150,7 +154,7 @@ def events_view(
             | {"picture": record.event.id in with_picture}
             for record in reversed(list(objects.values()))
         ],
-        "cluster": [event.model_dump(mode="json") for event in reversed(happenings)],
+        "cluster": [event.model_dump(mode="json") for event in reversed(cluster_events)],
     }  # fmt: skip
 
 

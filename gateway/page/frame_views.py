@@ -1,4 +1,4 @@
-"""A frame as the page shows it: objects with their reasons, and tiles with the devices that computed them. Pure."""
+"""Describes a frame for the page: its objects with reasons, and its tiles with the devices that computed them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def frame_view(
     boxes: Sequence[TileBox],
     workers: Mapping[int, str],
 ) -> dict[str, Any]:
-    """Return the frame; its objects are explained if the explanation is of this frame."""
+    """Return the frame as values of JSON; its objects have reasons if the explanation is one of this frame.
+
+    `boxes` are the tiles' boxes in the picture, by index; `workers` the nodes that computed them.
+    """
     same = explanation is not None and explanation.frame == detections.frame
     objects = [_explained(found) for found in explanation.objects] if explanation is not None and same else []
     return {

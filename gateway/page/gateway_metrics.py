@@ -1,4 +1,4 @@
-"""The gateway's metrics, from what it publishes: base units, read when somebody scrapes. Pure."""
+"""Makes the gateway's metrics for Prometheus from its published messages, when they are requested. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def gateway_metrics(facts: ClusterFacts, latencies: Mapping[str, HistogramCounts]) -> Iterator[Metric | Histogram]:
-    """Yield the metrics of the gateway, its cameras and its nodes; what is not known has none."""
+    """Yield the metrics of the gateway, its cameras and its nodes, as far as their values are known, in base units."""
     if facts.info is not None:
         plan = facts.info.plan
         labels = {"version": facts.info.version, "model": facts.info.model, "method": plan.method, "grid": plan.grid}

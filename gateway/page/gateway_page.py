@@ -1,4 +1,4 @@
-"""The page: what it shows is read from the gateway's parts when somebody looks."""
+"""Connects the page with the gateway's parts: reads them when a browser asks, and changes settings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 
 
 class GatewayPage:
-    """Reads and changes what MQTT's `set` and `request` can. A FrameWatcher."""
+    """The content of the page, and the changes that it can make: those of the topics `set` and `request` of MQTT.
+
+    It is the FrameWatcher of the gateway's home.
+    """
 
     def __init__(
         self,
@@ -59,9 +62,9 @@ class GatewayPage:
         entrants: Callable[[], Entrants] = Entrants,
         links: Callable[[], Sequence[MeasuredLink]] = tuple,
     ) -> None:
-        """`state` describes the running gateway, `entrants` who is a member, and who was refused.
+        """`state()` describes the running gateway; `entrants()` returns the members, invitations and refused devices.
 
-        `links` returns the measured ones: owner of a tile, who fetched it, bytes per second.
+        `links()` returns measured rates: (owner of a tile, node that fetched it, bytes per second).
         """
         self._links = links
         self._entrants = entrants
@@ -79,16 +82,16 @@ class GatewayPage:
         self.viewers = Viewers(self.sections)
         home.watcher = self
 
-    # what happens
+    # events of the cluster
 
     def on_frame_computed(self, frame: ComputedFrame) -> None:
-        """Keep who computed a frame; its detections come next."""
+        """Keep the workers of a frame's tiles; its detections come next."""
         self._computed = frame
         if self._requests:
             self.record.on_frame_computed(frame)
 
     def on_detections(self, detections: FrameDetections, fetch: FetchPicture) -> None:
-        """Count a frame, and show it to those who look at its camera."""
+        """Count a frame, and fetch its picture if a browser waits for one of its camera."""
         self.record.on_frame(detections)
         if self.pictures.wanted(detections.camera):
             computed = self._computed
@@ -100,10 +103,10 @@ class GatewayPage:
         """Count a frame that was dropped."""
         self.record.on_frame_ended(outcome)
 
-    # what is shown
+    # content
 
     def sections(self) -> dict[str, Any]:
-        """Return the sections of the page, each made of values that JSON has."""
+        """Return the sections of the page, as values of JSON."""
         facts = self._facts()
         state = self._state()
         status = build_status(facts, state, "", time.time())
@@ -126,7 +129,7 @@ class GatewayPage:
             },
             "problems": [problem.model_dump() for problem in status.problems],
             "plan": plan_view(status, facts.info, explain_plan(facts.info, facts.nodes)),
-            "events": events_view(self.record.objects, self.record.pictured, list(self.record.happenings)),
+            "events": events_view(self.record.objects, self.record.pictured, list(self.record.cluster_events)),
         }  # fmt: skip
 
     def _waiting(self, status: Status) -> dict[str, Any]:
@@ -139,16 +142,16 @@ class GatewayPage:
         }
 
     def history(self) -> dict[str, Any]:
-        """Return the columns of the last day."""
+        """Return the columns of the last day's plot."""
         return history_view(self.record.history.minutes(time.time()))
 
     async def timelines(self) -> dict[str, Any]:
-        """Return the ways of the last frames; every device is asked for its part."""
+        """Return the spans of the last frames, which are requested from every device."""
         header, parts = await self._traces.collect(TIMELINE_SECONDS)
         return timelines_view(read_trace(header, parts))
 
     def uncounted(self, camera: str) -> list[dict[str, Any]]:
-        """Return objects of a camera that never counted."""
+        """Return the last objects of a camera that never counted."""
         explanation = self._home.observer.explain(camera)
         return [] if explanation is None else uncounted_view(explanation.uncounted)
 
@@ -157,7 +160,7 @@ class GatewayPage:
         return metrics_text(gateway_metrics(self._facts(), self.record.history.latencies()))
 
     def knows_camera(self, camera: str) -> bool:
-        """Return whether there is a camera of this name."""
+        """Return whether a camera is configured, or was reported."""
         return self._home.cameras.is_known(camera)
 
     def _facts(self) -> ClusterFacts:
@@ -174,7 +177,7 @@ class GatewayPage:
         boxes = self._layouts.boxes(computed.divided, computed.size)
         return frame_view(detections, explanation, computed.owner, boxes, computed.workers)
 
-    # what is changed
+    # changes
 
     async def change_setting(self, camera: str, setting: str, payload: bytes) -> None:
         """Change a setting of a camera, as by MQTT. Raises ConfigurationError, which says what is valid."""
@@ -205,24 +208,24 @@ class GatewayPage:
         """Carry out a request, as by MQTT. Raises DeepThingsError."""
         return dict(await self._home.requests.perform(command, request))
 
-    # who looks
+    # requests
 
     def begin(self) -> None:
-        """Be ready for those who look."""
+        """Prepare for requests, when the web server starts."""
         self.stopping, self._asked_at = False, time.monotonic()
 
     async def end(self) -> None:
-        """Send nobody anything more."""
+        """End all open requests, when the web server stops."""
         self.stopping = True
         await self.viewers.close()
         await self.pictures.close()
 
     def is_idle(self, seconds: float) -> bool:
-        """Return whether nobody has asked for anything for so long."""
+        """Return whether there has been no request for this many seconds."""
         return not self._requests and time.monotonic() - self._asked_at >= seconds
 
     def counting(self, application: Application) -> Application:
-        """Return the application; its open requests are counted."""
+        """Return an ASGI application that counts the open requests of this one."""
 
         async def counted(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  (of ASGI)
             self._requests += 1

@@ -1,4 +1,7 @@
-"""Help of now: tiles of the last seconds by owner and worker. Pure: the caller gives the time."""
+"""Counts which devices have helped which in the last seconds: tiles by owner and worker.
+
+Pure: the caller gives times.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FLOW_WINDOW_S = 5.0
-"""Help that is older is not shown as help of now."""
+"""The time over which tiles are counted; older help is not shown."""
 
 MAX_FLOW_FRAMES = 1024
-"""Frames within the window, a hundred a second and more."""
+"""Frames within the window that are counted: some two hundred a second."""
 
 
 class HelpFlows:
@@ -22,11 +25,11 @@ class HelpFlows:
         self._frames: deque[tuple[float, str, Counter[str]]] = deque(maxlen=MAX_FLOW_FRAMES)
 
     def add(self, owner: str, workers: Mapping[int, str], now: float) -> None:
-        """Add a frame: by tile, the node that computed it."""
+        """Add a frame of an owner; `workers` are the nodes that computed its tiles, by tile."""
         self._frames.append((now, owner, Counter(workers.values())))
 
     def current(self, now: float) -> list[tuple[str, str, float]]:
-        """Return (owner, worker, tiles a second) of the window, in the order of names."""
+        """Return (owner, worker, tiles per second) within the window, sorted by names."""
         while self._frames and now - self._frames[0][0] > FLOW_WINDOW_S:
             self._frames.popleft()
         tiles: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Access to the page of a gateway without keys, which has no logins: from this machine only."""
+"""Allows access to the page of a gateway without keys, which has no logins, from this machine only."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PAGE_HEADER = b"x-deepthings"
-"""A request that changes something has this header: pages of other sites cannot add it without being asked first."""
+"""A request that changes something must have this header. A browser lets a page of another site add it only if the
+gateway allows that (CORS), which it does not."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 class LocalOnly:
-    """Serves browsers of this machine: the name in the address must be a loopback one, as through `ssh -L`.
+    """Refuses requests whose host is not a loopback name, as it is in a browser of this machine or through `ssh -L`.
 
-    Another name that leads here is that of a foreign page which wants to read this one (DNS rebinding). With `beyond`,
-    as of a gateway that was started with --insecure, addresses and names of this machine are allowed, too.
+    A request with another host may come from a page of another site whose name leads here (DNS rebinding). With
+    `beyond`, for a gateway that was started with --insecure, addresses and names of this machine are allowed, too.
     """
 
     def __init__(self, app: ASGIApp, *, beyond: bool = False) -> None:
@@ -44,8 +45,8 @@ class LocalOnly:
 
 
 def refusal_of(method: str, headers: dict[bytes, bytes], is_allowed: Callable[[str], bool] = is_loopback) -> str:
-    """Return why a request is refused; empty if it is allowed, which depends on the name in the address."""
-    host = _host_in("//" + headers.get(b"host", b"").decode("latin-1"))
+    """Return why a request is refused; empty if it is allowed. `is_allowed(host)` decides about host names."""
+    host = host_in_url("//" + headers.get(b"host", b"").decode("latin-1"))
     if host is None or not is_allowed(host):
         return "open this page as http://127.0.0.1 on the gateway's machine, or through ssh -L: see docs/page.md"
     if method in SAFE_METHODS:
@@ -57,11 +58,12 @@ def refusal_of(method: str, headers: dict[bytes, bytes], is_allowed: Callable[[s
 
 
 def _is_allowed(url: str, is_allowed: Callable[[str], bool]) -> bool:
-    host = _host_in(url)
+    host = host_in_url(url)
     return host is not None and is_allowed(host)
 
 
-def _host_in(url: str) -> str | None:
+def host_in_url(url: str) -> str | None:
+    """Return the host in a URL; None if it is invalid or has none."""
     try:
         return urlsplit(url).hostname
     except ValueError:

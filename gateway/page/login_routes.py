@@ -1,4 +1,4 @@
-"""The addresses of the page for logging in and out."""
+"""Answers the requests for logging in and out."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class LoginForm(BaseModel):
-    """Name and password as somebody typed them."""
+    """The name and the password that somebody has typed."""
 
     name: str = Field(max_length=100)
     password: str = Field(max_length=1000)
 
 
 class LoginRoutes:
-    """Answers what has to do with logins; without them, everybody who gets here may do everything."""
+    """Answers requests about logins. Without `logins`, the page needs none, and everybody may change everything."""
 
     def __init__(self, logins: PageLogins | None) -> None:
         self._logins = logins
 
     async def log_in(self, request: Request) -> Response:
-        """Answer with a cookie for a right name and password."""
+        """Answer a right name and password with a session cookie."""
         if self._logins is None:
             return RedirectResponse("/", 303)
         host, headers = request.client.host if request.client else "", dict(request.scope["headers"])
@@ -64,7 +64,7 @@ class LoginRoutes:
         return answer
 
     async def session(self, request: Request) -> Response:
-        """Answer with who asks, and what they may."""
+        """Answer with the user of the request, and what this user may do."""
         user = None if self._logins is None else request.state.user
         return JSONResponse(
             {
@@ -76,12 +76,12 @@ class LoginRoutes:
         )
 
     def stream_path(self, request: Request, camera: str) -> str:
-        """Return the path of a camera's stream for another program, with the token that it needs."""
+        """Return the path of a camera's stream for another program, with the token that the program needs."""
         path = f"/cameras/{camera}/stream"
         return path if self._logins is None else (
             f"{path}?token={quote(self._logins.picture_token(request.state.user, camera))}"
         )  # fmt: skip
 
     def still_valid(self, request: Request) -> bool:
-        """Return whether who asked before may still see the page."""
+        """Return whether the user of an earlier request may still see the page."""
         return self._logins is None or self._logins.is_valid(request.state.user)

@@ -6,16 +6,16 @@ import ipaddress
 from collections import OrderedDict
 
 TRIES_AT_ONCE = 10
-"""Wrong passwords in a row."""
+"""Wrong passwords that an address may try in a row."""
 
 REGAIN_S = 30.0
-"""After so long an address may try once more: two thousand eight hundred times a day at most."""
+"""Time after which an address may try once more: at most 2880 times a day."""
 
 MAX_LIMITED_ADDRESSES = 1024
-"""Addresses that are remembered; then the one that has tried least lately is forgotten."""
+"""Addresses that are remembered; with more, the one with the oldest try is forgotten."""
 
 _IPV6_HOME_BITS = 64
-"""One household has so many addresses of IPv6 that they count as one."""
+"""Bits of an IPv6 address that all addresses of a household have in common; such addresses count as one."""
 
 
 class LoginTries:
@@ -25,26 +25,26 @@ class LoginTries:
         self._forgiven_at: OrderedDict[str, float] = OrderedDict()
 
     def wait_s(self, address: str, now: float) -> float:
-        """Return how long an address must wait before it may try again; 0 if it need not."""
-        owed = self._forgiven_at.get(_home_of(address), now) - now
+        """Return how many seconds an address must wait before it may try again; 0 if it need not wait."""
+        owed = self._forgiven_at.get(_limited_address(address), now) - now
         return max(0.0, owed - (TRIES_AT_ONCE - 1) * REGAIN_S)
 
     def begin(self, address: str, now: float) -> None:
-        """Count a try, before its password is looked at: many may be under way at once."""
-        home = _home_of(address)
+        """Count a try before its password is checked, because many tries may be under way at once."""
+        home = _limited_address(address)
         self._forgiven_at[home] = max(now, self._forgiven_at.get(home, now)) + REGAIN_S
         self._forgiven_at.move_to_end(home)
         while len(self._forgiven_at) > MAX_LIMITED_ADDRESSES:
             self._forgiven_at.popitem(last=False)
 
     def take_back(self, address: str, now: float) -> None:
-        """Count the last try no more: its password was right. What was wrong before stays counted."""
-        home = _home_of(address)
+        """Take back the last try, because its password was right. Earlier wrong ones stay counted."""
+        home = _limited_address(address)
         if (left := self._forgiven_at.pop(home, now) - REGAIN_S) > now:
             self._forgiven_at[home] = left
 
 
-def _home_of(address: str) -> str:
+def _limited_address(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

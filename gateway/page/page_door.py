@@ -1,4 +1,4 @@
-"""Ways for browsers to reach the page: from this machine, or from everywhere with a login, encrypted or not."""
+"""Decides how browsers reach the page: its address, its logins, and its certificate."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     from gateway.configuration.page_section import PageSection
 
 PAGE_FOLDER = "page"
-"""In the state folder: the key of cookies, and the page's certificate, so that browsers need to accept it once."""
+"""The folder in the state folder for the key of cookies and the page's certificate. The certificate is kept, so that
+people must accept it in their browser only once."""
 
 SESSIONS_FILE, CERTIFICATE_FILE = "sessions.json", "certificate.pem"
 
 
 @dataclass(frozen=True, slots=True)
 class PageDoor:
-    """The address of the page, and who gets in there; without `logins`, whoever reaches it."""
+    """The address of the page, and its logins; None: everybody who can reach the page may use it."""
 
     address: Address
     logins: PageLogins | None = None
@@ -49,14 +50,14 @@ class PageDoor:
 
     @property
     def url_beyond(self) -> str:
-        """Return the address for a browser of another machine, if the page listens to others."""
+        """Return the address for a browser of another machine, if other machines can reach the page."""
         return str(replace(self, address=Address(reached_at(self.address.host), self.address.port)).url)
 
 
 def open_page_door(
     address: Address, section: PageSection, state: Path, authority: Authority | None, users: LoginFile | None
 ) -> PageDoor:
-    """Return the door of a gateway with keys, or of one without. Raises ConfigurationError."""
+    """Return the door of a gateway; without keys (`authority`, `users`) it has no logins. Raises ConfigurationError."""
     if authority is None or users is None:
         return PageDoor(address)
     folder = state / PAGE_FOLDER
@@ -67,7 +68,7 @@ def open_page_door(
 
 
 def check_page_address(address: Address, *, keys: bool, insecure: bool) -> None:
-    """Raise ConfigurationError when others could reach a page that asks for no login."""
+    """Raise ConfigurationError if other machines could reach a page without logins."""
     if is_loopback(address.host) or keys or insecure:
         return
     raise ConfigurationError(
@@ -78,7 +79,7 @@ def check_page_address(address: Address, *, keys: bool, insecure: bool) -> None:
 
 
 def proxy_of(section: PageSection) -> TrustedProxy | None:
-    """Return the reverse proxy of the configuration."""
+    """Return the reverse proxy of the configuration; None if it has none."""
     if not section.proxy_address:
         return None
     return TrustedProxy(
@@ -87,7 +88,7 @@ def proxy_of(section: PageSection) -> TrustedProxy | None:
 
 
 def server_certificate(path: Path, authority: Authority, listen: str) -> Path:
-    """Return a file with a certificate of the authority, and its key; made anew when the machine's names change."""
+    """Return a file with a certificate of the authority and its key; make it again when the machine's names change."""
     hosts = names_of_host(listen)
     marked = hashlib.sha256("\n".join([authority.certificate.decode(), *hosts]).encode()).hexdigest()
     first_line = f"made for {marked}\n".encode()
@@ -101,9 +102,9 @@ def server_certificate(path: Path, authority: Authority, listen: str) -> Path:
 
 
 def is_own_name(host: str) -> bool:
-    """Return whether a browser that asks for this name means this machine: an address, or a name of its own.
+    """Return whether `host` is an IP address, or one of the names of this machine.
 
-    Any other name that leads here may be that of a foreign page which wants to read this one (DNS rebinding).
+    A request with any other host may come from a page of another site whose name leads here (DNS rebinding).
     """
     try:
         ipaddress.ip_address(host)

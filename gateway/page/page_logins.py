@@ -1,4 +1,4 @@
-"""Logins of `deepthings user add` at the page: some people may change something there, others may look."""
+"""Identifies the users of the page by the logins of `deepthings user add`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "deepthings-session"
 
-RECHECK_S = 1.0
-"""A stream ends at most so long after its login is gone, and what it shows next."""
-
 
 class LoginRefusedError(DeepThingsError):
-    """Somebody may not see the page, or may try no more for now."""
+    """Somebody may not use the page, or must wait before another try. `status` is that of the HTTP response."""
 
     def __init__(self, reason: str, status: int = 401) -> None:
         super().__init__(reason)
@@ -35,16 +32,16 @@ class LoginRefusedError(DeepThingsError):
 
 @dataclass(frozen=True, slots=True)
 class PageUser:
-    """Somebody who asks the page for something, and may."""
+    """An identified user of the page, with the login that is valid at the moment."""
 
     name: str
     login: UserLogin
     session: Session | None = None
-    """Of a browser that has logged in, which can log out."""
+    """The session of a browser that has logged in; None for a password, a token or a proxy, which cannot log out."""
 
 
 class PageLogins:
-    """Knows people and programs by cookie, by password, by token, or by what a reverse proxy says."""
+    """Identifies people and programs by a cookie, a password, a token, or a header of a reverse proxy."""
 
     def __init__(self, users: LoginFile, sessions: PageSessions, proxy: TrustedProxy | None = None) -> None:
         self._users = users
@@ -54,7 +51,11 @@ class PageLogins:
         self.proxy = proxy
 
     async def identify(self, host: str, headers: Headers) -> PageUser | None:
-        """Return who asks, from `host`; None for a stranger. Raises LoginRefusedError, ConfigurationError."""
+        """Return the user of a request from `host`; None if it has no valid login.
+
+        Raises LoginRefusedError for a wrong password or an unknown user of the proxy, ConfigurationError if the logins
+        cannot be read.
+        """
         if self.proxy is not None and (name := self.proxy.user_in(host, headers)):
             return self._named_by_proxy(name)
         if headers.get(b"authorization", b"")[:6].lower() == b"basic ":
@@ -72,11 +73,11 @@ class PageLogins:
             self._sessions.end(user.session, time.time())
 
     def picture_token(self, user: PageUser, camera: str) -> str:
-        """Return what a program that shows one camera needs."""
+        """Return the token with which a program can show the pictures of one camera."""
         return self._sessions.picture_token(user.name, user.login, camera)
 
     def by_picture_token(self, token: str, camera: str) -> PageUser | None:
-        """Return whose token it is, if it is for this camera. Raises ConfigurationError."""
+        """Return the user of a valid token for this camera; None for another token. Raises ConfigurationError."""
         name = token.rpartition(".")[0]
         login = self._users.read().get(name)
         if login is None or not self._sessions.is_picture_token(token, name, login, camera):
@@ -84,13 +85,13 @@ class PageLogins:
         return PageUser(name, login)
 
     def is_valid(self, user: PageUser) -> bool:
-        """Return whether somebody who asked before may still see the page: the login, and the session, are as then."""
+        """Return whether the user of an earlier request may still use the page: login and session are unchanged."""
         if self._users.read().get(user.name) != user.login:
             return False
         return user.session is None or self._sessions.is_open(user.session, time.time())
 
     def client_of(self, host: str, headers: Headers) -> str:
-        """Return the address of who asks, also behind the proxy."""
+        """Return the address of the client that sent a request, also if it came through the proxy."""
         return host if self.proxy is None else self.proxy.client_of(host, headers)
 
     def _by_cookie(self, header: bytes) -> PageUser | None:
@@ -124,7 +125,10 @@ class PageLogins:
 
 
 def _session_cookie(header: bytes) -> str:
-    """Return the value of our cookie, empty without one; other programs of the machine may have strange ones."""
+    """Return the value of the session cookie, empty if there is none.
+
+    The header is split by hand, because other programs of the machine may have set cookies that parsers refuse.
+    """
     pairs = [part.strip().partition("=") for part in header.decode("latin-1").split(";")]
     return next((value for name, _, value in pairs if name == SESSION_COOKIE), "")
 

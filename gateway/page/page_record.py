@@ -1,4 +1,4 @@
-"""Keeps for the page the newest public messages as they were published, events, and the history of a day."""
+"""Keeps the newest public messages, events, pictures, and the history of a day, for the page."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 MAX_OBJECT_EVENTS = 100
 """Objects that are remembered, each with its last event."""
 
-MAX_HAPPENINGS = 50
+MAX_CLUSTER_EVENTS = 50
 """Events of the cluster that are remembered."""
 
 MAX_EVENT_PICTURE_BYTES = 4_000_000
-"""All pictures of events together; the oldest are forgotten first."""
+"""Bytes of all pictures of objects together; the oldest are forgotten first."""
 
 PICTURE_BELONGS_S = 10.0
-"""A snapshot belongs to the newest object of its label that began or was updated at most so long before."""
+"""A snapshot belongs to the newest object of its label, if that began or was updated at most this long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class ObjectRecord:
 
 
 class PageRecord:
-    """Keeps raw messages, and reads them only when somebody looks. Nothing here grows without a bound."""
+    """Keeps messages as they were published, and parses them only when a browser asks. Everything in it is bounded."""
 
     def __init__(self, bus: Planes) -> None:
         self._prefix = bus.prefix
         self._nodes: bytes = b""
         self._stats: dict[str, bytes] = {}
         self.objects: OrderedDict[str, ObjectRecord] = OrderedDict()
-        self.happenings: deque[BridgeEvent] = deque(maxlen=MAX_HAPPENINGS)
+        self.cluster_events: deque[BridgeEvent] = deque(maxlen=MAX_CLUSTER_EVENTS)
         self.history = DailyHistory(time.time())
         self.flows = HelpFlows()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
@@ -63,7 +63,7 @@ class PageRecord:
         bus.on_plain(topics.CAMERA_STATS, self._on_stats)
 
     def facts(self) -> ClusterFacts:
-        """Return the messages, read."""
+        """Return the facts about the cluster that are in the kept messages."""
         facts = ClusterFacts(self._prefix)
         facts.on_message(topics.BRIDGE_NODES.full_path(prefix=self._prefix), self._nodes)
         for camera, payload in self._stats.items():
@@ -76,7 +76,7 @@ class PageRecord:
 
     @property
     def pictured(self) -> Collection[str]:
-        """Return the objects that have a picture."""
+        """Return the ids of the objects that have a picture."""
         return self._pictures.keys()
 
     def on_frame(self, detections: FrameDetections) -> None:
@@ -89,7 +89,7 @@ class PageRecord:
             self.history.on_dropped(outcome, time.time())
 
     def on_frame_computed(self, frame: ComputedFrame) -> None:
-        """Note who computed a frame for whom."""
+        """Note the owner of a frame and the workers of its tiles."""
         self.flows.add(frame.owner, frame.workers, time.monotonic())
 
     def _on_published(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
@@ -98,7 +98,7 @@ class PageRecord:
         elif topic is topics.EVENTS:
             self._on_event(ObjectEvent.model_validate_json(payload))
         elif topic is topics.BRIDGE_EVENT:
-            self.happenings.append(BridgeEvent.model_validate_json(payload))
+            self.cluster_events.append(BridgeEvent.model_validate_json(payload))
         elif topic is topics.LABEL_SNAPSHOT:
             self._keep_picture(*names, jpeg=payload)
 
@@ -118,7 +118,7 @@ class PageRecord:
             self._forget_picture(gone)
 
     def _keep_picture(self, camera: str, label: str, *, jpeg: bytes) -> None:
-        """Keep a close-up as the picture of the newest object that it can show."""
+        """Keep a snapshot of a label as the picture of the newest object that it can show."""
         now = time.monotonic()
         for identity, record in reversed(self.objects.items()):
             event = record.event

@@ -1,6 +1,7 @@
-"""Sessions of people at the page: signed cookies, and tokens for pictures. Only a key and who logged out is kept.
+"""Makes and checks the session cookies of people at the page, and tokens for pictures.
 
-A cookie belongs to a password: with a new one, or without the login, it is worth nothing.
+Both are signed, so that only a key and the ended sessions are kept in a file. A cookie belongs to a password: it is
+invalid when the password is changed, or the login is removed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from gateway.broker.logins import UserLogin
 
 SESSION_LIFE_S = 7 * 24 * 3600
-"""A week after it was made a cookie ends, and its owner logs in again."""
+"""A cookie is valid for a week; then its user must log in again."""
 
 MAX_ENDED_SESSIONS = 500
-"""Cookies that were logged out before their end; only who has logged in can add one."""
+"""Sessions that are remembered because they were logged out before their end; only logged-in users can add some."""
 
 MAX_COOKIE_LENGTH = 1000
 
@@ -33,7 +34,10 @@ _KEY_BYTES = 32
 
 
 class Session(NamedTuple):
-    """Content of a cookie. `until` is in seconds since 1970."""
+    """The content of a cookie.
+
+    `until` is its end, in seconds since 1970; `password_mark` is derived from the password.
+    """
 
     user: str
     identity: str
@@ -50,18 +54,18 @@ class PageSessions:
         self._key, self._ended = self._open()
 
     def begin(self, user: str, login: UserLogin, now: float) -> str:
-        """Return a new cookie for somebody who has shown the password."""
+        """Return a new cookie for a user whose password was right."""
         session = Session(user, secrets.token_urlsafe(12), round(now + SESSION_LIFE_S), self._mark(login))
-        said = base64.urlsafe_b64encode(json.dumps(session).encode()).rstrip(b"=").decode()
-        return f"{said}.{self._sign('session', said)}"
+        content = base64.urlsafe_b64encode(json.dumps(session).encode()).rstrip(b"=").decode()
+        return f"{content}.{self._sign('session', content)}"
 
     def read(self, cookie: str, now: float) -> Session | None:
-        """Return what a cookie says; None if it is not one of ours, has ended, or was logged out."""
-        said, _, signature = cookie.partition(".")
-        if len(cookie) > MAX_COOKIE_LENGTH or not _same(signature, self._sign("session", said)):
+        """Return the session of a cookie; None if its signature is wrong, it has ended, or it was logged out."""
+        content, _, signature = cookie.partition(".")
+        if len(cookie) > MAX_COOKIE_LENGTH or not _same(signature, self._sign("session", content)):
             return None
-        session = Session(*json.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))))
-        lasts = session.until <= now + SESSION_LIFE_S + 1  # else the clock was in the future when it began
+        session = Session(*json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))))
+        lasts = session.until <= now + SESSION_LIFE_S + 1  # not, if the clock was wrong when the session began
         return session if lasts and self.is_open(session, now) else None
 
     def is_open(self, session: Session, now: float) -> bool:
@@ -73,18 +77,18 @@ class PageSessions:
         return _same(session.password_mark, self._mark(login))
 
     def end(self, session: Session, now: float) -> None:
-        """Let the cookie of a session be worth nothing from now on. Raises ConfigurationError."""
+        """Make the cookie of a session invalid from now on. Raises ConfigurationError if the file cannot be written."""
         self._ended[session.identity] = session.until
         kept = sorted((until, identity) for identity, until in self._ended.items() if until > now)
         self._ended = {identity: until for until, identity in kept[-MAX_ENDED_SESSIONS:]}
         self._write()
 
     def picture_token(self, user: str, login: UserLogin, camera: str) -> str:
-        """Return what lets a program see one camera, and nothing else, as long as the login has this password."""
+        """Return a token that lets a program see only one camera, as long as the login has this password."""
         return f"{user}.{self._sign('pictures', self._mark(login), camera, user)}"
 
     def is_picture_token(self, token: str, user: str, login: UserLogin, camera: str) -> bool:
-        """Return whether a token is that of the user for this camera."""
+        """Return whether a token is the token of this user for this camera."""
         return _same(token, self.picture_token(user, login, camera))
 
     def _mark(self, login: UserLogin) -> str:
@@ -96,8 +100,9 @@ class PageSessions:
 
     def _open(self) -> tuple[bytes, dict[str, float]]:
         try:
-            said = json.loads(self._path.read_bytes())
-            key, ended = bytes.fromhex(said["key"]), {str(name): float(until) for name, until in said["ended"].items()}
+            content = json.loads(self._path.read_bytes())
+            key = bytes.fromhex(content["key"])
+            ended = {str(name): float(until) for name, until in content["ended"].items()}
         except FileNotFoundError:
             self._key, self._ended = secrets.token_bytes(_KEY_BYTES), {}
             self._write()

@@ -1,4 +1,4 @@
-"""Says in words why the plan is what it is. Pure."""
+"""Explains in words how frames are computed, and why this plan was chosen. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _METHODS = {
 
 
 def explain_plan(info: BridgeInfo | None, nodes: Nodes | None) -> str:
-    """Return one or two sentences; empty while there is no plan."""
+    """Return a sentence on how frames are computed by the current plan, and why; empty while there is no plan."""
     if info is None:
         return ""
     plan = info.plan
@@ -42,7 +42,7 @@ def explain_plan(info: BridgeInfo | None, nodes: Nodes | None) -> str:
 
 
 def explain_choice(plans: Sequence[PredictedPlan]) -> str:
-    """Return why the plans that are offered won over the others that were considered; empty if none was."""
+    """Return why the offered plans were preferred to the others that were considered; empty if none was considered."""
     offered = [plan for plan in plans if plan.used]
     if not offered:
         return ""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_BODY_BYTES = 64 * 1024
-"""Of a request; zones of a camera are shorter."""
+"""The largest body of a request; the zones of a camera are shorter."""
 
 
 async def body_of(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""The addresses of the page, as a starlette application. Imported when somebody opens the page for the first time."""
+"""Answers the requests of the page, as a starlette application. It is imported when the page is first opened."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gateway.page.page_logins import PageLogins
 
 NEXT_FRAME_TIMEOUT_S = 5.0
-"""A request for a picture waits this long for one; then the page asks again."""
+"""A request for a picture waits this long for one; then it is answered without a picture, and the page repeats it."""
 
 BOUNDARY = b"deepthings"
 
@@ -46,7 +46,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 def make_application(page: GatewayPage, logins: PageLogins | None = None, *, beyond: bool = False) -> Starlette:
-    """Return the application for a page; without `logins` for browsers of this machine, or `beyond` it for all."""
+    """Return the application of a page. Without `logins` it serves only this machine; with `beyond`, others, too."""
     login = LoginRoutes(logins)
     routes = Routes(page, login)
     guard = Middleware(LocalOnly, beyond=beyond) if logins is None else Middleware(LoginGuard, logins=logins)
@@ -81,7 +81,7 @@ def make_application(page: GatewayPage, logins: PageLogins | None = None, *, bey
 
 
 class Routes:
-    """Answers requests; what they show and do is the page's."""
+    """Answers requests with the content of the page, and passes changes on to it."""
 
     def __init__(self, page: GatewayPage, login: LoginRoutes) -> None:
         self._page = page
@@ -89,7 +89,7 @@ class Routes:
         self._files = read_static_files()
 
     async def static(self, request: Request) -> Response:
-        """Answer with a file; the page itself without a path."""
+        """Answer with the file of the path; without a path, with the page itself."""
         return self._file(request, request.path_params.get("path", "index.html"))
 
     async def login_page(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class Routes:
         return Response(self._page.metrics(), headers={"Content-Type": METRICS_TYPE})
 
     async def stream(self, request: Request) -> Response:
-        """Answer with server-sent events until the page is closed."""
+        """Answer with the sections of the page and their changes, as server-sent events, until the page is closed."""
         if self._page.viewers.full:
             return JSONResponse({"error": "too many pages are open; close one"}, 503)
         return StreamingResponse(
@@ -125,15 +125,15 @@ class Routes:
                 yield chunk
 
     async def history(self, _: Request) -> Response:
-        """Answer with the figures of the last day."""
+        """Answer with the latency and throughput of the last day."""
         return JSONResponse(self._page.history(), headers=NOT_KEPT)
 
     async def timelines(self, _: Request) -> Response:
-        """Answer with the ways of the last frames."""
+        """Answer with the spans of the last frames."""
         return JSONResponse(await self._page.timelines(), headers=NOT_KEPT)
 
     async def frame(self, request: Request) -> Response:
-        """Answer with the next frame of a camera: its description and its picture in one piece."""
+        """Answer with the next frame of a camera: its description and its picture in one body."""
         after = request.query_params.get("after", "")
         found = await self._page.pictures.next(self._known_camera(request), after, NEXT_FRAME_TIMEOUT_S)
         if found is None:
@@ -141,7 +141,7 @@ class Routes:
         return Response(found.body, media_type="application/octet-stream", headers=NOT_KEPT)
 
     async def picture(self, request: Request) -> Response:
-        """Answer with the next picture of a camera, as JPEG; of a still scene, with the last that somebody has seen."""
+        """Answer with the next picture of a camera, as JPEG; if none comes, with the last one that was fetched."""
         camera = self._known_camera(request)
         found = await self._page.pictures.next(camera, "", NEXT_FRAME_TIMEOUT_S) or self._page.pictures.newest(camera)
         if found is None:
@@ -155,7 +155,7 @@ class Routes:
         return StreamingResponse(pictures, media_type=kind, headers=NOT_KEPT)
 
     async def _mjpeg(self, request: Request, camera: str) -> AsyncIterator[bytes]:
-        found = self._page.pictures.newest(camera)  # a still scene may have none for half a minute
+        found = self._page.pictures.newest(camera)  # first, as a still scene may have no new one for half a minute
         after = ""
         while not self._page.stopping and self._login.still_valid(request):
             if found is not None:
@@ -163,7 +163,7 @@ class Routes:
                 head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (BOUNDARY, len(found.jpeg))
                 yield head + found.jpeg + b"\r\n"
             found = await self._page.pictures.next(camera, after, NEXT_FRAME_TIMEOUT_S)
-            if found is None:  # programs such as Home Assistant give up a stream that says nothing for 10 s
+            if found is None:  # repeated: programs such as Home Assistant give up a stream after 10 s of silence
                 found = self._page.pictures.newest(camera)
 
     async def stream_path(self, request: Request) -> Response:
@@ -172,7 +172,7 @@ class Routes:
         return JSONResponse({"path": path}, headers=NOT_KEPT)
 
     async def uncounted(self, request: Request) -> Response:
-        """Answer with objects that never counted, and why."""
+        """Answer with the last objects of a camera that never counted, and why."""
         return JSONResponse(self._page.uncounted(self._known_camera(request)), headers=NOT_KEPT)
 
     async def event_picture(self, request: Request) -> Response:
@@ -183,24 +183,24 @@ class Routes:
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
 
     async def change(self, request: Request) -> Response:
-        """Set a setting of a camera, as MQTT's `set` does."""
+        """Change a setting of a camera, like the topic `set` of MQTT."""
         body = await body_of(request)
         await self._page.change_setting(self._known_camera(request), request.path_params["setting"], body)
         return JSONResponse({"ok": True})
 
     async def switch_zone(self, request: Request) -> Response:
-        """Switch a zone, as MQTT's `set` does."""
+        """Switch a zone, like the topic `set` of MQTT."""
         camera, zone = self._known_camera(request), request.path_params["zone"]
         await self._page.switch_zone(camera, zone, await body_of(request))
         return JSONResponse({"ok": True})
 
     async def profile(self, request: Request) -> Response:
-        """Let a profile apply, as MQTT's `set` does."""
+        """Let a profile apply, like the topic `set` of MQTT."""
         await self._page.choose_profile((await body_of(request)).decode(errors="replace").strip())
         return JSONResponse({"ok": True})
 
     async def request(self, request: Request) -> Response:
-        """Carry out a request, as MQTT's `bridge/request` does."""
+        """Carry out a request, like the topic `bridge/request` of MQTT."""
         body = await body_of(request)
         try:
             wanted = from_json(body) if body else {}

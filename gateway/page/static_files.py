@@ -1,4 +1,4 @@
-"""The files of the page, in memory: they are few and small, and no path of a request reaches the disk."""
+"""Reads the files of the page into memory: they are few and small, and so no path of a request reaches the disk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""Files of other types, such as licences, are not served."""
+"""The content types by ending. Files with other endings, such as licences, are not served."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file, its type, and a tag that changes with it."""
+    """A file, its content type, and its entity tag, which changes with the content."""
 
     content: bytes
     kind: str
@@ -28,7 +28,7 @@ class StaticFile:
 
 
 def read_static_files(folder: Path = STATIC) -> dict[str, StaticFile]:
-    """Return all files that are served, by their path below the folder."""
+    """Return the files to serve, by their path below the folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in CONTENT_TYPES:

@@ -1,4 +1,4 @@
-"""The parts of a camera's picture that the tiles of a plan compute. Pure."""
+"""Computes which parts of a camera's picture the tiles of a plan compute. Pure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Tile
 
     TileBox = tuple[float, float, float, float]
-    """Left, top, right, bottom, as parts of the picture's size."""
+    """Left, top, right, bottom, as fractions of the picture's size."""
 
 WHOLE_PICTURE: TileBox = (0.0, 0.0, 1.0, 1.0)
 
 MAX_LAYOUTS = 64
-"""Divisions and sizes of pictures whose layouts are kept: a plan or two, and the sizes of a home's cameras."""
+"""Layouts that are kept: those of a plan or two, for each size of a home's cameras."""
 
 
 class TileLayouts:
-    """Layouts by division and size of the picture, each computed once."""
+    """The layouts by division and by size of the picture; each is computed once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, tuple[int, int]], tuple[ref[PartitionedModel], list[TileBox]]] = {}
 
     def boxes(self, divided: PartitionedModel, size: tuple[int, int]) -> list[TileBox]:
-        """Return the part of each tile, without its halo, in a picture of this (width, height)."""
+        """Return the part of each tile, without its halo, in a picture of this size (width, height in pixels)."""
         key = id(divided), size
         known = self._known.get(key)
-        if known is not None and known[0]() is divided:  # else another one has got the id of one that is gone
+        if known is not None and known[0]() is divided:  # a new object may have the id of one that was freed
             return known[1]
         if len(self._known) >= MAX_LAYOUTS:
             self._known.clear()
@@ -40,7 +40,7 @@ class TileLayouts:
 
 
 def tile_boxes(divided: PartitionedModel, size: tuple[int, int]) -> list[TileBox]:
-    """Return the part of each tile in a picture of this (width, height), the bars around the picture cut off."""
+    """Return the part of each tile in a picture of this size (width, height), without the letterbox's bars."""
     if divided.stage.whole or len(divided.stage.tiles) == 1:
         return [WHOLE_PICTURE]
     network = divided.model.network
@@ -53,12 +53,13 @@ def _box(tile: Tile, cells: tuple[int, int], letterbox: Letterbox) -> TileBox:
     region, (rows, columns) = tile.outputs[0], cells
     (top, left), (height, width) = letterbox.offset, letterbox.size
     return (
-        _part(region.left * letterbox.width / columns, left, width),
-        _part(region.top * letterbox.height / rows, top, height),
-        _part(region.right * letterbox.width / columns, left, width),
-        _part(region.bottom * letterbox.height / rows, top, height),
+        _relative_position(region.left * letterbox.width / columns, left, width),
+        _relative_position(region.top * letterbox.height / rows, top, height),
+        _relative_position(region.right * letterbox.width / columns, left, width),
+        _relative_position(region.bottom * letterbox.height / rows, top, height),
     )
 
 
-def _part(at: float, begin: int, length: int) -> float:
+def _relative_position(at: float, begin: int, length: int) -> float:
+    """Return a position within a length that begins at `begin`, as a fraction from 0 to 1."""
     return round(min(1.0, max(0.0, (at - begin) / length)), 5)

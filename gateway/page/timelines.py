@@ -1,4 +1,4 @@
-"""The way of single frames through the cluster, from its trace. Pure."""
+"""Shows the way of single frames through the cluster, from its trace. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from shared.wire.headers import TraceHeader
 
 TIMELINE_SECONDS = 10.0
-"""Frames of this long are shown: a request costs every device a moment."""
+"""The frames of the last seconds that are shown; a request for them costs every device a moment."""
 
 MAX_TIMELINES = 40
-"""Frames that are listed; the newest."""
+"""The newest frames, which are listed."""
 
 
 def read_trace(header: TraceHeader, parts: Sequence[memoryview]) -> ClusterTrace:
-    """Return the collected spans as one trace by the gateway's clock."""
+    """Return the collected spans as one trace, with times by the gateway's clock."""
     received, left = [], list(parts)
     for ref in header.recordings:
         data = left.pop(0) if not ref.missing else b""
@@ -33,7 +33,7 @@ def read_trace(header: TraceHeader, parts: Sequence[memoryview]) -> ClusterTrace
 
 
 def timelines_view(trace: ClusterTrace) -> dict[str, Any]:
-    """Return the published frames, newest first, each with its spans; the slowest one is named."""
+    """Return the published frames with their spans, newest first, and the name of the slowest one."""
     frames = trace.frames()
     paths = [(path, frames[frame]) for frame in frames if (path := find_path(frame, frames[frame])) is not None]
     paths.sort(key=lambda each: each[0].begin, reverse=True)

@@ -1,4 +1,4 @@
-"""A reverse proxy that has its own logins, and says in a header who asks. Pure."""
+"""Reads the headers of a reverse proxy, which may have its own logins, and name the user in a header. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Headers = Mapping[bytes, bytes]
-    """Of a request, with names in small letters."""
+    """The headers of a request, by name in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxy:
-    """The addresses whose headers are believed. Headers from elsewhere mean nothing."""
+    """The addresses of the proxy. Headers of requests from other addresses are ignored."""
 
     network: ipaddress.IPv4Network | ipaddress.IPv6Network
     header: bytes = field(default=b"")
-    """Of the user's name, in small letters; empty: the proxy has no logins."""
+    """The name of the header with the user, in small letters; empty: the proxy has no logins."""
 
     def sends(self, host: str) -> bool:
         """Return whether a request from this address comes from the proxy."""
@@ -38,12 +38,12 @@ class TrustedProxy:
         return headers.get(self.header, b"").decode("latin-1").strip()
 
     def client_of(self, host: str, headers: Headers) -> str:
-        """Return the address of who asks: as the proxy saw it, if the proxy says so."""
+        """Return the address of the client: the one in the proxy's header, if the request comes from the proxy."""
         if not self.sends(host):
             return host
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1").rpartition(",")[2].strip()
         return forwarded or host
 
     def is_encrypted(self, host: str, headers: Headers) -> bool:
-        """Return whether the proxy says that the browser has reached it encrypted."""
+        """Return whether the proxy reports that the browser's connection is encrypted."""
         return self.sends(host) and headers.get(b"x-forwarded-proto", b"").strip().lower() == b"https"

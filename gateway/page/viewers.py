@@ -1,4 +1,4 @@
-"""Sends changes to open pages, as server-sent events. While no page is open, nothing is computed."""
+"""Sends changes to open pages as server-sent events. While no page is open, nothing is computed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATE_PERIOD_S = 1.0
-"""Open pages get changes this often."""
+"""Changes are sent to open pages this often."""
 
 MAX_VIEWERS = 32
-"""Open pages at once."""
+"""Pages that are open at the same time."""
 
 MAX_WAITING_CHUNKS = 4
-"""Changes that wait for a page that does not read; then it is given up, and connects again if it lives."""
+"""Changes that wait for a page that does not read them. With more, its stream ends; a live page connects again."""
 
-SILENCE_S = 15
-"""After so many periods without a change a comment is sent, so that both sides notice a lost connection."""
+SILENT_PERIODS = 15
+"""After this many periods without a change a comment is sent, so that both sides notice a lost connection."""
 
 
 class Viewers:
-    """Compares the sections of the page once a second, and sends those that have changed, made once for all."""
+    """Compares the sections of the page once a second, and sends the changed ones, which are encoded only once."""
 
     def __init__(self, sections: Callable[[], Mapping[str, Any]]) -> None:
         self._sections = sections
@@ -42,18 +42,18 @@ class Viewers:
 
     @property
     def full(self) -> bool:
-        """Return whether no further page may be opened."""
+        """Return whether MAX_VIEWERS pages are open."""
         return len(self._queues) >= MAX_VIEWERS
 
     async def stream(self) -> AsyncGenerator[bytes]:
-        """Yield events for one page: first everything, then changes, until the page is left."""
+        """Yield the events for one page: first all sections, then changes, until the page is closed."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
         if not self._queues:
             self._sent = self._current()
         queue.put_nowait(_chunk(self._sent))
         self._queues.add(queue)
         if self._ticking is None or self._ticking.done():
-            self._ticking = asyncio.create_task(self._tick())
+            self._ticking = asyncio.create_task(self._send_changes())
         try:
             while (chunk := await queue.get()) is not None:
                 yield chunk
@@ -69,19 +69,19 @@ class Viewers:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
 
-    async def _tick(self) -> None:
+    async def _send_changes(self) -> None:
         silent = 0
         while self._queues:
             await asyncio.sleep(STATE_PERIOD_S)
             try:
                 now = self._current()
-            except Exception:  # the page is not worth the gateway
+            except Exception:  # an error of the page must not end the gateway
                 log.exception("the page could not be brought up to date")
                 continue
             changed = {name: text for name, text in now.items() if text != self._sent.get(name)}
             self._sent = now
             silent = 0 if changed else silent + 1
-            if changed or silent % SILENCE_S == 0:
+            if changed or silent % SILENT_PERIODS == 0:
                 self._send(_chunk(changed) if changed else b": still here\n\n")
 
     def _current(self) -> dict[str, bytes]:
@@ -103,5 +103,5 @@ class Viewers:
 
 
 def _chunk(sections: Mapping[str, bytes]) -> bytes:
-    """Return server-sent events, one for each section; JSON has no line breaks."""
+    """Return server-sent events, one for each section. Their JSON contains no line breaks, which would end an event."""
     return b"".join(b"event: " + name.encode() + b"\ndata: " + text + b"\n\n" for name, text in sections.items())

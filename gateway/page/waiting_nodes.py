@@ -1,4 +1,4 @@
-"""Devices that do not take part, each with the reason and the command to type, and where. Pure."""
+"""Lists the devices that do not take part, with the reason, the command to type, and where to type it. Pure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ if TYPE_CHECKING:
     from gateway.authority.device_invitations import Invitation
 
 MAX_WAITING_NODES = 100
-"""More are not shown; a page of them helps nobody."""
+"""Devices that are shown; a longer list helps nobody."""
 
 _GATEWAY = "the gateway"
 _COMMAND = re.compile(r"'(deepthings (?:invite|join|edge|revoke)[^']*)'")
-"""In the reason of a refusal, which ends with what to type."""
+"""The command to type in the reason of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entrants:
-    """The members of a cluster, and those who came to its gateway. Without keys there are no members."""
+    """The members of a cluster, its invitations, and refused devices. `members` is None in a cluster without keys."""
 
     members: MemberList | None = None
     invitations: tuple[Invitation, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Addresses at the data plane, and the end of a sentence about each."""
+    """The addresses that were refused at the data plane, each with the reason and the cure."""
     refused_at_broker: tuple[str, ...] = ()
+    """The addresses that were refused at the gateway's broker."""
 
 
 def waiting_nodes(
     entrants: Entrants, online: Iterable[str], offline: Iterable[str], now: float
 ) -> list[dict[str, Any]]:
-    """Return those who do not take part at `now`, in monotonic seconds; `online` and `offline` are names of edges."""
+    """Return the devices that do not take part at `now` (monotonic seconds); `online`, `offline`: names of edges."""
     there = set(online)
     found = [*_invited(entrants, now), *_without_keys(entrants, there), *_away(entrants, there, offline)]
     found += [_row(host, "refused", reason, *_cure_in(reason)) for host, reason in entrants.refused.items()]
@@ -93,7 +94,7 @@ def _away(entrants: Entrants, online: set[str], offline: Iterable[str]) -> list[
 
 
 def _cure_in(reason: str) -> tuple[str, str]:
-    """Return where to type which command, as the reason of a refusal says."""
+    """Return where to type which command, from the reason of a refusal; two empty texts if it names none."""
     found = _COMMAND.search(reason)
     return (_GATEWAY, found[1]) if found else ("", "")
 

@@ -1,4 +1,4 @@
-"""Listens for browsers, and loads the web server when the first one comes: nobody looking costs nothing."""
+"""Listens for browsers, and loads the web server when the first one connects, so that an unused page costs nothing."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ BACKLOG = 64
 """Connections that wait while the server is loaded."""
 
 MAX_CONNECTIONS_AT_ONCE = 128
-"""Requests beyond are answered with 503: a browser has six at once."""
+"""Connections at the same time; further requests are answered with 503. A browser has six."""
 
 IDLE_S = 120.0
-"""The server is stopped when nobody has asked for anything for so long."""
+"""The server is stopped after this time without a request."""
 
 IDLE_CHECK_S = 5.0
 
 KEEP_ALIVE_S = 20
-"""Seconds that a browser may keep a connection on which it asks for nothing."""
+"""Seconds that a browser may keep a connection open without a request."""
 
 STOPPING_TIMEOUT_S = 2
-"""Seconds that answers may take to end when the gateway stops."""
+"""Seconds that open answers have to end when the gateway stops."""
 
 
 class WebServer:
-    """Serves the page at an address. A port that is taken costs the page, not the gateway."""
+    """Serves the page at an address. If its port is in use, the gateway runs without the page."""
 
     def __init__(self, page: GatewayPage, door: PageDoor) -> None:
         self._page = page
@@ -58,8 +58,8 @@ class WebServer:
                 await _connection_waits(listening)
                 try:
                     await self._serve(listening)
-                except Exception:  # the page is not worth the gateway
-                    log.exception("the page cannot be served now")
+                except Exception:  # an error of the page must not end the gateway
+                    log.exception("the page cannot be served; trying again")
                     await asyncio.sleep(IDLE_CHECK_S)
 
     def _listen(self) -> socket.socket | None:
@@ -80,7 +80,7 @@ class WebServer:
         return listening
 
     async def _serve(self, listening: socket.socket) -> None:
-        """Serve until nobody has looked for a while, or cancelled."""
+        """Serve until there was no request for IDLE_S, or until cancelled."""
         server = await asyncio.to_thread(_load, self._page, self._door)
         self._page.begin()
         with listening.dup() as shared:  # the server closes it at its end
@@ -95,7 +95,7 @@ class WebServer:
             serving.result()
 
     async def _end(self, serving: asyncio.Task[None]) -> None:
-        """Send nobody anything more, and wait until the server has ended."""
+        """End the open answers, and wait until the server has ended."""
         try:
             await self._page.end()
             await asyncio.wait([serving], timeout=STOPPING_TIMEOUT_S + 1)
@@ -105,7 +105,7 @@ class WebServer:
 
 
 async def _connection_waits(listening: socket.socket) -> None:
-    """Return when somebody connects; the connection is accepted by others."""
+    """Wait until a connection can be accepted; the server accepts it."""
     loop, waits = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(listening, waits.set)
     try:
@@ -115,20 +115,20 @@ async def _connection_waits(listening: socket.socket) -> None:
 
 
 def _load(page: GatewayPage, door: PageDoor) -> Any:  # noqa: ANN401  (a uvicorn.Server, which is only imported here)
-    """Import the web server and return one. Takes a moment, so call it in a thread."""
+    """Import the web server, and return one. It takes a moment: call it in a thread."""
     uvicorn = importlib.import_module("uvicorn")
     application = importlib.import_module("gateway.page.routes").make_application(
         page, door.logins, beyond=not is_loopback(door.address.host)
     )
 
-    class Quiet(uvicorn.Server):  # type: ignore[misc, name-defined]
-        """Leaves signals to the gateway."""
+    class ServerWithoutSignals(uvicorn.Server):  # type: ignore[misc, name-defined]
+        """A server that leaves signals to the gateway."""
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    return Quiet(
+    return ServerWithoutSignals(
         uvicorn.Config(
             page.counting(application),
             access_log=False,
@@ -136,7 +136,7 @@ def _load(page: GatewayPage, door: PageDoor) -> Any:  # noqa: ANN401  (a uvicorn
             lifespan="off",
             limit_concurrency=MAX_CONNECTIONS_AT_ONCE,
             log_config=None,
-            log_level="error",  # its warnings are about what strangers send
+            log_level="error",  # warnings are about invalid requests, which anybody can send
             loop="none",
             proxy_headers=False,
             server_header=False,

@@ -6,7 +6,7 @@ _MIB = 2**20
 
 
 def shorten(name: str, width: int) -> str:
-    """Return a name in at most `width` characters; a long one keeps its beginning and its end."""
+    """Return a name in at most `width` characters; a longer one is cut in the middle."""
     if len(name) <= width:
         return name
     kept = max(0, width - 1)
@@ -15,12 +15,12 @@ def shorten(name: str, width: int) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """Return bytes in KiB, or in MiB from one MiB on."""
+    """Return a number of bytes in KiB, or in MiB from one MiB on."""
     return f"{count / _MIB:.2f} MiB" if count >= _MIB else f"{count / 1024:.0f} KiB"
 
 
 def format_mebibytes(count: int) -> str:
-    """Return bytes in MiB, without the unit; "" for 0."""
+    """Return a number of bytes in MiB, without the unit; "" for 0."""
     return f"{count / _MIB:.2f}" if count else ""
 
 

@@ -1,4 +1,4 @@
-"""Measures the memory that a device needs for a plan: peak memory of a worker, in fresh processes."""
+"""Measures the memory that a device needs for a plan: the peak memory of a worker, in a new process each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Construction = "prepared") -> int:
-    """Return the peak bytes of a worker that runs all tiles, without the bytes of its imports.
+    """Return the peak bytes of a worker that computes all tiles of a frame, without the bytes of its imports.
 
     `folder` keeps the prepared programs. Raises ModelError.
     """
@@ -37,7 +37,7 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
 
 
 def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
-    """Return the peak bytes of onnxruntime with default settings, for the layers before the cut on the whole frame."""
+    """Return the peak bytes of onnxruntime with default settings that computes the whole head of a frame at once."""
     model = partitioned.model
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, partitioned.stage.cut).SerializeToString())

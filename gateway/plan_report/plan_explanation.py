@@ -1,4 +1,4 @@
-"""Explains which plan method `auto` would choose for a cluster: all that it considers, and why one of them wins."""
+"""Explains which plan method `auto` would choose for a cluster, among which candidates, and why."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ BYTES_OF_MEGABIT = 125_000
 
 
 class PlanExplanation(Figures):
-    """The plans for a cluster, the best first. `device_s`: seconds of a whole frame on one core of this device.
+    """The plans for a cluster, the best first.
 
-    `kernels`: the costs of kinds of layers that were measured on this device, relative to a usual convolution.
+    `device_s`: the seconds that one core of this device needs for a whole frame; `kernels`: the costs of kinds of
+    layers on this device, relative to usual convolutions; `speeds`: those of the edges, relative to this device.
     """
 
     model: str
@@ -58,7 +59,7 @@ class PlanExplanation(Figures):
 
     @property
     def verdict(self) -> str:
-        """Return which plan is used when one frame is under way, and why, as a sentence."""
+        """Return a sentence on which plan is used while one frame is under way, and why."""
         whole = next(found for found in self.plans if found.plan == "whole frames")
         divided = [found for found in self.plans if found.plan != whole.plan and not found.refused]
         many = f"Many frames are computed whole, {whole.frames_per_s:.3g} a second."
@@ -85,10 +86,10 @@ def explain_plans(
     grid: Grid | None = None,
     memory_mib: int = 0,
 ) -> PlanExplanation:
-    """Return the plans for edges of these speeds, relative to this device, which is measured; the first has the camera.
+    """Return the plans for edges of these `speeds`, relative to this device, whose speed is measured.
 
-    The gateway's cores compute, too. Plans may use `memory_mib` of each edge, 0: as much as they need.
-    Raises ModelError when the network cannot be run, CutError and ConfigurationError for a cut that is none.
+    The first edge has the camera. The gateway's cores compute, too. Plans may use `memory_mib` of each edge; 0: as much
+    as they need. Raises ModelError when the network cannot be run, CutError and ConfigurationError for an invalid cut.
     """
     whole = PartitionedModel.whole(model)
     device_s, kernels = _measure(whole)
@@ -130,7 +131,7 @@ def _measure(whole: PartitionedModel) -> tuple[float, Mapping[KernelKind, float]
 
 
 async def _measure_kinds(program: Path, kinds: TileKinds, folder: Path) -> Mapping[KernelKind, float]:
-    """Return the costs of kinds of layers, none for a network that edges run as it is."""
+    """Return the costs of kinds of layers; {} for a network that edges run without preparing it."""
     engine = await open_engine(program, kinds, folder)
     if engine.name != PreparedEngine.name:
         return {}

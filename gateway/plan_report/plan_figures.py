@@ -34,11 +34,12 @@ class Figures(BaseModel):
 
 
 class CutFigures(Figures):
-    """One cut at the report's grid. Bytes, multiply-accumulate operations (macs), pixels (height, width).
+    """One cut, with the tiles of the report's grid.
 
-    `work_factor` is the work of all tiles ÷ that of the whole head; `largest_tile` is a share of the head;
-    `longest_chain` is the longest chain of work of a frame, with `devices` edges and an equally fast gateway, ÷ the
-    work of the whole network.
+    `crossing_bytes`: bytes of the maps at the cut; `*_macs`: multiply-accumulate operations; `receptive_field`:
+    (height, width) in pixels. `work_factor` is the work of all tiles divided by that of the whole head; `largest_tile`
+    is the work of the largest tile as a share of the head; `longest_chain` is the longest chain of work of a frame,
+    with `devices` edges and an equally fast gateway, divided by the work of the whole network.
     """
 
     maps: tuple[str, ...]
@@ -65,9 +66,9 @@ class MapBytes(Figures):
 
 
 class LayerFigures(Figures):
-    """A layer of the head with the layers that work in place on its output: maps and weights for the whole frame.
+    """The memory of a layer of the head, together with the layers that work in place on its output.
 
-    `tile_bytes` has, by grid, the bytes of the largest tile, weights included.
+    `whole_maps`, `whole_bytes`: for the whole frame; `tile_bytes`: by grid, for the largest tile, weights included.
     """
 
     layer: str
@@ -80,7 +81,7 @@ class LayerFigures(Figures):
 
 
 class TiledMemory(Figures):
-    """The memory of one tile against the whole head. `layer_reduction` is the mean over the layers."""
+    """The memory of one tile, compared with the whole head. `layer_reduction` is the mean reduction over the layers."""
 
     peak_bytes: int
     peak_reduction: float
@@ -88,7 +89,7 @@ class TiledMemory(Figures):
 
 
 class AnalyticMemory(Figures):
-    """Memory computed from sizes (maps are float32): a peak is the layer with the largest maps, and all weights."""
+    """Memory computed from sizes, with float32 maps. A peak is the layer with the largest maps, plus all weights."""
 
     weight_bytes: int
     whole_peak_bytes: int
@@ -97,7 +98,10 @@ class AnalyticMemory(Figures):
 
 
 class MeasuredMemory(Figures):
-    """Peak resident bytes of a process without its imports: onnxruntime with default settings, and ours by grid."""
+    """Peak resident bytes of a process, without its imports.
+
+    `default_bytes`: of onnxruntime with default settings; `grids`: of a worker, by grid.
+    """
 
     default_bytes: int
     grids: dict[str, int]
@@ -127,7 +131,7 @@ class PlanReport(Figures):
 
     @property
     def chosen(self) -> CutFigures:
-        """Return the cut in use."""
+        """Return the chosen cut."""
         return next(cut for cut in self.cuts if cut.chosen)
 
 
@@ -145,7 +149,7 @@ def report_on(partitioned: PartitionedModel, *, measured: bool = False) -> PlanR
         devices=DEFAULT_DEVICES,
         total_macs=total,
         cuts=_cuts(network, stage, total),
-        memory=Memory(analytic=_analytic(network, stage), measured=_measured(partitioned) if measured else None),
+        memory=Memory(analytic=_compute_memory(network, stage), measured=_measure(partitioned) if measured else None),
         unreadable=partitioned.model.unreadable,
     )
 
@@ -179,7 +183,7 @@ def _cuts(network: Network, stage: Stage, total: int) -> tuple[CutFigures, ...]:
     )
 
 
-def _analytic(network: Network, stage: Stage) -> AnalyticMemory:
+def _compute_memory(network: Network, stage: Stage) -> AnalyticMemory:
     whole = tile_memory(network, partition(network, stage.cut, Grid(1, 1)))[0]
     largest, grids = {}, {}
     for tiled in _stages(network, stage):
@@ -205,7 +209,7 @@ def _analytic(network: Network, stage: Stage) -> AnalyticMemory:
     )
 
 
-def _measured(partitioned: PartitionedModel) -> MeasuredMemory:
+def _measure(partitioned: PartitionedModel) -> MeasuredMemory:
     grids = dict.fromkeys((Grid(1, 1), partitioned.stage.grid, *USUAL_GRIDS))
     peaks = measure_memory(partitioned.model, partitioned.stage.cut, list(grids))
     return MeasuredMemory(default_bytes=peaks.pop("default"), grids=peaks)

@@ -48,12 +48,12 @@ LETTERS = 20
 """Height of the letters of a label, in pixels."""
 
 MAX_MAPS = 5
-"""Maps beside the frame, from the picture to the cut: enough to see the region shrink."""
+"""Maps beside the frame, from the picture to the cut: enough to see how the region shrinks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The place of a map in the picture: its top left corner, and pixels for each cell."""
+    """The place of a map in the picture: its top left corner in pixels, and the pixels for each cell."""
 
     left: int
     top: int
@@ -84,7 +84,7 @@ def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pi
 
 
 def picture_sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
-    """Return the sentences below the frame."""
+    """Return the sentences below the frame, which describe one tile."""
     own, read, halo = _own_part(partitioned, tile), tile.inputs[0], max(_halos(partitioned, tile))
     computes = f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame"
     if not halo:
@@ -106,7 +106,7 @@ def _halos(partitioned: PartitionedModel, tile: Tile) -> tuple[int, int, int, in
 
 
 def _own_part(partitioned: PartitionedModel, tile: Tile, size: Sequence[int] = ()) -> Region:
-    """Return a tile's own part, its share of the cut scaled to a map of this size (height, width), or to the frame."""
+    """Return a tile's own part of a map of this size (height, width), or of the frame: its scaled part of the cut."""
     network, stage = partitioned.model.network, partitioned.stage
     rows, columns = network.shapes[stage.cut[0]][2:]
     height, width = size or network.input_size
@@ -171,7 +171,7 @@ def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, til
         return
     draw_arrow(canvas, inner, outer, INK)
     draw_arrow(canvas, outer, inner, INK)
-    middle = (inner[0] + outer[0]) // 2, (2 * inner[1] + outer[1]) // 3  # clear of the number of the tile above
+    middle = (inner[0] + outer[0]) // 2, (2 * inner[1] + outer[1]) // 3  # not over the number of the tile above
     draw_text_on_plate(canvas, f"halo {max(halos)} px", middle, WHITE, ACCENT, LETTERS)
 
 

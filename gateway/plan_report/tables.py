@@ -1,4 +1,4 @@
-"""The tables of `deepthings plan`."""
+"""Renders the tables of `deepthings plan`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from gateway.plan_report.plan_figures import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
 
 MAX_ROWS = 30
-"""Longer tables are shortened to a selection of rows."""
+"""Rows of a table; longer ones are shortened to a selection."""
 
 _NEIGHBOURS = 3
 """Neighbours of the chosen cut, on each side, in a selection."""
 
 _FIGURES_WIDTH = 67
-"""Characters beside the names in the table of cuts, which is the wider one."""
+"""Characters of the columns beside the names in the table of cuts, the widest table."""
 
 _MIN_NAMES_WIDTH = 13
 
@@ -40,7 +40,7 @@ def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
     chosen = ",".join(report.chosen.maps)
     return Group(
         Text(f"{report.model}, {height}x{breadth} pixels, in {report.grid} tiles: {len(report.cuts)} places to cut it"),
-        _cuts(report, names),
+        _cuts_table(report, names),
         Text(
             "* the cut in use. work: all tiles ÷ the head as a whole. largest: the largest tile ÷ the head. sees: the "
             f"pixels that one cell depends on. {report.devices} edges: the longest chain of work of a frame, with "
@@ -48,14 +48,18 @@ def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
             style="dim",
         ),
         Text(f"\nMemory that one device needs, cut behind {chosen}, in MiB"),
-        _memory(report.memory.analytic, names),
+        _memory_table(report.memory.analytic, names),
         Text("peak: the layer with the largest maps (read, made, held for later), and all weights.", style="dim"),
-        *([_measured(report.memory.measured)] if report.memory.measured else []),
+        *([_measured_table(report.memory.measured)] if report.memory.measured else []),
     )
 
 
 def select_cuts(cuts: Sequence[CutFigures]) -> list[CutFigures]:
-    """Return all cuts, or of many: the first, the last, those that shorten the chain, those near the chosen one."""
+    """Return the cuts to show: all, or at most MAX_ROWS of many.
+
+    These are the first, the last, the deepest and the fastest one, those near the chosen one, and those that shorten
+    the longest chain of work.
+    """
     if len(cuts) <= MAX_ROWS:
         return list(cuts)
     chosen = next(index for index, cut in enumerate(cuts) if cut.chosen)
@@ -72,7 +76,7 @@ def select_cuts(cuts: Sequence[CutFigures]) -> list[CutFigures]:
     return [cuts[index] for index in sorted(kept.union(improvements))]
 
 
-def _cuts(report: PlanReport, width: int) -> RenderableType:
+def _cuts_table(report: PlanReport, width: int) -> RenderableType:
     table = _table(
         "  cut behind", "layers\nbefore", "bytes\nacross", "GMAC\nbefore", "behind", "work", "largest",
         "sees\npixels", f"{report.devices}\nedges", "",
@@ -99,7 +103,7 @@ def _cuts(report: PlanReport, width: int) -> RenderableType:
 
 
 def _names(maps: Sequence[str], width: int) -> str:
-    """Return the names of a cut's maps, each shortened where they are too long together."""
+    """Return the names of a cut's maps in at most `width` characters; they are shortened if they are too long."""
     if len(",".join(maps)) <= width:
         return ",".join(maps)
     each = (width - len(maps) + 1) // len(maps)
@@ -111,12 +115,12 @@ def _names(maps: Sequence[str], width: int) -> str:
     return ",".join(shorten(name, each + spare // long) for name in maps)
 
 
-def _memory(memory: AnalyticMemory, width: int) -> RenderableType:
+def _memory_table(memory: AnalyticMemory, width: int) -> RenderableType:
     holding = any(layer.whole_maps.held for layer in memory.layers)
     held = ("held",) if holding else ()
     grids = (f"{grid}\ntile" for grid in memory.grids)
     table = _table("layer", "read", "made", *held, "weights", "whole\nframe", *grids)
-    shown = _largest(memory.layers)
+    shown = _largest_layers(memory.layers)
     for layer in shown:
         maps = layer.whole_maps
         parts = (maps.input, maps.output, *((maps.held,) if holding else ()), layer.weight_bytes)
@@ -136,7 +140,7 @@ def _memory(memory: AnalyticMemory, width: int) -> RenderableType:
     return _with_rest(table, len(memory.layers) - len(shown), "smaller layers")
 
 
-def _measured(memory: MeasuredMemory) -> RenderableType:
+def _measured_table(memory: MeasuredMemory) -> RenderableType:
     table = _table("run by", "MiB", "of the first", "of our whole")
     whole = memory.grids.get("1x1", 0)
     table.add_row("onnxruntime as it comes, whole", format_mebibytes(memory.default_bytes), format_share(1.0), "")
@@ -146,7 +150,7 @@ def _measured(memory: MeasuredMemory) -> RenderableType:
     return Group(Text("\nMeasured: peak memory of a process without its imports, with all kinds of tile loaded"), table)
 
 
-def _largest(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
+def _largest_layers(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
     """Return the layers with the most memory, in the order of the network."""
     largest = sorted(layers, key=lambda layer: layer.whole_bytes, reverse=True)[:MAX_ROWS]
     return [layer for layer in layers if layer in largest]

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class WholeReport(Figures):
-    """A network as a whole. `whole_only` is the reason why it cannot be divided into tiles, "" when it can.
+    """The figures of a network that runs as a whole.
 
-    `total_macs` are those of its convolutions and pools. `unreadable` is the reason why no decoder reads its outputs.
+    `whole_only`: why it cannot be divided into tiles, "" if it can; `total_macs`: multiply-accumulate operations of its
+    convolutions and pools; `unreadable`: why no decoder reads its outputs, "" if one does.
     """
 
     model: str
@@ -61,11 +62,11 @@ def report_on_whole(model: Model, *, measured: bool = False) -> WholeReport:
         total_macs=partitioned.stage.tiles[0].macs,
         weight_bytes=sum(tensor.ByteSize() for tensor in model.proto.graph.initializer),
         whole_only=why_whole_only(model),
-        measured=_measured(partitioned) if measured else None,
+        measured=_measure(partitioned) if measured else None,
         unreadable=model.unreadable,
     )
 
 
-def _measured(partitioned: PartitionedModel) -> MeasuredMemory:
+def _measure(partitioned: PartitionedModel) -> MeasuredMemory:
     default, own = measure_whole(partitioned)
     return MeasuredMemory(default_bytes=default, grids={str(partitioned.stage.grid): own})

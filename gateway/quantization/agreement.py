@@ -1,4 +1,4 @@
-"""Compares two detectors by the objects that both find in the same pictures."""
+"""Compares a float model and its int8 model by the objects that both find in the same pictures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5
-"""Boxes of one label are taken for the same object if they overlap at least this much."""
+"""Boxes of one label count as the same object if their intersection over union is at least this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Numbers of objects in the same pictures; `score_difference` is the mean over those that both found, if any."""
+    """The numbers of objects that two models found in the same pictures.
+
+    `score_difference` is the mean difference of scores of the objects that both found; None if there are none.
+    """
 
     pictures: int
     by_float: int
@@ -31,10 +34,10 @@ class Agreement:
 
 
 def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels]) -> Agreement | None:
-    """Run both models on pictures, uint8 BGR (H, W, 3). Return None without pictures, or without a decoder."""
+    """Return the agreement of two models on pictures, uint8 BGR (H, W, 3); None without pictures or a decoder."""
     if model.spec.decoder is None:
         return None
-    runs = _detecting(model), _detecting(quantised)
+    runs = _detector_of(model), _detector_of(quantised)
     found = [tuple(run(picture) for run in runs) for picture in pictures]
     pairs = [pair for by_float, by_int8 in found for pair in same_objects(by_float, by_int8)]
     differences = [abs(found.score - other.score) for found, other in pairs]
@@ -43,7 +46,7 @@ def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels
     return Agreement(len(found), by_float, by_int8, len(pairs), mean) if found else None
 
 
-def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
+def _detector_of(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
     partitioned = PartitionedModel.whole(model)
     head, detector = WholeHead(partitioned, 1), partitioned.detector(1)
 
@@ -57,7 +60,10 @@ def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
 def same_objects(
     some: Sequence[DetectedObject], others: Sequence[DetectedObject]
 ) -> list[tuple[DetectedObject, DetectedObject]]:
-    """Return pairs of one label whose boxes overlap most, in the order of `some`; no object is in two pairs."""
+    """Return the pairs of objects of one label whose boxes overlap most, in the order of `some`.
+
+    No object is in two pairs.
+    """
     left = list(others)
     pairs = []
     for found in some:

@@ -1,8 +1,8 @@
 """Quantises a float model to int8 with onnxruntime's tool, in the QDQ format, calibrated with pictures.
 
-Convolutions and the operators between them are computed in integers, whose sums are the same in any order, so tiles
-equal the whole run exactly. The last convolutions and everything behind them stay float: coordinates and scores come
-together in one map there, and eight bits with one scale are too few for both.
+Convolutions and the operators between them are computed in integers. Sums of integers do not depend on the order, so
+tiles equal the undivided network exactly. The last convolutions and everything behind them stay float, because
+coordinates and scores are in one map there, and eight bits with one scale are too few for both.
 """
 
 from __future__ import annotations
@@ -38,16 +38,19 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, Pixels
 
 MAX_PICTURES = 100
-"""More pictures are not used: after ten, the ranges change little, and each takes a run of the float model."""
+"""Pictures for calibration: the ranges change little after ten, and each picture takes a run of the float model."""
 
 HOLD_OUT_EVERY = 5
 """One picture in this many is kept for the comparison, and not used for calibration."""
 
 CUT_GRID = Grid(3, 3)
-"""The grid that a cut is chosen for when the description has none: the default of all commands."""
+"""The grid for which a cut is chosen if the description has none; it is the default of all commands."""
 
 CONVOLUTIONS = frozenset(["Conv", "ConvTranspose"])
+"""Operators in front of which others are computed in integers."""
+
 MIXING = frozenset(["Add", "Concat", "Mul"])
+"""Operators that stay float if one of their inputs is a table of constants, such as the positions of cells."""
 
 INTEGER_OPERATORS = MIXING | frozenset(
     ["Clip", "Conv", "LeakyRelu", "MaxPool", "Pad", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Split",
@@ -62,12 +65,16 @@ _UNTILEABLE = "SliceConcatToSpaceToDepthFusion;TransposeOptimizer"
 """Optimisers of onnxruntime that make layers which cannot be tiled."""
 
 _PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
-"""Metadata for quantize_static: its recommended preparation is done. It would warn otherwise."""
+"""Metadata that tells quantize_static that the model is prepared as it recommends; otherwise it would warn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
-    """The int8 model, and figures of its making. `agreement` is None without a decoder or without a second picture."""
+    """The int8 model, and how it was made.
+
+    `pictures`: the number used for calibration; `more_pictures`: there were more; `agreement`: that with the float
+    model, None without a decoder or without a second picture.
+    """
 
     model: Model
     pictures: int
@@ -78,9 +85,10 @@ class Quantised:
 
 
 class PictureSample:
-    """Iterates over pictures of a source: one for every second of it, at most MAX_PICTURES.
+    """Iterates over pictures of a source, one for every second, at most MAX_PICTURES: pairs (held out, picture).
 
-    Each comes with a flag, whether it is held out. `more` is whether the source had others, known after an iteration.
+    Held-out pictures are not for calibration, but for the comparison. `more`, which is set by an iteration, tells
+    whether the source has more pictures.
     """
 
     def __init__(self, source: Source, *, hold_out: bool) -> None:
@@ -98,7 +106,7 @@ class PictureSample:
 
 
 class Calibration:
-    """Gives quantize_static pictures, preprocessed as in use and read one at a time."""
+    """Gives pictures to quantize_static, preprocessed as for detection, and read one at a time."""
 
     def __init__(self, model: Model, sample: PictureSample) -> None:
         self._model = model
@@ -158,14 +166,14 @@ def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelPro
     proto.CopyFrom(model.proto)
     image = [value for value in model.proto.graph.input if value.name == model.network.input]
     del proto.graph.input[:]
-    proto.graph.input.extend(image)  # constants that are inputs as well would not be folded
+    proto.graph.input.extend(image)  # only the picture: constants that are listed as inputs would not be folded
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options = {"graph_optimization_level": level, "optimized_model_filepath": str(path)}
     open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": _UNTILEABLE})
     simple = plain_model(onnx.load(path), model.spec.name)
     try:
         partition(describe_network(simple, model.spec.name), cut, Grid(1, 1))
-    except CutError:  # the cut is inside of a folded layer
+    except CutError:  # the cut is inside a folded layer, so the model is used without folding
         simple = proto
     names: set[str] = set()
     for node in simple.graph.node:
@@ -202,14 +210,14 @@ def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration,
         )  # fmt: skip
     except DeepThingsError:
         raise
-    except Exception as error:  # its tools raise many kinds of errors
+    except Exception as error:  # the tools of onnxruntime raise many kinds of errors
         lines = str(error).splitlines() or ["no reason is known"]
         raise ModelError(f"{name} cannot be quantised: {lines[0]}") from error
     return onnx.load(folder / "int8.onnx")
 
 
 def _integer_layers(proto: onnx.ModelProto) -> list[str]:
-    """Return the names of the nodes to compute in integers: supported ones with a convolution somewhere behind."""
+    """Return the names of the nodes to compute in integers: supported ones with a convolution somewhere behind them."""
     tables = {tensor.name for tensor in proto.graph.initializer if prod(tensor.dims) > 1}
     wanted: set[str] = set()
     layers = []

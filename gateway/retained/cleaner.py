@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from gateway.state.state_folder import StateFolder
 
 CLEANER_PERIOD_S = 1.0
-"""Stale topics are cleared, and the list of retained ones is written, at most this often."""
+"""Stale topics are cleared, and the list of retained topics is written, at most this often."""
 
 
 class RetainedCleaner:
-    """Remembers the topics at which this gateway has retained messages, and clears stale ones.
+    """Remembers the topics at which this gateway has retained messages, and clears those that are stale.
 
-    `discovery_prefix` is the first level of the topics of Home Assistant, which its announcer clears; `frigate` is that
-    of Frigate's topics, None if these are not published.
+    `discovery_prefix` is the first level of Home Assistant's discovery topics, which the Announcer clears. `frigate` is
+    the first level of Frigate's topics; None: they are not published.
     """
 
     def __init__(self, state: StateFolder, bus: Planes, *, discovery_prefix: str, frigate: str | None) -> None:
@@ -42,11 +42,11 @@ class RetainedCleaner:
         return self._retained.by_hand
 
     def follow_cameras(self, cameras: CameraRegistry) -> None:
-        """Expect the topics of these cameras, and no others."""
+        """Expect the topics of these cameras; others are stale."""
         self._cameras = cameras
 
     def check_soon(self) -> None:
-        """Clear stale topics at the next check: cameras have changed."""
+        """Clear stale topics at the next check, because cameras have changed."""
         self._check_due = True
 
     async def clear_stale(self) -> None:
@@ -66,11 +66,11 @@ class RetainedCleaner:
                 await self._bus.publish_at(topic, "", retain=True)
 
     async def run(self) -> None:
-        """Clear topics that become stale, and write the list of retained ones, until cancelled."""
+        """Clear topics that become stale, and write the list of retained topics, until cancelled."""
         returned = False
         while True:
             await asyncio.sleep(CLEANER_PERIOD_S)
-            if self._retained.by_hand and not returned and not self._returning:
+            if self._retained.by_hand and not returned and not self._may_still_return:
                 returned = self._check_due = True
             if self._check_due and self._bus.public_connected.is_set():
                 await self.clear_stale()
@@ -79,7 +79,7 @@ class RetainedCleaner:
                 await asyncio.to_thread(write)
 
     def write_last(self) -> None:
-        """Write the list of retained topics at once, as the gateway stops."""
+        """Write the list of retained topics at once, because the gateway stops."""
         write = self._retained.pending_write(self._by_hand, last=True)
         if write is not None:
             write()
@@ -91,11 +91,11 @@ class RetainedCleaner:
         self._check_due |= retained
 
     @property
-    def _returning(self) -> bool:
+    def _may_still_return(self) -> bool:
         return time.monotonic() - self._started_at < BY_HAND_RETURN_S
 
     @property
     def _by_hand(self) -> frozenset[str]:
-        """Return the cameras that were started by hand, for BY_HAND_RETURN_S also those of the last run."""
+        """Return the cameras that were started by hand; for BY_HAND_RETURN_S also those of the last run."""
         assert self._cameras is not None
-        return frozenset(self._cameras.by_hand) | (self._retained.by_hand if self._returning else frozenset())
+        return frozenset(self._cameras.by_hand) | (self._retained.by_hand if self._may_still_return else frozenset())

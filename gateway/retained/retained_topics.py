@@ -1,4 +1,4 @@
-"""The retained topics of this gateway, kept over restarts; finds the stale ones."""
+"""Keeps the list of this gateway's retained topics over restarts, and finds stale topics in it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ RETAINED_FILE = "retained.json"
 _LOST = "topics of cameras that are removed while the gateway is stopped will not be cleared at the broker"
 
 MAX_RETAINED_TOPICS = 50_000
-"""Enough for 256 cameras with a hundred labels and a few zones each; more are published, but not cleared later."""
+"""Topics in the list: enough for 256 cameras with a hundred labels and a few zones each. More are not cleared later."""
 
 BY_HAND_RETURN_S = 60.0
-"""A camera that was started by hand, and was present in the last run, has this long to return."""
+"""A camera of the last run that was started by hand has this long to return before its topics are stale."""
 
 RETAINED_WRITE_PERIOD_S = 1.0
-"""Topics come by the hundred at a start; they are written together, at most this often."""
+"""The list is written at most this often, because hundreds of topics are added at a start."""
 
 
 class _Content(Message):
@@ -45,7 +45,7 @@ class _Content(Message):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedTopics:
-    """Topics that may be retained: by name, or by their beginning."""
+    """The topics that may be retained: by name, or by their beginning."""
 
     names: frozenset[str]
     beginnings: tuple[str, ...]
@@ -55,7 +55,7 @@ class ExpectedTopics:
 
 
 class RetainedTopics:
-    """Remembers the retained topics. `by_hand` are the cameras of the last run that were not configured."""
+    """The list of retained topics. `by_hand` are the cameras of the last run that were started by hand."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[_Content] = folder.register_file(RETAINED_FILE, _Content, _LOST, durable=False)
@@ -66,7 +66,7 @@ class RetainedTopics:
         self._written_at = -RETAINED_WRITE_PERIOD_S
 
     def note_topic(self, topic: str, *, retained: bool) -> None:
-        """Note that a topic has a retained message now, or none any more."""
+        """Note that a topic has a retained message, or that it has none any more."""
         if not retained:
             self._topics.discard(topic)
         elif len(self._topics) < MAX_RETAINED_TOPICS:
@@ -77,9 +77,9 @@ class RetainedTopics:
         return sorted(topic for topic in self._topics if topic not in expected)
 
     def pending_write(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
-        """Return a function that writes the file, to be called in a thread; None when nothing has changed.
+        """Return a function that writes the file, to be called in a thread; None if nothing has changed.
 
-        Also None when the file was just written, unless this is the `last` time.
+        Also None within RETAINED_WRITE_PERIOD_S after the last write, unless this is the `last` write.
         """
         now = time.monotonic()
         if now - self._written_at < RETAINED_WRITE_PERIOD_S and not last:
@@ -107,9 +107,9 @@ def expected_topics(
 ) -> ExpectedTopics:
     """Return the topics that these cameras and the gateway itself may have retained. Pure.
 
-    `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
-    `areas` are the zones and masks with a switch, by camera; `profile`: there is one. `prefix` is the first level of
-    our topics; `frigate` is that of Frigate's, None if these are not published.
+    `labels` are the followed labels, by camera; of cameras that were started `by_hand`, all topics are expected.
+    `areas` are the zones and masks with a switch, by camera. `profile`: a profile is configured. `prefix` is the first
+    level of our topics; `frigate` the first level of Frigate's topics, None if they are not published.
     """
     names = {
         topic.full_path(prefix=prefix)

@@ -1,4 +1,4 @@
-"""One file in the state folder, with state that is kept over restarts of the gateway."""
+"""Reads and writes one file of the state folder, with state that is kept over restarts of the gateway."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
-"""A topic that can be published to. An invalid one in a damaged file would be published again and again."""
+"""A topic to which a message can be published. With an invalid one from a damaged file, publishing would fail for
+ever."""
 
 MAX_STATE_FILE_BYTES = 64 * 1024 * 1024
-"""Larger files are refused: the state of a camera takes some 100 KB at most."""
+"""Largest file that is read; the state of a camera takes some 100 KB at most."""
 
 
 class Envelope(Message):
@@ -42,9 +43,9 @@ class Envelope(Message):
 class StateFile(Generic[T]):
     """One JSON file, validated when it is read and replaced completely when it is written.
 
-    `lost` is a sentence for people: what is lost while the file cannot be read or written. It is logged once until the
-    file works again. A file of a later version, from a newer release, is never changed. A file without a version has
-    version 1.
+    `lost` is a sentence for people that says what is lost while the file cannot be read or written. It is logged once,
+    until the file can be written again. A file of a later version, which a newer release has written, is never changed.
+    A file without a version has version 1. `unwritable` is the reason why the last write failed, else "".
     """
 
     def __init__(
@@ -56,9 +57,9 @@ class StateFile(Generic[T]):
         durable: bool = True,
         version: int = 1,
     ) -> None:
-        """`kind` is the type of the content; without `durable` the last seconds may be lost in a power cut.
+        """`kind` is the type of the content. Without `durable`, the last seconds of content may be lost in a power cut.
 
-        Increase `version` when older releases would misread the content; this release must still read older versions.
+        `version` must be increased when older releases would misread the content; older versions must still be read.
         """
         self.path = path
         self.lost = lost
@@ -80,7 +81,7 @@ class StateFile(Generic[T]):
         """Return the content; None when the file is missing or cannot be read."""
         try:
             data = _read(self.path)
-            envelope = _opened(data)
+            envelope = _envelope_of(data)
             if envelope is None:
                 return self._adapter.validate_json(data)
             if envelope.version <= self._version:
@@ -110,7 +111,7 @@ class StateFile(Generic[T]):
         """Replace the content by one that is JSON already; see `write`."""
         if self.newer_release_problem:
             return False
-        # Put together by hand: an encoder would take the content apart once more, at ten times the cost.
+        # Formatted by hand, because an encoder would have to parse the content again, at ten times the cost.
         envelope = b'{"version": %d, "release": %s, "content": %s}\n' % (self._version, self._release, content)
         try:
             write_whole(self.path, envelope, durable=self._durable)
@@ -146,7 +147,7 @@ class StateFile(Generic[T]):
             return 0.0
 
 
-def _opened(data: bytes) -> Envelope | None:
+def _envelope_of(data: bytes) -> Envelope | None:
     """Return the envelope; None for a file without one, as early releases wrote it."""
     try:
         return Envelope.model_validate_json(data)

@@ -26,14 +26,14 @@ class StateFolder:
         durable: bool = True,
         version: int = 1,
     ) -> StateFile[Any]:
-        """Return the file with this name, and include its problems in `problems`; for the arguments see StateFile."""
+        """Return the file with this name, and report its problems in `problems`; arguments as in StateFile."""
         file: StateFile[Any] = StateFile(self.path / name, kind, lost, durable=durable, version=version)
         self._files.append(file)
         return file
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Return sentences: one for each file of a newer release, and one for each reason of failed writes."""
+        """Return a sentence for each file that a newer release has written, and for each reason of failed writes."""
         unwritable: dict[str, list[str]] = {}
         for file in self._files:
             if file.unwritable:

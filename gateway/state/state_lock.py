@@ -1,4 +1,4 @@
-"""A lock on the state folder while a gateway runs. The kernel releases it when the process ends."""
+"""Locks the state folder while a gateway runs. The kernel releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK_FILE = ".in-use"
 
 @contextlib.contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
-    """Hold a shared lock on the folder in the context; do nothing when the folder cannot be written."""
+    """Hold a shared lock on the folder as long as the context lasts; without a lock if the folder cannot be written."""
     descriptor = -1
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Return whether a running gateway holds the folder. Raises OSError when the folder cannot be read."""
+    """Return whether a running gateway holds a lock on the folder. Raises OSError when the folder cannot be read."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

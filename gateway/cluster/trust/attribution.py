@@ -14,33 +14,37 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap
 
 MAX_DEVIATION = 0.05
-"""A tile is wrong beyond this difference, in standard deviations of the maps: tiles are exact to 1e-4, and processors
-that compute in half precision differ by some hundredths at most."""
+"""A tile is wrong if it differs by more than this many standard deviations of the maps. Correct tiles differ by 1e-4;
+processors that compute in half precision by some hundredths at most."""
 
 MAX_QUANTISED_DEVIATION = 0.5
-"""The same for a quantised model: where processors round to different steps, later layers increase the difference."""
+"""The same for a quantised model: processors may round differently, and later layers increase the difference."""
 
 MAX_FLAT_DEVIATION = 2.0**-12
-"""The same in units of the largest value, for almost constant maps, whose standard deviation says nothing."""
+"""The same relative to the largest value, for almost constant maps, whose standard deviation is too small to
+compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFault:
-    """A node's wrong tiles, and their largest difference in units of the map."""
+    """The wrong tiles of a node, and their largest difference, in the unit of the maps' values."""
 
     tiles: tuple[int, ...]
     difference: float
 
 
 def deviation_limit(map_std: float, map_max: float, *, quantised: bool) -> float:
-    """Return the largest allowed difference of a tile, in units of the map."""
+    """Return the largest allowed difference of a tile, in the unit of the maps' values."""
     return max((MAX_QUANTISED_DEVIATION if quantised else MAX_DEVIATION) * map_std, MAX_FLAT_DEVIATION * map_max)
 
 
 def differing_tiles(
     tiled: Sequence[FeatureMap], whole: Sequence[FeatureMap], tiles: Sequence[Tile], limit: float
 ) -> dict[int, float]:
-    """Return the tiles that differ by more than `limit`, and by how much; infinite where a value is not finite."""
+    """Return the tiles that differ by more than `limit`, each with its difference; inf if a value is not finite.
+
+    `tiled` and `whole` are the maps at the cut, float32 (1, C, H, W) each.
+    """
     found = {}
     for tile in tiles:
         largest = 0.0
@@ -56,10 +60,11 @@ def differing_tiles(
 def find_faults(
     differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]
 ) -> dict[str, NodeFault]:
-    """Return the faults, by node.
+    """Return the faults, by node. `differing`: the differences of wrong tiles, by tile; `workers`: the nodes, by tile.
 
-    Tiles that pass on values also pass on errors. A tile that may have read strips of a wrong tile is therefore not
-    counted against its worker; with several stages, whose tiles exchange borders, only the tile that differs most is.
+    A wrong tile makes others wrong that read its strips or borders. Therefore a tile that reads strips of a wrong tile
+    is not counted against its worker; and with several stages, whose tiles exchange borders, only the tile that differs
+    most is counted.
     """
     if len(stages) > 1:
         worst = max(differing, key=lambda tile: differing[tile], default=None)

@@ -1,4 +1,4 @@
-"""Bars nodes that compute wrongly, and publishes that to them and to people."""
+"""Bars nodes that compute wrongly or fail, and publishes their standings to them and to people."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 class Barring:
     """Keeps the standings of nodes and publishes their changes.
 
-    `on_barred` is called with a node that may not compute any more, `publish` publishes a standing to its node,
-    `publish_event` an event of the bridge.
+    `on_barred(node)` is called with a node that may not compute any more; `publish(standing)` publishes a standing to
+    its node; `publish_event(type, node, reason)` publishes an event of the bridge.
     """
 
     def __init__(
@@ -50,13 +50,16 @@ class Barring:
         return self.may_compute(node) and not self._members.is_drained(node)
 
     def able_nodes(self, epoch: int) -> frozenset[str] | None:
-        """Return the nodes that follow this plan and may compute; None while no node follows it and none is barred."""
+        """Return the nodes that follow this plan and may compute; None if there are none, and none is barred either.
+
+        None means that edges are only about to follow the plan; an empty set, that no node can compute.
+        """
         barred = self._standings.all_barred
         able = frozenset(self._members.ready_nodes(epoch)) - barred
         return able if able or barred else None
 
     def on_tile_failed(self, node: str, reason: str) -> None:
-        """Note that a node did not compute a tile; bar it after too many of these."""
+        """Note that a node failed to compute a tile; bar it after several failures in a row."""
         if self.may_compute(node) and self._standings.on_failure(node, reason, time.monotonic()):
             self._bar(node)
 
@@ -65,14 +68,14 @@ class Barring:
         self._standings.on_success(node)
 
     def on_wrong_tiles(self, assembly: Assembly, found: Mapping[str, NodeFault], result: VerificationResult) -> None:
-        """Bar the nodes that computed wrong tiles of a frame, which is published already."""
+        """Bar the nodes that computed wrong tiles of a frame. The frame itself is already published."""
         for node, fault in found.items():
             tiles = ", ".join(str(tile) for tile in fault.tiles)
             reason = (
                 f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}; "
                 f"the standard deviation of the maps is {result.difference.map_std:.3g}"
             )
-            if node != assembly.owner:  # who of the two is wrong cannot be told
+            if node != assembly.owner:  # the owner may have sent another picture than it shows
                 reason += f"; its picture is that of edge {assembly.owner}"
             if self._standings.on_wrong_tile(node, reason, time.monotonic()):
                 self._bar(node)
@@ -87,7 +90,7 @@ class Barring:
         self._standings.on_test_passed(node, trial)
 
     def lift_bars(self) -> None:
-        """Lift the bars that are due, and publish that."""
+        """Lift the bars of nodes that have passed their test and waited long enough, and publish that."""
         for node in self._standings.lift_bars(time.monotonic()):
             log.info("edge %s has passed its test and gets work again", node)
             self.publish_standing(node)
@@ -113,7 +116,7 @@ class Barring:
         present = self._members.present
         problems = (*self._standings.problems(present), *self._members.problems())
         if present and self._standings.all_barred.issuperset(present):
-            problems = (*problems, "no edge may compute: all are barred, and frames are dropped")
+            problems = (*problems, "no edge may compute: all are barred, and frames are dropped; see their problems")
         return problems
 
     def _bar(self, node: str) -> None:

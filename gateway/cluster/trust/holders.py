@@ -1,4 +1,4 @@
-"""The nodes that may send results for the frames of an owner: itself, and those that were given its tiles."""
+"""Remembers which nodes may send results for the frames of an owner: the owner, and nodes that were given its tiles."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRANT_KEPT_S = 900.0
-"""A thief may keep a grant until it is idle; no work on a tile takes this long."""
+"""A grant is remembered for this long. A thief may keep a grant until it is idle, but works on no tile for so long."""
 
 MAX_KEPT_GRANTS = 10_000
-"""Pairs of nodes: all those of a hundred nodes that help each other."""
+"""Pairs of a node and an owner that are remembered: all pairs of a hundred nodes."""
 
 UNASKED_LOG_PERIOD_S = 60.0
-"""A node that sends results which nobody asked for is logged this often."""
+"""A warning about results that a node must not send is logged at most once in this time."""
 
 
 class OpenFrames(Protocol):
-    """The part of a collector that is needed here."""
+    """The method of a collector that is used here."""
 
     def owner_of(self, frame: str) -> str | None: ...
 
@@ -36,7 +36,7 @@ class OpenFrames(Protocol):
 class TileHolders:
     """Remembers which node was given tiles of which owner.
 
-    `serves` returns whether a camera may be fed to a node: one that is configured only to the edge that it has.
+    `serves(camera, node)` returns whether a node may own frames of a camera: a configured camera only its edge.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class TileHolders:
             self._granted.popitem(last=False)
 
     def may_open(self, frame: FrameInfo, owner: str) -> bool:
-        """Return whether a node may have this frame: it serves the camera, and the frame is named after it."""
+        """Return whether a node may own this frame: it serves the camera, and the frame is named after the camera."""
         if frame.frame.startswith(f"{frame.camera}-") and self._serves(frame.camera, owner):
             return True
         self._warn(owner, "edge %s has frame %s of a camera that it does not serve", owner, frame.frame)
         return False
 
     def may_send(self, result: ResultHeader, frames: OpenFrames) -> bool:
-        """Return whether a node may send this result: for a frame of its own, or of an owner that gave it a tile."""
+        """Return whether a node may send this result: for its own frame, or one of an owner that gave it a tile."""
         node, owner, opened_by = result.worker, result.owner, frames.owner_of(result.info.frame)
         if opened_by is None and not self.may_open(result.info, owner):
             return False

@@ -1,4 +1,4 @@
-"""Compares the objects that a worker found in a frame with those that should be found, pure."""
+"""Compares the objects that a worker found in a frame with the expected ones. Pure."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
 
 MAX_OBJECT_DIFFERENCE = 0.01
-"""Allowed difference of a score, or of a box in parts of the picture: exact devices differ by 1e-4 at most."""
+"""Allowed difference of a score, or of a box's side as a fraction of the picture. Correct devices differ by 1e-4."""
 
 MAX_QUANTISED_OBJECT_DIFFERENCE = 0.1
 """The same for a quantised model, whose rounding depends on the processor."""
 
 WRONG_OBJECTS = 1.0
-"""The difference of wrong objects: scores, and boxes in parts of the picture, differ by no more."""
+"""The difference that counts for a missing or unexpected object: the largest one that scores and fractions can have."""
 
 
 def object_difference(
     found: FloatArray, expected: FloatArray, size: tuple[int, int], floor: float, *, quantised: bool
 ) -> float:
-    """Return the largest difference between two tables of objects, see Detections; WRONG_OBJECTS when one is wrong.
+    """Return the largest difference between two tables of objects, float32 (N, 6), see Detections.
 
-    `size` is the picture's (height, width): boxes count in parts of it, scores as they are. An object without
-    a counterpart is wrong, unless its score is so close to the `floor` that rounding decides about it.
+    `size` is the picture's (height, width); the sides of boxes are compared as fractions of it. Return WRONG_OBJECTS if
+    an object has no counterpart in the other table, unless its score is so close to the `floor`, below which objects
+    are left out, that rounding decides.
     """
     limit = MAX_QUANTISED_OBJECT_DIFFERENCE if quantised else MAX_OBJECT_DIFFERENCE
     height, width = size

@@ -1,9 +1,10 @@
-"""Compute one frame in a process of its own, as the edges of a plan should, to compare their results with it.
+"""Computes one frame by a plan in a process of its own, to compare the results of edges with it.
 
     python -P -m gateway.cluster.trust.reference < request > answer
 
-The gateway keeps no network in memory for this. Request and answer are a line of JSON and bytes behind it. The plain
-engine is used: what a device prepared for its own processor has no part in the comparison.
+The process ends after the frame, so that the gateway keeps no network in memory for this. Request and answer are a line
+of JSON, followed by bytes. Programs run as they are in the plan, not prepared: preparing them for a processor could
+itself be the cause of a difference.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array, FeatureMap, FloatArray, Pixels
 
 REFERENCE_TIMEOUT_S = 600.0
-"""All layers of the largest networks in use take a Raspberry Pi a minute or two."""
+"""Time for one frame; all layers of the largest networks in use take a Raspberry Pi a minute or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFrame:
-    """The result of a plan for a picture: the maps at its cut, float32 (1, C, H, W), or a table of objects.
+    """The result of a plan for a picture: the maps at its cut, float32 (1, C, H, W) each.
 
-    The latter is that of a plan of whole frames, see Detections.
+    For a plan of whole frames it is the table of objects instead, float32 (N, 6), see Detections.
     """
 
     maps: tuple[FeatureMap, ...] = ()
@@ -49,9 +50,10 @@ class ReferenceFrame:
 
 
 async def compute_apart(plan: Plan, programs: Sequence[bytes], picture: Pixels) -> ReferenceFrame:
-    """Compute a frame, uint8 BGR (H, W, 3), in another process of low priority, which is killed when cancelled.
+    """Compute a frame, uint8 BGR (H, W, 3), in a child process of low priority, which is killed if this is cancelled.
 
-    `programs` are those of the plan's stages. Raises ModelError.
+    `programs` are the ONNX programs of the plan's stages, in order. Raises ModelError if the process fails, or takes
+    longer than REFERENCE_TIMEOUT_S.
     """
     request = {"plan": plan.model_dump(mode="json"), "programs": [len(each) for each in programs]}
     header = json.dumps({**request, "picture": picture.shape}).encode() + b"\n"
@@ -76,7 +78,7 @@ async def compute_apart(plan: Plan, programs: Sequence[bytes], picture: Pixels) 
 
 
 def compute_reference(plan: Plan, programs: Sequence[bytes], picture: Pixels) -> ReferenceFrame:
-    """Compute a frame, uint8 BGR (H, W, 3), in this process. Raises ModelError."""
+    """Compute a frame, uint8 BGR (H, W, 3), in this process; arguments as in `compute_apart`. Raises ModelError."""
     letterbox = Letterbox.for_picture(picture.shape, plan.input, plan.preprocessing)
     pixels = letterbox.apply(picture, plan.preprocessing)
     if plan.detector is not None:
@@ -95,7 +97,10 @@ def compute_reference(plan: Plan, programs: Sequence[bytes], picture: Pixels) ->
 def _run_stage(
     engine: PaddingEngine, tiles: Sequence[Tile], channels: Sequence[int], inputs: Sequence[Array]
 ) -> list[Array]:
-    """Return the maps that all tiles of a stage make of its inputs: pixels (H, W, 3), or maps (1, C, H, W)."""
+    """Return the outputs of a stage, float32 (1, C, H, W), computed tile by tile.
+
+    `inputs` are the pixels (H, W, 3), or the maps (1, C, H, W) of the stage before; `channels` the channels of outputs.
+    """
     made: list[Array] = []
     for count, regions in zip(channels, zip(*(tile.outputs for tile in tiles), strict=True), strict=True):
         whole = regions[0]
@@ -147,7 +152,7 @@ def _read_request(stream: BinaryIO) -> tuple[Plan, list[bytes], Pixels]:
 def main() -> int:
     """Answer one request; return the exit code."""
     lower_thread_priority()
-    with contextlib.suppress(OSError):  # if memory runs out, the gateway must not be the one to end
+    with contextlib.suppress(OSError):  # if memory runs out, the system must kill this process, not the gateway
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     frame = compute_reference(*_read_request(sys.stdin.buffer))
     for part in _encode(frame):

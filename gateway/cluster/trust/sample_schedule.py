@@ -1,4 +1,4 @@
-"""The times at which the gateway computes a frame of the cluster again, pure."""
+"""Decides when the gateway computes a frame of the cluster again. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST_CHECK_S = 0.6
-"""The time that a check is supposed to take before there was one; that means a minute until the first, with a share of
-a hundredth."""
+"""The assumed duration of a check before the first one. With a share of a hundredth, the first check then comes after
+about a minute."""
 
 SUSPICION_FACTOR = 10
-"""Frames of a node on probation are checked so many times as often: for a minute, with ten times the share."""
+"""While a node is on probation, for a minute, its frames are checked this many times as often."""
 
 _UNIFORM = random.SystemRandom().uniform
-"""Of the system's random numbers, which cannot be predicted from those before."""
+"""A uniform random number of the system's generator, which cannot be predicted from earlier numbers."""
 
 
 class SampleSchedule:
-    """The times of checks, pure: random, so that no node can know them, and at most a `share` of the time.
+    """The times of checks: random, so that no node can know them. Checks take at most a `share` (0 to 1) of the time.
 
-    Time is monotonic seconds, given by the caller; `uniform` returns a random number between two others.
+    Time is monotonic seconds, given by the caller; `uniform(low, high)` returns a random number.
     """
 
     def __init__(self, share: float, now: float, uniform: Callable[[float, float], float] = _UNIFORM) -> None:

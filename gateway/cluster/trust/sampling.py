@@ -29,16 +29,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHECK_MEMORY_BYTES = 96 * 2**20
+"""Memory of the libraries in the process that computes a frame again."""
+
 MEMORY_PER_BYTE = 4
-"""Memory of the process that checks: its libraries, and so many times the program and its largest layer."""
+"""Further memory of that process, for each byte of the programs and of their largest layer."""
 
 SPARE_FACTOR = 1.5
-"""So much more must be free, or nothing is checked: the gateway's own work comes first."""
+"""A frame is only checked if this many times the needed memory is free: the gateway's own work comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampledFrame:
-    """A frame to check, with a copy of its results: maps at the cut, float32 (1, C, H, W), or a table of objects."""
+    """A frame to check, with a copy of its results: maps at the cut, float32 (1, C, H, W), or a table of objects,
+    float32 (N, 6).
+    """
 
     running: RunningPlan
     assembly: Assembly
@@ -47,18 +51,18 @@ class SampledFrame:
 
 
 MAX_UNSEEN_PICTURES = 20
-"""An edge that did not show so many pictures in a row is reported. It keeps the newest one of each camera, so that a
-few may be gone already."""
+"""An edge that failed to send this many requested pictures in a row is reported. A few failures are normal, because
+edges only keep the newest picture of each camera."""
 
 MAX_UNSEEN_EDGES = 1000
-"""More than a cluster has."""
+"""Edges whose missing pictures are counted: more than a cluster has."""
 
 
 class ResultSampler:
-    """Checks frames, one at a time, beside everything else, within a share of the gateway's time.
+    """Computes frames again in the background, one at a time, within a `share` (0 to 1) of the gateway's time.
 
-    `find_program` returns a program by its hash, None if there is none any more; it may take a moment.
-    `on_result` is called with a frame's assembly and the outcome of its check.
+    `find_program(sha256)` returns a program, None if its plan is gone; it may take a moment. `on_result` is called with
+    a frame's plan, its assembly, and the result of its check.
     """
 
     def __init__(
@@ -75,9 +79,9 @@ class ResultSampler:
         self._unseen: dict[str, int] = {}
 
     def take(self, running: RunningPlan, assembly: Assembly, *, suspected: bool) -> SampledFrame | None:
-        """Return a complete frame with a copy of its results, if it is to be checked; else None.
+        """Return a complete frame with a copy of its results, if it is to be checked now; else None.
 
-        The gateway's own node is not checked: who controls its machine controls this one.
+        Frames that only the gateway's own node computed are not checked: it runs on the same machine as this check.
         """
         busy = self._checking is not None and not self._checking.done()
         if busy or not self._schedule.is_due(time.monotonic(), suspected=suspected):
@@ -90,11 +94,11 @@ class ResultSampler:
         return SampledFrame(running, assembly, maps=tuple(array.copy() for array in assembly.merged.maps))
 
     def check_soon(self, sample: SampledFrame, picture: Pixels) -> None:
-        """Check a frame in the background, with its picture, uint8 BGR (H, W, 3)."""
+        """Start to check a frame in the background; `picture` is its picture, uint8 BGR (H, W, 3)."""
         self._checking = asyncio.create_task(self._check(sample, picture))
 
     def note_picture(self, owner: str, *, shown: bool) -> None:
-        """Note whether an edge showed the picture of a frame that was to be checked: without it nothing can be."""
+        """Note whether an edge sent the picture of a frame that was to be checked."""
         if shown:
             self._unseen.pop(owner, None)
         elif owner in self._unseen or len(self._unseen) < MAX_UNSEEN_EDGES:
@@ -104,7 +108,7 @@ class ResultSampler:
 
     @property
     def unseen(self) -> dict[str, str]:
-        """Return the problems of edges whose results cannot be checked, by edge."""
+        """Return, by edge, the problems of edges whose results cannot be checked."""
         return {
             edge: f"edge {edge} {_unseen_problem(count)}"
             for edge, count in sorted(self._unseen.items())
@@ -132,7 +136,7 @@ class ResultSampler:
             release_freed_memory()
 
     async def _compare(self, sample: SampledFrame, picture: Pixels) -> VerificationResult | None:
-        """Return the outcome of a check; None when it cannot be made. Raises ModelError."""
+        """Return the result of a check; None if the frame's plan is gone. Raises ModelError."""
         plan, verifier = sample.running.plan, sample.running.verifier
         free, needed = free_memory(), SPARE_FACTOR * _needed_bytes(sample.running)
         if free is not None and free < needed:
@@ -161,8 +165,8 @@ class ResultSampler:
 
 def _unseen_problem(count: int) -> str:
     return (
-        f"did not show the pictures of {count} frames in a row, so that their results cannot be checked; check that "
-        "the gateway reaches it, and its log; if all is in order, somebody may have changed what it runs"
+        f"did not show the pictures of {count} frames in a row, so that their results cannot be checked; look into its "
+        "log, and check that the gateway reaches it; if both are in order, somebody may have changed its program"
     )
 
 

@@ -15,24 +15,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_FAILURES = 3
-"""A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
+"""A node is barred after this many failed tiles in a row. A single failure may be caused by the picture, not the
+node."""
 
 FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
-"""Minimum duration of the first bar, doubled each time up to the maximum: a fault that returns is in the device."""
+"""Minimum duration of the first bar, which doubles for each further bar up to the maximum, because a fault that returns
+is one of the device."""
 
 PROBATION_S = 60.0
 """Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""
 
 FORGIVE_AFTER_S = 24 * 3600.0
-"""A node without failures for this long starts with a clean record."""
+"""The record of a node that had no failure for this long is deleted."""
 
 MAX_STANDINGS = 1000
-"""Nodes with a record: more than a cluster has."""
+"""Nodes whose records are kept: more than a cluster has."""
 
 
 @dataclass(slots=True)
 class _Record:
-    """`failures` are those in a row, `failed_tiles` all; `until` is the end of the bar, or of the last one."""
+    """The failures and bars of a node.
+
+    `failures`: failed tiles in a row; `failed_tiles`: all failed tiles; `until`: the end of the current bar, or of the
+    last one; `passed`: the node has passed the test of its current bar; `seen_at`: the time of the last change.
+    """
 
     failures: int = 0
     bars: int = 0
@@ -52,7 +58,7 @@ class Standings:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def on_failure(self, node: str, reason: str, now: float) -> bool:
-        """Note that a node did not compute a tile; return whether that bars it."""
+        """Note that a node failed to compute a tile; return whether that bars it."""
         record = self._record(node)
         record.failures += 1
         record.failed_tiles += 1
@@ -100,7 +106,7 @@ class Standings:
         return record is not None and record.barred
 
     def failed_tiles(self, node: str) -> int:
-        """Return the number of tiles that a node did not compute."""
+        """Return the number of tiles that a node failed to compute."""
         record = self._records.get(node)
         return record.failed_tiles if record is not None else 0
 
@@ -115,7 +121,7 @@ class Standings:
         return record is not None and record.bars > 0 and not record.barred and now < record.until + PROBATION_S
 
     def trial(self, node: str) -> int:
-        """Return the number of the test that a node must pass, or has passed last; 0 for none."""
+        """Return the number of the test that a node must pass, or has passed last; 0 if it was never barred."""
         record = self._records.get(node)
         return record.bars if record is not None else 0
 

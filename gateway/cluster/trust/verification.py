@@ -1,4 +1,4 @@
-"""Verifies merged maps against the unpartitioned network, and writes annotated pictures."""
+"""Verifies the results of frames against the unpartitioned network; fetches pictures; writes annotated ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 JPEG_HEADER_BYTES = 4096
-"""A tiny picture may be larger as JPEG than as it is."""
+"""Bytes by which a JPEG may exceed the exact pixels, as a tiny picture does because of its header."""
 
 PICTURE_PERIOD_S = 1.0
 """A camera's annotated picture is written at most this often."""
@@ -45,7 +45,10 @@ PICTURE_PERIOD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """Difference between a frame's maps and those of the unpartitioned network; `wrong`: by tile, its difference."""
+    """The difference between the results of a frame and those of the unpartitioned network.
+
+    `wrong`: the differences of tiles that are wrong, by tile.
+    """
 
     difference: Difference
     wrong: Mapping[int, float]
@@ -54,9 +57,9 @@ class VerificationResult:
 def judge_maps(
     made: Sequence[FeatureMap], expected: list[FeatureMap], tiles: Sequence[Tile], *, rounds: bool
 ) -> VerificationResult:
-    """Compare merged maps with those that the tiles should have made, float32 (1, C, H, W) each.
+    """Compare merged maps with the expected ones, float32 (1, C, H, W) each.
 
-    `rounds`: values are rounded on their way, or by the network, and may differ more.
+    `rounds`: values are rounded on the wire, or by a quantised network, so that they may differ more.
     """
     difference = compare_maps(list(made), expected)
     if difference.exact:
@@ -68,24 +71,24 @@ def judge_maps(
 def judge_objects(
     found: FloatArray, expected: FloatArray, size: tuple[int, int], floor: float, *, rounds: bool
 ) -> VerificationResult:
-    """Compare the objects in a whole frame with those that should have been found, see `object_difference`."""
+    """Compare the objects in a whole frame with the expected ones; arguments as in `object_difference`."""
     largest = object_difference(found, expected, size, floor, quantised=rounds)
     spread = float(expected[:, 4].std()) if len(expected) else 0.0
     return VerificationResult(Difference(largest, spread, 1.0), {0: largest} if largest >= WRONG_OBJECTS else {})
 
 
 class Verifier:
-    """Compares merged maps with the unpartitioned network: every `every`th frame, and those of suspected nodes."""
+    """Compares frames with the unpartitioned network: every `every`th frame, and those of suspected nodes; 0: none."""
 
     def __init__(self, partitioned: PartitionedModel, every: int, threads: int, *, exact: bool = True) -> None:
-        """`exact`: maps are not rounded on their way."""
+        """`exact`: maps are not rounded on the wire."""
         self._every = every
         self._frames = 0
         self._size = partitioned.model.network.input_size
         self._preprocessing = partitioned.spec.preprocessing
         quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
         self.rounds = quantised or not exact
-        """Values differ by more than the order of summation explains, also where everything is in order."""
+        """True if values are rounded, on the wire or by a quantised network: then correct results may differ more."""
         self._whole = WholeHead(partitioned, threads) if every else None
         self._detector = partitioned.detector(threads) if every and partitioned.stage.whole else None
         self.floor = partitioned.spec.score_threshold
@@ -97,9 +100,9 @@ class Verifier:
         return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
     def verify(self, picture: Pixels, merged: MergedMaps | WholeFrame) -> VerificationResult:
-        """Compare the maps with those of the unpartitioned network for this picture, uint8 BGR (H, W, 3).
+        """Compare a frame with the unpartitioned network for its picture, uint8 BGR (H, W, 3).
 
-        Of a whole frame its objects are compared, see `compare_objects`.
+        The objects of a whole frame are compared, the maps of other frames.
         """
         assert self._whole is not None
         letterbox = Letterbox.for_picture(picture.shape, self._size, self._preprocessing)
@@ -128,7 +131,7 @@ class VerificationFolder:
         self._written: dict[str, float] = {}
 
     def is_due(self, camera: str) -> bool:
-        """Return whether a camera's picture is to be written now."""
+        """Return whether a camera's annotated picture is to be written now."""
         due = self._written.get(camera, 0.0) + PICTURE_PERIOD_S <= time.monotonic()
         return self._folder is not None and due
 
@@ -160,14 +163,17 @@ async def fetch_picture(
     assert isinstance(header, PictureHeader)
     height, width = info.height, info.width
     if header.jpeg:
-        payload = await asyncio.to_thread(_decoded, owner, payload, (width, height))
+        payload = await asyncio.to_thread(_decode_jpeg, owner, payload, (width, height))
     if payload.size != height * width * 3:
         raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {width}x{height} pixels")
     return payload.reshape(height, width, 3)
 
 
-def _decoded(owner: Address, jpeg: Payload, planned: tuple[int, int]) -> Pixels:
-    """Decode a picture, if it has the planned width and height: a small file may be one of any size."""
+def _decode_jpeg(owner: Address, jpeg: Payload, planned: tuple[int, int]) -> Pixels:
+    """Decode a JPEG, uint8 BGR (H, W, 3), after checking its size, because a small file can contain a huge picture.
+
+    `planned` are width and height in pixels. Raises ProtocolError.
+    """
     data = jpeg.tobytes()
     size = picture_size_of(data)
     if size is None:

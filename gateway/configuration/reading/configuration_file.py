@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 6
-"""Times that mistakes are removed and the rest is validated: as many as levels of sections.
+"""Rounds in which the known mistakes are removed, and the rest is validated: as many as there are levels of sections.
 
-One round is not enough. pydantic checks a section as a whole only when each of its values is valid, and checks across
-sections (names of cameras in hooks, ports, labels of the model) need a configuration. With one round, mistakes of these
-kinds would stay hidden until the others are corrected: test_mistakes.py and test_check_config.py have such files.
+One round is not enough. pydantic checks a section as a whole only when each of its values is valid, and the checks
+across sections (names of cameras in hooks, ports, labels of the model) need a complete configuration. With one round,
+such mistakes would stay hidden until the others are corrected: test_mistakes.py and test_check_config.py show this.
 """
 
 
@@ -87,7 +87,7 @@ def read_configuration(path: Path, environment: Mapping[str, str] = os.environ) 
 
 
 def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ) -> ParsedConfiguration:
-    """Read a file, valid or not. Relative paths in it are relative to its folder."""
+    """Return the content of a file with all mistakes in it. Relative paths in it are relative to its folder."""
     file, secrets = str(path), SecretFile(path.parent)
     try:
         document = read_document(file, read_bounded(path), environment, secrets.tags)
@@ -106,7 +106,7 @@ def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ)
 
 
 def _validate(document: Document, folder: Path) -> tuple[Configuration, list[Mistake]]:
-    """Return the valid part of a document, and all mistakes: each round validates it without the known mistakes."""
+    """Return the valid part of a document, and all mistakes; each round validates it without the known mistakes."""
     value, mistakes = document.value, list[Mistake]()
     known: set[KeyPath] = set()
     for _ in range(MAX_ROUNDS):
@@ -130,7 +130,7 @@ def _is_consequence(error: ErrorDetails, document: Document, before: Set[KeyPath
     if error["type"] == "extra_forbidden":
         return False
     if error["type"] == "too_short" and any(known[:-1] == path and isinstance(known[-1], int) for known in now):
-        return True  # it has items, but they are invalid
+        return True  # the list is empty only because its items were removed as invalid
     return document.is_unresolved(path) or any(path[:length] in before for length in range(len(path) + 1))
 
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WrittenNames:
-    """The names of cameras, each with the names of its zones, as in the file.
+    """The names of the cameras in the file, each with the names of its zones.
 
-    Invalid cameras are included, so that a hook for one of them is not a second mistake.
+    Cameras with mistakes are included, so that a hook for one of them is not reported as a second mistake.
     """
 
     zones: Mapping[str, frozenset[str]]
 
     @classmethod
     def from_values(cls, value: object) -> WrittenNames:
-        """Return the names in the plain values of the file."""
+        """Return the names in the file; `value` is its content as plain values."""
         cameras = _section(_section(value).get("cameras"))
         return cls(
             {
@@ -43,7 +43,7 @@ class WrittenNames:
 
 
 def find_contradictions(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Yield mistakes that are only visible in several parts together."""
+    """Yield mistakes in parts that are valid by themselves, but do not fit together."""
     for path, hook in hooks_of(configuration):
         yield from _missing_names(path, hook, written)
     yield from _names_in_profiles(configuration, written)

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     Tags = Mapping[str, Callable[[str], str]]
 
 MAX_DEPTH = 24
-"""Levels of sections and lists; a configuration has eight. An anchor that contains itself has no end."""
+"""Levels of sections and lists; a configuration has eight. It bounds anchors that contain themselves."""
 
 MAX_VALUES = 50_000
-"""A hundred cameras with twenty zones have fewer values. Nested anchors can expand to any number."""
+"""Values of a file; a hundred cameras with twenty zones have fewer. It bounds nested anchors, which multiply values."""
 
 KNOWN_TAGS = {CORE_TAG + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
 
 
 @dataclass(slots=True)
 class Document:
-    """The content of a file. `keys` and `values` are lines by path; `written` is the text of scalars by path."""
+    """The content of a file as plain values.
+
+    `keys` and `values` are the lines of keys and of values, by path; `written` is the text of scalars, by path.
+    """
 
     file: str
     value: object = None
@@ -43,7 +46,7 @@ class Document:
     """Paths of values that could not be resolved."""
 
     def nearest_path(self, path: KeyPath) -> KeyPath:
-        """Return the path, as far as it exists in the file."""
+        """Return the longest beginning of a path that exists in the file."""
         while path and path not in self.values:
             path = path[:-1]
         return path
@@ -68,9 +71,9 @@ class Document:
 
 
 def read_document(file: str, content: bytes, environment: Mapping[str, str], tags: Tags) -> Document:
-    """Read a file. `tags` return the secret value for a tag's text, or raise ValueError.
+    """Return the content of a file. Raises UnreadableError if it is not valid YAML.
 
-    Raises UnreadableError.
+    `tags` are functions by tag: each returns the secret for the text behind its tag, or raises ValueError.
     """
     document = Document(file)
     root = compose_yaml(file, content)

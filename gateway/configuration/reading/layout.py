@@ -1,4 +1,4 @@
-"""Finds the section of the models at a path of the file. Pure."""
+"""Finds the section and the field of the configuration's models that belong to a path in the file. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def unwrapped_type(annotation: Any) -> Any:  # noqa: ANN401  (types are values h
 
 
 def section_type(annotation: Any) -> type[Section] | None:  # noqa: ANN401
-    """Return the section of a type: itself, the items of a list, or the values of a dictionary; else None."""
+    """Return the section in a type: the type itself, that of a list's items or of a dictionary's values; else None."""
     annotation = unwrapped_type(annotation)
     if has_items(annotation):
         annotation = unwrapped_type(get_args(annotation)[1 if get_origin(annotation) is dict else 0])
@@ -34,7 +34,7 @@ def section_type(annotation: Any) -> type[Section] | None:  # noqa: ANN401
 
 
 def field_at(top: type[Section], path: KeyPath) -> FieldInfo | None:
-    """Return the field of a path, or the field that has an item at this path."""
+    """Return the field at a path; for the path of an item, the field of its list or dictionary."""
     return _walk(top, path)[1]
 
 
@@ -64,7 +64,7 @@ def sections(top: type[Section], where: str = "") -> dict[type[Section], list[st
 
 
 def _walk(top: type[Section], path: KeyPath) -> tuple[type[Section] | None, FieldInfo | None]:
-    """Return the section at a path, and the field with it."""
+    """Return the section at a path, and the field that contains it; None for each that does not exist."""
     section: type[Section] | None = top
     field: FieldInfo | None = None
     among_items = False

@@ -1,4 +1,4 @@
-"""Mistakes in a configuration file, and their places. Pure."""
+"""Describes mistakes in a configuration file, with their paths and lines. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Mistake:
 
     @classmethod
     def parse(cls, path: KeyPath, message: str) -> Mistake:
-        """Return the mistake of a message "what is wrong; what to write"."""
+        """Return a mistake from a message of the form "what is wrong; what to write"."""
         what, _, right = message.partition("; ")
         return cls(path, what, right)
 
@@ -51,7 +51,10 @@ class LocatedMistake:
 
 
 def dotted_path(path: KeyPath) -> str:
-    """Return a path as text: cameras.front.zones.yard, hooks.webhooks[0].url; an address as a key becomes ..."""
+    """Return a path as text, such as cameras.front.zones.yard or hooks.webhooks[0].url.
+
+    A key that may contain a password, such as an address, becomes "...".
+    """
     text = ""
     for part in path:
         key = str(part) if is_quotable(str(part)) else "..."

@@ -18,44 +18,43 @@ PLACEHOLDERS: dict[str, object] = {
     "url": "http://localhost/",
     "command": ["true"],
 }
-"""Values of required keys, while a file without them is checked."""
+"""Values that are put in for missing required keys, so that the rest of the section can be checked."""
 
 
 def repair(value: object, path: KeyPath, *, missing: bool = False, name: bool = False) -> object:
-    """Return plain values without the mistake at `path`: of its value, of its name (`name`), or with a missing value.
+    """Return plain values in which the mistake at `path` is removed.
 
-    Positions in lists stay, and valid names of sections.
+    `missing`: a required key is missing there, and gets a placeholder. `name`: the key itself is invalid, and not its
+    value. Positions in lists and valid names of sections are kept, because other mistakes are reported by them.
     """
     if missing:
-        return _changed(value, path, PLACEHOLDERS.get(str(path[-1]), ""))
+        return _replaced(value, path, PLACEHOLDERS.get(str(path[-1]), ""))
     while path and not name:
         field = field_at(Configuration, path)
         # An invalid section becomes an empty one: hooks may refer to its name, which must stay.
-        if field is not None and section_type(field.annotation) and not _is_all(field, path):
-            return _changed(value, path, {})
+        if field is not None and section_type(field.annotation) and not _is_whole_field(field, path):
+            return _replaced(value, path, {})
         if not isinstance(path[-1], int):
             break
-        path = path[
-            :-1
-        ]  # a plain list is removed as a whole: without one item, later ones would change their positions
+        path = path[:-1]  # the whole list is removed: without one item, the positions of later ones would change
     return _without(value, path)
 
 
-def _is_all(field: FieldInfo, path: KeyPath) -> bool:
-    """Return whether the path is that of a whole list or dictionary, and not of one item."""
+def _is_whole_field(field: FieldInfo, path: KeyPath) -> bool:
+    """Return whether a path is that of a list or dictionary as a whole, and not of one of its items."""
     return has_items(field.annotation) and field_at(Configuration, path[:-1]) is not field
 
 
-def _changed(value: object, path: KeyPath, new: object) -> object:
+def _replaced(value: object, path: KeyPath, new: object) -> object:
     """Return a copy with another value at a path."""
     if not path:
         return new
     first, rest = path[0], path[1:]
     if isinstance(value, dict):
-        return {**value, first: _changed(value.get(first), rest, new)}
+        return {**value, first: _replaced(value.get(first), rest, new)}
     if isinstance(value, list) and isinstance(first, int):
-        return [_changed(item, rest, new) if number == first else item for number, item in enumerate(value)]
-    return {first: _changed(None, rest, new)} if value is None else value
+        return [_replaced(item, rest, new) if number == first else item for number, item in enumerate(value)]
+    return {first: _replaced(None, rest, new)} if value is None else value
 
 
 def _without(value: object, path: KeyPath) -> object:

@@ -21,12 +21,12 @@ SECRETS_FILE_NAME = "secrets.yaml"
 FILE_TAG = "!file"
 
 MAX_CONFIGURATION_BYTES = 1 << 20
-"""Larger configurations and secrets are refused; a hundred cameras take a tenth."""
+"""The largest file; a configuration of a hundred cameras has a tenth of it."""
 
 
 @dataclass(slots=True)
 class SecretFile:
-    """The secrets of one folder, read at the first access."""
+    """The secrets of the configuration in one folder: secrets.yaml, read at the first access, and tagged files."""
 
     folder: Path
     mistakes: list[LocatedMistake] = field(default_factory=list)
@@ -40,7 +40,7 @@ class SecretFile:
 
     @property
     def tags(self) -> dict[str, Callable[[str], str]]:
-        """Return the functions that read values, by the tag in the configuration."""
+        """Return the functions that read secrets, by their tags in the configuration."""
         return {"!secret": self.secret, FILE_TAG: self.read_tagged_file}
 
     @property
@@ -51,7 +51,7 @@ class SecretFile:
         return self._values
 
     def read_tagged_file(self, name: str) -> str:
-        """Return a file's text without the end of its last line, as for Docker's secrets. Raises ValueError."""
+        """Return a file's text without the end of its last line, as in Docker's secrets. Raises ValueError."""
         path = resolve_file_tag(name, self.folder)
         try:
             return read_bounded(path).decode().rstrip("\r\n")
@@ -61,12 +61,15 @@ class SecretFile:
             raise ValueError(f"{path} cannot be read: {read_failure(error)}; write the path of a file") from None
 
     def secret(self, name: str) -> str:
-        """Return a secret of secrets.yaml. Raises ValueError without the name, which may be a secret by mistake."""
+        """Return a secret of secrets.yaml.
+
+        Raises ValueError; its message does not quote the name, because people may write the secret itself there.
+        """
         values = self.values
         if name not in values:
             if not self.path.exists():
                 raise ValueError(f"{self.path} not found; write the secret there, as name: value")
-            raise ValueError(f"name not found in {SECRETS_FILE_NAME}; {_instead(name, list(values))}")
+            raise ValueError(f"name not found in {SECRETS_FILE_NAME}; {_remedy_for(name, list(values))}")
         return values[name]
 
     def _read(self) -> dict[str, str]:
@@ -126,6 +129,6 @@ def read_failure(error: OSError | ValueError) -> str:
     return (error.strerror or "no reason is known").lower() if isinstance(error, OSError) else str(error)
 
 
-def _instead(name: str, known: list[str]) -> str:
+def _remedy_for(name: str, known: list[str]) -> str:
     likely = did_you_mean(name, known)
     return likely if likely.startswith("did") else "write it there, as name: value"

@@ -14,9 +14,9 @@ VARIABLE = re.compile(
 
 
 def substitute(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the text with its variables replaced, and whether it had any. A dollar before anything else stays.
+    """Return the text with its variables replaced, and whether it had any. Other dollars stay as they are.
 
-    Raises ValueError: "what is wrong; what to write".
+    Raises ValueError, whose message has the form "what is wrong; what to write".
     """
     found = False
 
@@ -32,7 +32,7 @@ def substitute(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
             raise ValueError(
                 f"the environment variable {match['name']} is not set; set it, or write ${{{match['name']}:-default}}"
             )
-        # As in a shell, :- stands in for an empty variable too.
+        # As in a shell, the default behind :- also replaces an empty variable.
         return match["default"] if match["default"] is not None and not value else value or ""
 
     return VARIABLE.sub(replacement, text), found

@@ -18,7 +18,9 @@ TAG_PATTERNS = (
     ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-+.")),
     ("merge", r"<<", ["<"]),
 )
-"""The core schema of YAML 1.2.2, section 10.3.2, and the merge key of 1.1: tag, plain scalars, their first letters."""
+"""The core schema of YAML 1.2.2, section 10.3.2, and the merge key of 1.1.
+
+Each entry is a tag, a pattern of plain scalars, and their possible first letters."""
 
 PARSER_HINTS = (
     (
@@ -38,7 +40,7 @@ PARSER_HINTS = (
         "write 'key: value', and indent one section's keys alike",
     ),
 )
-"""Usual remedies, by a pattern of the parser's message."""
+"""Usual remedies, by a pattern of the parser's messages."""
 
 
 class UnreadableError(Exception):
@@ -49,20 +51,20 @@ class UnreadableError(Exception):
         self.mistake = mistake
 
 
-class _Core(yaml.SafeLoader):
+class _CoreLoader(yaml.SafeLoader):
     """Composes nodes with the tags of YAML 1.2."""
 
 
-_Core.yaml_implicit_resolvers = {}
+_CoreLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in TAG_PATTERNS:
-    _Core.add_implicit_resolver(CORE_TAG + _tag, re.compile(f"^(?:{_pattern})$"), _first)
+    _CoreLoader.add_implicit_resolver(CORE_TAG + _tag, re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def compose_yaml(file: str, content: bytes) -> yaml.Node | None:
     """Return the root node, None for an empty file. Raises UnreadableError, which quotes nothing of the file."""
     try:
         text = content.decode("utf-8-sig")
-        return yaml.compose(text, Loader=_Core)
+        return yaml.compose(text, Loader=_CoreLoader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UnreadableError(LocatedMistake(file, line, "", "this is not UTF-8", "save it as UTF-8 text")) from None
@@ -81,11 +83,11 @@ def _explain(file: str, error: yaml.MarkedYAMLError) -> LocatedMistake:
     mark = (error.context_mark if at_the_end else None) or error.problem_mark
     problem = ", ".join(part for part in (error.context, error.problem) if part)
     right = next((hint for pattern, hint in PARSER_HINTS if pattern.search(problem)), "")
-    # Names of anchors and tags may be passwords, unquoted, that begin with *, & or !.
-    problem = re.sub(r"""(['"])([^'"]*)\1""", lambda quoted: quoted[0] if _is_of_yaml(quoted[2]) else "...", problem)
+    # Names of anchors and tags are not shown: a password without quotes may begin with *, & or !, and be read as one.
+    problem = re.sub(r"""(['"])([^'"]*)\1""", lambda quoted: quoted[0] if _is_yaml_word(quoted[2]) else "...", problem)
     return LocatedMistake(file, mark.line + 1 if mark else 1, "", f"invalid YAML: {problem}", right)
 
 
-def _is_of_yaml(word: str) -> bool:
-    """Return whether it is a single character, or the parser's name for a part of the language."""
+def _is_yaml_word(word: str) -> bool:
+    """Return whether a quoted word is a single character, or the parser's name for a part of YAML."""
     return len(word) <= 1 or word.startswith(("<", "\\"))

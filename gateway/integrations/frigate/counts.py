@@ -1,4 +1,4 @@
-"""Frigate's counts of objects, by camera and by zone, pure."""
+"""Makes Frigate's counts of objects, by camera and by zone. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ ObjectCounts = tuple[int, int]
 
 
 class FrigateCounts:
-    """Derives Frigate's messages from states of scenes: those whose counts have changed.
+    """Makes Frigate's messages from the states of scenes, for counts that have changed.
 
-    A zone that several cameras have is one zone in Frigate: its counts are added. A zone with the name of a camera is
-    left out, because it would have the camera's topics. Unlike Frigate's, counts are retained for late subscribers.
+    Zones with the same name at several cameras are one zone in Frigate, so their counts are added. A zone with the name
+    of a camera is left out, because it would have the camera's topics. Unlike in Frigate, the messages are retained,
+    for clients that subscribe later.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -37,14 +38,17 @@ class FrigateCounts:
         total: LabelState,
         zones: Mapping[str, Mapping[str, LabelState]],
     ) -> list[FrigateMessage]:
-        """Set a camera's states: by label, of all labels, and by zone and label; return the messages that change."""
-        seen = {(camera, label): _pair(state) for label, state in {**labels, FRIGATE_ALL: total}.items()}
-        seen |= {(zone, label): _pair(state) for zone, states in zones.items() for label, state in states.items()}
+        """Set the states of a camera; return the messages of all counts that change.
+
+        `labels` are its states by label, `total` the state of all labels, `zones` its states by zone and label.
+        """
+        seen = {(camera, label): _counts_of(state) for label, state in {**labels, FRIGATE_ALL: total}.items()}
+        seen |= {(zone, label): _counts_of(state) for zone, states in zones.items() for label, state in states.items()}
         self._counts[camera] = seen
         return self._changes()
 
     def forget_camera(self, camera: str) -> list[FrigateMessage]:
-        """Remove a camera; return the messages that change."""
+        """Remove a camera; return the messages of all counts that change."""
         self._counts.pop(camera, None)
         return self._changes()
 
@@ -76,5 +80,5 @@ class FrigateCounts:
             yield f"{self._prefix}/{place}/{topic_level(label)}/active", active
 
 
-def _pair(state: LabelState) -> ObjectCounts:
+def _counts_of(state: LabelState) -> ObjectCounts:
     return state.count, state.active

@@ -1,4 +1,4 @@
-"""Frigate's events, pure: every change of a followed object, with its previous state."""
+"""Makes Frigate's events: every change of a followed object, with its previous state. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
 MAX_REMEMBERED_EVENTS = 4096
-"""Objects whose last event is kept, more than 256 cameras can follow; beyond that the oldest is forgotten."""
+"""Objects whose last event is kept: more than 256 cameras have at once. Beyond that the oldest is forgotten."""
 
 
 class FrigateEvents:
@@ -23,8 +23,8 @@ class FrigateEvents:
         self._before: dict[str, dict[str, Any]] = {}
 
     def event_message(self, event: ObjectEvent, at: float) -> FrigateMessage:
-        """Return an event in Frigate's form; `at` is when its frame was captured, in seconds since 1970."""
-        after = _described(event, at)
+        """Return an event in Frigate's form; `at` is the capture time of its frame, in seconds since 1970."""
+        after = _frigate_fields(event, at)
         before = self._before.pop(event.id, after)
         if event.type is not EventType.END:
             if len(self._before) >= MAX_REMEMBERED_EVENTS:
@@ -34,8 +34,8 @@ class FrigateEvents:
         return FrigateMessage(f"{self._prefix}/events", json.dumps(content).encode())
 
 
-def _described(event: ObjectEvent, at: float) -> dict[str, Any]:
-    """Return Frigate's fields. `region`, the searched part of the picture, is not known: it is the object's box."""
+def _frigate_fields(event: ObjectEvent, at: float) -> dict[str, Any]:
+    """Return the fields of Frigate for an object. `region`, which is unknown here, is set to the object's box."""
     left, top, right, bottom = (round(side) for side in event.box)
     width, height = right - left, bottom - top
     return {

@@ -1,4 +1,4 @@
-"""Frigate's plain topics, pure."""
+"""Makes the messages of Frigate's plain topics. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def detect_topic(prefix: str) -> PlainTopic:
 
 
 def parse_detect_command(payload: bytes) -> bool | None:
-    """Return whether a payload switches detection on or off; None if it is invalid."""
+    """Return True if a payload switches detection on, False if off, None if it is invalid."""
     return {b"ON": True, b"OFF": False}.get(payload.strip().upper())
 
 
@@ -43,5 +43,5 @@ def snapshot_message(prefix: str, camera: str, label: str, jpeg: bytes) -> Friga
 
 
 def topic_level(label: str) -> str:
-    """Return a label as a topic level, as in Frigate: unchanged but for characters that a level cannot contain."""
+    """Return a label as a topic level, as Frigate does: only characters that a level cannot contain are replaced."""
     return re.sub(r"[/+#\x00]", "_", label)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class FrigatePublisher:
-    """Publishes all cameras at Frigate's topics. A SceneListener."""
+    """Publishes all cameras at Frigate's topics. It is a SceneListener."""
 
     def __init__(self, prefix: str, bus: Planes, cameras: CameraRegistry) -> None:
         self._prefix = prefix
@@ -53,7 +53,7 @@ class FrigatePublisher:
         await self._publish([availability_message(self._prefix, online=False)])
 
     async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
-        """Publish a step of a scene; its counts only when they are known."""
+        """Publish the events of a change of a scene, and its counts if the scene is `known`."""
         state = update.state
         events = [
             self._events.event_message(event, state.all.captured_at or event.start_time) for event in update.events
@@ -62,11 +62,11 @@ class FrigatePublisher:
         await self._publish([*events, *counts])
 
     async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
-        """Publish the best view of an object of a label."""
+        """Publish the snapshot of an object of this label."""
         await self._publish([snapshot_message(self._prefix, camera, label, jpeg)])
 
     async def on_settings_changed(self, camera: str) -> None:
-        """Publish whether objects are detected."""
+        """Publish whether the objects of a camera are detected."""
         await self._publish(
             [detect_state_message(self._prefix, camera, on=self._cameras.effective_settings(camera).detect)]
         )
@@ -78,7 +78,10 @@ class FrigatePublisher:
     async def _on_detect(self, received: Received) -> None:
         (camera,) = received.names
         if parse_detect_command(received.payload) is None or received.retained:
-            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self._prefix, camera, received.payload[:20])
+            log.warning(
+                "%s/%s/detect/set: invalid payload %r is ignored; send ON or OFF, without retain",
+                self._prefix, camera, received.payload[:20],
+            )  # fmt: skip
             return
         await self._cameras.control.change_setting(camera, "detect", received.payload)
 

@@ -1,4 +1,4 @@
-"""Publishes discovery messages: at the start, after changes, and when Home Assistant or the broker comes back."""
+"""Publishes discovery messages: at the start, after changes, and after a restart of Home Assistant or the broker."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ COALESCE_S = 0.3
 """Changes within this time are published together."""
 
 SUBSCRIBE_S = 1.0
-"""Home Assistant subscribes to the states of new entities within half a second; it misses earlier messages."""
+"""Pause after discovery messages, before states are published: Home Assistant subscribes to the states of new entities
+within half a second, and misses earlier messages."""
 
 RETRY_ANNOUNCEMENT_S = 10.0
-"""Time before a retry if the connected broker did not accept a message; a new connection retries at once."""
+"""Time before a retry if the connected broker did not accept a message; after a reconnect the retry is at once."""
 
 _DEVICE_RETURN_TIMEOUT_S = 60.0
-"""Time after a restart in which an edge, or a camera started by hand, must return; after it, its device is removed."""
+"""Time that edges, and cameras started by hand, have to return after a restart of the gateway; then their devices are
+removed from Home Assistant."""
 
 BIRTH = "online"
-"""The message of Home Assistant at its status topic after its start."""
+"""The birth message: Home Assistant publishes it at its status topic after its start."""
 
 ANNOUNCED_FILE, REMOVED_FILE = "home-assistant.json", "home-assistant-removed.json"
-_ANNOUNCED_LOST = "what is removed while the gateway is off may stay in Home Assistant; delete it there by hand"
+_ANNOUNCED_LOST = "devices that are removed while the gateway is off may stay in Home Assistant; delete them there"
 
 
 class PublishDiscovery(Protocol):
@@ -54,12 +56,13 @@ class PublishDiscovery(Protocol):
 class Announcer:
     """Publishes our devices to Home Assistant, and removes those that no longer exist.
 
-    `discovered` returns the present discovery payloads by topic, `states` republishes all states, `publish` publishes
-    one message; `folder` keeps what was published. The public methods return at once; `run` does the work.
+    `discovered()` returns the current discovery payloads by topic; `states()` republishes all states; `publish`
+    publishes one message; `folder` keeps the published payloads over restarts. The public methods return at once; `run`
+    does the work.
 
-    A Home Assistant that is not running misses removals, and would show the entities as unavailable for ever. So
-    removals are kept, and repeated after its next birth message. It only removes what it has discovered since its
-    start: so the entities are published once more before they are removed again.
+    Home Assistant misses removals while it is not running, and would then show the entities as unavailable for ever.
+    Therefore removals are kept, and repeated after its next birth message. As Home Assistant only removes entities that
+    it has discovered since its start, they are first published once more.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class Announcer:
             self.on_connected()
 
     def request_update(self) -> None:
-        """Publish changes soon: call it after any change of the configuration, labels, nodes or cameras."""
+        """Publish changes soon. To be called after any change of the configuration, labels, nodes or cameras."""
         self._requested.set()
 
     async def run(self) -> None:
@@ -126,7 +129,7 @@ class Announcer:
                 await self._pause()
 
     async def _wait(self) -> None:
-        """Wait for a request, or until the time in which known devices must return is over."""
+        """Wait for a request, or until the time is over in which devices of the last run must return."""
         try:
             async with asyncio.timeout(max(0.0, self._return_at - self._clock()) if self._inherited else None):
                 await self._requested.wait()
@@ -134,14 +137,14 @@ class Announcer:
             self._inherited = frozenset()
 
     async def _pause(self) -> None:
-        """Wait, after a failure, until the broker is back, or for RETRY_ANNOUNCEMENT_S."""
+        """Wait after a failure: for RETRY_ANNOUNCEMENT_S, or until the broker is connected again."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RETRY_ANNOUNCEMENT_S):
                 await self._requested.wait()
         self._requested.set()
 
     async def _publish_changes(self) -> bool:
-        """Publish what has changed. Return whether there was anything."""
+        """Publish the discovery messages that have changed. Return whether there were any."""
         publish_all, self._publish_all = self._publish_all, False
         now = self._wanted()
         removed = removal_messages(self._announced, now)
@@ -152,11 +155,11 @@ class Announcer:
             return False
         self._removed = remember_removed(self._removed, self._announced, now)
         self._announced = announced_during_change(self._announced, now)
-        await self._keep()  # before publishing: after a crash, the file has all that Home Assistant may know
+        await self._keep()  # before publishing, so that after a crash the file has all that Home Assistant may know
         for topic, payload in removed:
             await self._publish(topic, payload, retain=True)
         if removed and messages:
-            await asyncio.sleep(SUBSCRIBE_S)  # the same entity may come back under another topic
+            await asyncio.sleep(SUBSCRIBE_S)  # a removed entity may be published again at another topic
         for topic, payload in messages.items():
             await self._publish(topic, payload, retain=True)
         self._announced = now
@@ -167,7 +170,7 @@ class Announcer:
         return True
 
     async def _repeat_removals(self, now: Mapping[str, str]) -> None:
-        """Publish what was removed while Home Assistant may have been off, then remove it again."""
+        """Publish the devices that were removed while Home Assistant may have been off, and remove them again."""
         started_again, self._remove_again, self._started_again = self._started_again, False, False
         removed = dict(self._removed)
         if not removed:
@@ -187,6 +190,7 @@ class Announcer:
         await asyncio.to_thread(self._removed_file.write, dict(self._removed))
 
     def _wanted(self) -> dict[str, str]:
+        """Return the payloads that Home Assistant should have, by topic, with those of devices that may return."""
         now = dict(self._discovered())
         if self._clock() >= self._return_at:
             self._inherited = frozenset()

@@ -1,4 +1,4 @@
-"""Availability topics of discovery messages. Pure."""
+"""Makes the availability entries of discovery messages. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ Availability = dict[str, str]
 
 
 def gateway_availability(prefix: str) -> Availability:
-    """Return the availability of the gateway; its will says offline when it has gone."""
+    """Return the availability of the gateway, from its state topic; its will sets that to offline when it is lost."""
     return {"topic": topics.BRIDGE_STATE.full_path(prefix=prefix), "value_template": "{{ value_json.state }}"}
 
 
 def node_availability(prefix: str, node: str) -> Availability:
-    """Return the availability of an edge, from the public list of nodes: its own topics are for the cluster only."""
+    """Return the availability of an edge, from the public list of nodes, because its own topics are not public."""
     return {
         "topic": topics.BRIDGE_NODES.full_path(prefix=prefix),
         "value_template": f"{{{{ 'online' if {node_value(node, 'state')} == 'online' else 'offline' }}}}",
@@ -26,5 +26,5 @@ def camera_availability(prefix: str, camera: str) -> Availability:
 
 
 def node_value(node: str, field: str) -> str:
-    """Return the template expression of a node's field in the list of nodes; it gives none if the node is missing."""
+    """Return the template expression for a node's field in the list of nodes; its value is none for a missing node."""
     return f"(value_json.nodes.get('{node}') or {{}}).get('{field}')"

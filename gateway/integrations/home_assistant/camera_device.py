@@ -1,4 +1,4 @@
-"""A camera as a device of Home Assistant. Pure."""
+"""Describes a camera as a device of Home Assistant. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 BY_HAND_MODEL = "Camera (started by hand)"
 
 AGENT_CONTROLS = ("enabled", "fps", "restart")
-"""Controls that the edge passes to the agent; a camera started by hand has no such agent."""
+"""Controls that act on the agent through its edge. Cameras that were started by hand do not have them."""
 
 MOTION = "{{ value if value in ('ON', 'OFF') else None }}"
-"""None is a state that Home Assistant shows as unknown."""
+"""The template for motion. Home Assistant shows None as unknown."""
 
 NUMBER = "{{ value_json }}"
-"""The template turns null into None: Home Assistant accepts None as a number without a value, but not null."""
+"""The template for numbers. It turns null into None, which Home Assistant accepts as a number without a value."""
 
 
 def camera_device(
     prefix: str, name: str, camera: CameraSection, objects: ObjectsSection, labels: Sequence[str]
 ) -> Device:
-    """Return the device of a camera: its detections, pictures and controls. `labels` are the followed ones."""
+    """Return the device of a camera, with its detections, pictures and controls; `labels` are the followed labels."""
     its_id = identifier(prefix, "camera", name)
     return Device(
         id=its_id,
@@ -65,7 +65,10 @@ def describes_camera_by_hand(payload: str) -> bool:
 
 
 def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Component]:
-    """Return the controls. They also work while the camera is offline, so that a disabled one can be enabled."""
+    """Return the controls. They are also available while the camera is offline, so that it can be enabled again.
+
+    `of_agent` are the controls of AGENT_CONTROLS that the camera has.
+    """
     controls: dict[str, Component] = {
         "connectivity": {
             "platform": "binary_sensor",
@@ -76,19 +79,19 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
             "payload_on": "online",
             "payload_off": "offline",
         },
-        "enabled": {"platform": "switch", "name": "Enabled", "icon": "mdi:cctv", **_set(prefix, name, "enabled")},
+        "enabled": {"platform": "switch", "name": "Enabled", "icon": "mdi:cctv", **_topics_of(prefix, name, "enabled")},
         "detect": {
-            "platform": "switch", "name": "Detect", "icon": "mdi:motion-sensor", **_set(prefix, name, "detect"),
+            "platform": "switch", "name": "Detect", "icon": "mdi:motion-sensor", **_topics_of(prefix, name, "detect"),
         },
         "threshold": {
             "platform": "number", "name": "Threshold", "icon": "mdi:tune-vertical", "entity_category": "config",
             "min": 0, "max": 1, "step": 0.01, "mode": "slider", "value_template": NUMBER,
-            **_set(prefix, name, "threshold"),
+            **_topics_of(prefix, name, "threshold"),
         },
         "fps": {
             "platform": "number", "name": "Frame rate limit", "icon": "mdi:speedometer", "entity_category": "config",
             "min": 0.1, "max": 240, "step": 0.1, "mode": "box", "unit_of_measurement": "fps",
-            "value_template": NUMBER, **_set(prefix, name, "fps"),
+            "value_template": NUMBER, **_topics_of(prefix, name, "fps"),
         },
         "restart": {
             "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",
@@ -100,7 +103,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
     return {key: {**control, "availability": [gateway_availability(prefix)]} for key, control in wanted.items()}
 
 
-def _set(prefix: str, name: str, setting: str) -> Component:
+def _topics_of(prefix: str, name: str, setting: str) -> Component:
     return {
         "state_topic": topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix),
         "command_topic": topics.CAMERA_SET.full_path(name, setting, prefix=prefix),
@@ -108,7 +111,7 @@ def _set(prefix: str, name: str, setting: str) -> Component:
 
 
 def _area_switches(prefix: str, name: str, areas: Iterable[SwitchedArea]) -> dict[str, Component]:
-    """Return a switch for each zone and mask; they, too, work while the camera is offline."""
+    """Return a switch for each zone and mask; they are also available while the camera is offline."""
     found: dict[str, Component] = {}
     for area in areas:
         state, change = (

@@ -1,4 +1,4 @@
-"""Devices and entities in the terms of Home Assistant's MQTT discovery. Pure."""
+"""Defines devices and entities in the terms of Home Assistant's MQTT discovery. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ MANUFACTURER = "DeepThings"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device; its `id` is unique in Home Assistant.
+    """A device of Home Assistant.
 
-    `base` is the beginning of its entity ids. `availability` applies to components that have none of their own.
+    `id` is unique in Home Assistant; `base` is the beginning of its entity ids. `availability` applies to components
+    that have none of their own.
     """
 
     id: str

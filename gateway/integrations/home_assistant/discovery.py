@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Nodes
 
 MAX_ANNOUNCED_NODES = 256
-"""More edges than any home has: a faulty client may invent names, which must not fill Home Assistant."""
+"""Edges that are announced: more than any home has. It bounds the devices that a faulty client can invent."""
 
 
 class DiscoveryCache:
-    """Keeps the last discovery messages: they are needed every second, take long to make, and seldom change."""
+    """Keeps the last discovery messages, which are needed every second, take long to make, and seldom change."""
 
     def __init__(self) -> None:
         self._sources: tuple[object, ...] = ()
@@ -36,7 +36,7 @@ class DiscoveryCache:
         labels: Mapping[str, Sequence[str]],
         by_hand: Sequence[str],
     ) -> Mapping[str, str]:
-        """Return the messages of `discovery`, which is called only if its arguments have changed."""
+        """Return what `discovery` returns for these arguments; it is called only if they have changed."""
         versions = {name: node.version for name, node in nodes.nodes.items()}
         followed = {name: tuple(chosen) for name, chosen in labels.items()}
         sources = (configuration, versions, version, followed, by_hand)
@@ -53,10 +53,10 @@ def discovery(
     labels: Mapping[str, Sequence[str]] | None = None,
     by_hand: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Return payloads by topic, in the order in which to publish them: gateway, nodes, cameras.
+    """Return the discovery payloads by topic, in the order in which to publish them: gateway, nodes, cameras.
 
-    `labels` are the followed labels, by camera, where they differ from the configuration's. Cameras that were started
-    `by_hand` come last. Return nothing if the integration of Home Assistant is switched off.
+    `labels` are the followed labels by camera, for cameras where they differ from the configuration. Cameras that were
+    started `by_hand` come last. The result is empty if the integration of Home Assistant is switched off.
     """
     if not configuration.home_assistant.enabled:
         return {}

@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from gateway.integrations.home_assistant.device import Component, Device
 
 MAX_COMPONENTS_PER_MESSAGE = 500
-"""Components in one message, of at most 1 KB each: the broker accepts 1 MB. Further ones go into the next message."""
+"""Components in one message. Each has at most 1 KB, and the broker accepts 1 MB. Further ones are in more messages."""
 
 QOS = 1
-"""QoS of Home Assistant's subscriptions and commands: a message that is published once must not get lost."""
+"""The QoS of Home Assistant's subscriptions and commands: 1, because messages that are published once must not be
+lost."""
 
 DiscoveryMessage = tuple[str, str]
-"""A discovery topic and its payload, to be retained."""
+"""A discovery topic and the payload of its retained message."""
 
 
 def encode_device(device: Device, version: str, *, per_entity: bool) -> Iterator[DiscoveryMessage]:
-    """Yield the messages of a device, with topics below the discovery prefix; `version` is the gateway's."""
+    """Yield the messages of a device, with topics relative to the discovery prefix.
+
+    `version` is that of the gateway. `per_entity`: a message for each entity, for Home Assistant before 2024.11.
+    """
     origin = {"name": "DeepThings", "sw_version": version}
     encode = _per_entity if per_entity else _per_device
     for topic, payload in encode(device, origin):
@@ -30,12 +34,12 @@ def encode_device(device: Device, version: str, *, per_entity: bool) -> Iterator
 
 
 def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield one message with all components; the common keys are in it once."""
+    """Yield one message with all components (more, if there are too many), which has the common keys once."""
     components = [
         (key, _abbreviated(_complete(device, key, component))) for key, component in device.components.items()
     ]
     for start in range(0, len(components), MAX_COMPONENTS_PER_MESSAGE):
-        part = f"_PART{start // MAX_COMPONENTS_PER_MESSAGE + 1}" if start else ""  # capitals, as no name has them
+        part = f"_PART{start // MAX_COMPONENTS_PER_MESSAGE + 1}" if start else ""  # in capitals, so it is no name's
         yield (
             f"device/{device.id}{part}",
             {

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 COMPONENTS = "cmps"
 
 _MAX_REMOVED = 1000
-"""Removals that are kept and repeated: the newest; of devices, or of entities if each has its own topic."""
+"""The newest removals, which are kept and repeated: of devices, or of entities if each has its own topic."""
 
 
 def removal_messages(before: Mapping[str, str], now: Mapping[str, str]) -> list[DiscoveryMessage]:
-    """Return the messages to publish, in this order, between `before` and `now`; these are payloads by topic.
+    """Return the messages, in order, that remove what is in `before` and not in `now`: discovery payloads by topic.
 
-    An empty payload removes all entities of a topic. The last topic comes first, so that no device loses the device
-    that it is reached by (`via_device`). A component that its device has no longer is named once more, with its
-    platform only: Home Assistant does not remove a component that is just left out.
+    An empty payload removes all entities of a topic. The last topics come first, so that no device loses the device
+    that it is connected by (`via_device`). A component that a device does not have any more is published once with its
+    platform only: Home Assistant does not remove a component that is just missing.
     """
     gone = [(topic, "") for topic in reversed(list(before)) if topic not in now]
     less = [(topic, _removal_payload(payload, now[topic])) for topic, payload in before.items() if topic in now]
@@ -39,10 +39,10 @@ def announced_during_change(before: Mapping[str, str], now: Mapping[str, str]) -
 
 
 def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """Return the payloads of all that is removed, by topic: the newest _MAX_REMOVED.
+    """Return the payloads of all removed devices and entities, by topic: the newest _MAX_REMOVED.
 
-    These are the earlier `removed` ones, and those of `before` that are missing in `now`; not those that are back.
-    Each payload is the last one, with every component that it ever had.
+    These are the earlier `removed` ones and those of `before` that are missing in `now`, without those that are in
+    `now` again. Each payload is the last one of its topic, with all components that the topic ever had.
     """
     found = dict(removed)
     for topic, payload in before.items():
@@ -55,7 +55,7 @@ def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now:
 
 
 def _with_components_of(payload: str, earlier: str) -> str:
-    """Return a device payload with the components added that only an earlier payload had."""
+    """Return a device payload, completed by the components that only an earlier payload had."""
     missing = {key: component for key, component in _components(earlier).items() if key not in _components(payload)}
     if not missing:
         return payload
@@ -65,7 +65,7 @@ def _with_components_of(payload: str, earlier: str) -> str:
 def _removal_payload(before: str, now: str) -> str:
     """Return the payload of `now` with the components that only `before` had, by platform; empty if there are none."""
     if before == now:
-        return ""  # parsing takes time, and most stay as they are
+        return ""  # most payloads are equal, and parsing takes time
     had, has = _components(before), _components(now)
     missing = dict(_missing(had, has))
     if not missing:
@@ -92,7 +92,7 @@ def _components(payload: str) -> dict[str, Any]:
 
 
 def _device(payload: str) -> dict[str, Any]:
-    """Return the device of a payload; nothing if the kept payload is damaged."""
+    """Return the device in a payload; {} if the payload, read from the state folder, is damaged."""
     try:
         device = json.loads(payload)
     except ValueError:

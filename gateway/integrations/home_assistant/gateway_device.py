@@ -1,4 +1,4 @@
-"""The gateway as a device of Home Assistant. Pure."""
+"""Describes the gateway as a device of Home Assistant. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ def gateway_id(prefix: str) -> str:
 
 
 def gateway_device_name(prefix: str) -> str:
-    """Return the device name; with another topic prefix it contains the prefix, to distinguish a second gateway."""
+    """Return the name of the gateway's device; it contains a topic prefix that is not the default one.
+
+    So two gateways of one home have different names.
+    """
     return "DeepThings" if prefix == DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 
 def gateway_device(prefix: str, version: str, profiles: Sequence[str] = ()) -> Device:
-    """Return the device of the gateway: connectivity, problems, figures, the profile if any, and the reload button."""
+    """Return the device of the gateway: connectivity, problems, statistics, the profile if any, a reload button."""
     name = gateway_id(prefix)
     return Device(
         id=name,
@@ -36,7 +39,7 @@ def gateway_device(prefix: str, version: str, profiles: Sequence[str] = ()) -> D
         components={
             "connectivity": _connectivity(prefix),
             "problem": _problem(prefix),
-            **_figures(prefix),
+            **_statistics(prefix),
             **(_profile(prefix, profiles) if profiles else {}),
             "reload": {
                 "platform": "button",
@@ -56,7 +59,7 @@ def _connectivity(prefix: str) -> Component:
         "name": "Connectivity",
         "device_class": "connectivity",
         "entity_category": "diagnostic",
-        "availability": [],  # it says that the gateway is offline: so it must always be available
+        "availability": [],  # always available, as it is to show that the gateway is offline
         "state_topic": topics.BRIDGE_STATE.full_path(prefix=prefix),
         "value_template": "{{ 'ON' if value_json.state == 'online' else 'OFF' }}",
     }
@@ -89,7 +92,7 @@ def _profile(prefix: str, profiles: Sequence[str]) -> dict[str, Component]:
     }
 
 
-def _figures(prefix: str) -> dict[str, Component]:
+def _statistics(prefix: str) -> dict[str, Component]:
     health = topics.BRIDGE_HEALTH.full_path(prefix=prefix)
     return {
         "frames_per_second": {

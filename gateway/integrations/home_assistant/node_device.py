@@ -1,4 +1,4 @@
-"""An edge as a device of Home Assistant. Pure."""
+"""Describes an edge as a device of Home Assistant. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "Edge"
 
 
 def node_device(prefix: str, name: str, version: str) -> Device:
-    """Return the device of an edge: state, figures and buttons. `version` is the edge's own; empty if unknown."""
+    """Return the device of an edge: state, statistics and buttons. `version` is that of the edge; empty if unknown."""
     its_id = identifier(prefix, "node", name)
     more = {"sw_version": version} if version else {}
     return Device(
@@ -29,7 +29,7 @@ def node_device(prefix: str, name: str, version: str) -> Device:
         availability=(gateway_availability(prefix), node_availability(prefix, name)),
         components={
             **_presence(prefix, name),
-            **_figures(prefix, name),
+            **_statistics(prefix, name),
             "drain": _request(prefix, name, "drain_node", "Drain", "mdi:pause-circle-outline"),
             "resume": _request(prefix, name, "resume_node", "Resume", "mdi:play-circle-outline"),
         },
@@ -71,7 +71,7 @@ def _presence(prefix: str, name: str) -> dict[str, Component]:
     }
 
 
-def _figures(prefix: str, name: str) -> dict[str, Component]:
+def _statistics(prefix: str, name: str) -> dict[str, Component]:
     tiles, load = node_value(name, "tiles"), node_value(name, "load")
     common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.full_path(prefix=prefix)}
     counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}

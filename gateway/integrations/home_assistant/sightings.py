@@ -1,6 +1,6 @@
-"""The detections of a camera as entities and device triggers of Home Assistant. Pure.
+"""Describes the detections of a camera as entities and device triggers of Home Assistant. Pure.
 
-Keys of components are unique: they join slugs by words in capitals, which no slug contains.
+The keys of components are slugs joined by words in capitals. They are unique, because no slug contains capitals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OCCUPANCY = "{{ 'ON' if value_json is defined and value_json.count > 0 else 'OFF' }}"
 COUNT = "{{ value_json.count if value_json is defined else 0 }}"
-"""An empty payload, which clears a state, is not JSON: it counts as no object."""
+"""Templates of occupancy and count. An empty payload, which clears a state, is not JSON; it means no object."""
 
 COUNT_ATTRIBUTES = (
     "{{ {'active': value_json.active, 'degraded': value_json.degraded} | to_json if value_json is defined else '{}' }}"
@@ -30,10 +30,16 @@ EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
 
 
 def sighting_components(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
-    """Return occupancy, counts, pictures, events and triggers of these labels, by key, for the camera and its zones."""
+    """Return the components of a camera's detections, by key.
+
+    These are occupancy, counts and triggers of the followed `labels`, in the picture and in zones; their snapshots; and
+    the last event.
+    """
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
-        found |= _place(topics.OBJECTS.full_path(name, slug(label), prefix=prefix), slug(label), "", label)
+        found |= _occupancy_and_count(
+            topics.OBJECTS.full_path(name, slug(label), prefix=prefix), slug(label), "", label
+        )
     for label in labels:
         if camera.snapshots.enabled:
             found[f"{slug(label)}_snapshot"] = {
@@ -49,7 +55,7 @@ def sighting_components(prefix: str, name: str, camera: CameraSection, labels: S
         zone_labels = [label for label in labels if not settings.objects or label in settings.objects]
         for label in _with_all(zone_labels):
             topic = topics.ZONE_OBJECTS.full_path(name, zone, slug(label), prefix=prefix)
-            found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
+            found |= _occupancy_and_count(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
         for label in zone_labels:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
             found |= _trigger(prefix, name, label, f"left {zone}", f"{slug(label)}_left_{zone}")
@@ -59,12 +65,12 @@ def sighting_components(prefix: str, name: str, camera: CameraSection, labels: S
 
 
 def _with_all(labels: Sequence[str]) -> list[str]:
-    """Return the labels, preceded by the sum over labels if there are several."""
+    """Return the labels; if there are several, ALL_LABELS comes first."""
     return [*([ALL_LABELS] if len(labels) > 1 else []), *labels]
 
 
-def _place(topic: str, key: str, name_prefix: str, label: str) -> dict[str, Component]:
-    """Return occupancy and count of a label. `name_prefix` is empty for the whole picture."""
+def _occupancy_and_count(topic: str, key: str, name_prefix: str, label: str) -> dict[str, Component]:
+    """Return occupancy and count of a label. `name_prefix` is the zone and a space; empty for the whole picture."""
     occupancy = f"{name_prefix}occupancy" if label == ALL_LABELS else f"{name_prefix}{readable(label)} occupancy"
     count = f"{name_prefix}{'object' if label == ALL_LABELS else readable(label)} count"
     return {
@@ -100,7 +106,10 @@ def _event(prefix: str, name: str) -> Component:
 
 
 def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[str, Component]:
-    """Return a device trigger; Home Assistant shows it as: "person" in yard. `word` is the trigger's payload."""
+    """Return a device trigger, which Home Assistant shows as "LABEL" KIND, such as: "person" in yard.
+
+    `word` is the name of the trigger in its payload.
+    """
     return {
         f"{slug(label)}_TRIGGER_{kind.replace(' ', '_')}": {
             "platform": "device_automation",

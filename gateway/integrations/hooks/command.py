@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from gateway.integrations.hooks.delivery import Delivery
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""The variables of our environment that a command gets: the others may contain passwords."""
+"""The variables of the gateway's environment that a command gets; the others may contain passwords."""
 
 TERMINATION_GRACE_S = 1.0
-"""Time from SIGTERM to SIGKILL after the timeout."""
+"""Time between SIGTERM, which is sent at the timeout, and SIGKILL."""
 
 
 class CommandSender:
@@ -55,9 +55,9 @@ class CommandSender:
         await process.kill()
         output = await process.last_line()
         if not in_time:
-            return DeliveryOutcome(failure=_with(f"not finished within {self._hook.timeout:g} s, ended", output))
+            return DeliveryOutcome(failure=_with_output(f"not finished within {self._hook.timeout:g} s, ended", output))
         if process.exit_code:
-            return DeliveryOutcome(failure=_with(_ending(process.exit_code), output))
+            return DeliveryOutcome(failure=_with_output(_exit_reason(process.exit_code), output))
         return DeliveryOutcome(output=output)
 
 
@@ -75,16 +75,16 @@ def _environment(delivery: Delivery) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _standard_input(body: bytes) -> Iterator[IO[bytes]]:
-    """Provide an unnamed file in memory (an SD card may be full): a command may read it or not, at its own pace."""
+    """Provide a file with the body, in memory, as an SD card may be full. A command may read it, or ignore it."""
     with open(os.memfd_create("delivery"), "w+b") as file:  # noqa: PTH123  (it has no path)
         file.write(body)
         file.seek(0)
         yield file
 
 
-def _ending(code: int) -> str:
+def _exit_reason(code: int) -> str:
     return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
 
 
-def _with(reason: str, output: str) -> str:
+def _with_output(reason: str, output: str) -> str:
     return f"{reason}: {output}" if output else reason

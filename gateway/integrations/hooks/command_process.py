@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _MAX_TAIL_BYTES = 4096
-"""Bytes of output that are kept: the last line is in it, unless it is too long to be read."""
+"""Bytes at the end of the output that are kept; they contain the last line, unless it is very long."""
 
 MAX_LINE_LENGTH = 300
 """Characters of the last line that are shown."""
 
 OUTPUT_TIMEOUT_S = 1.0
-"""Time for the end of the output after the command's: a process that left the group may hold the pipe open for ever."""
+"""Time to wait for the end of the output after the command has ended. A process that left the group may keep the pipe
+open for ever."""
 
 _KILL_TIMEOUT_S = 2.0
-"""A killed process ends within milliseconds, unless the kernel waits for a broken disk."""
+"""Time to wait for a killed process. It ends within milliseconds, unless the kernel waits for a broken disk."""
 
 
 class CommandProcess(asyncio.SubprocessProtocol):
     """A running command.
 
-    `asyncio.subprocess.Process` would not do: its `wait` returns only after every process that inherited the pipe has
+    `asyncio.subprocess.Process` cannot be used: its `wait` returns only when every process that inherited the pipe has
     closed it, not when the command itself has ended.
     """
 
@@ -49,8 +50,8 @@ class CommandProcess(asyncio.SubprocessProtocol):
         return await _is_set(self._exited, timeout_s)
 
     async def kill(self) -> None:
-        """Kill all that is left of the process group, and wait for the end of the command."""
-        if not self._killed:  # once: after that, another group may get this number
+        """Kill all remaining processes of the process group, and wait for the end of the command."""
+        if not self._killed:  # only once, because another process group may get the same number later
             self._killed = True
             self.send_signal(signal.SIGKILL)
         await _is_set(self._exited, _KILL_TIMEOUT_S)
@@ -62,7 +63,7 @@ class CommandProcess(asyncio.SubprocessProtocol):
             os.killpg(self._transport.get_pid(), number)
 
     async def last_line(self) -> str:
-        """Return the last line of the output that is not blank, fit for a log. Call it after `kill`."""
+        """Return the last line of the output that is not blank, in printable characters. Call it after `kill`."""
         await _is_set(self._output_closed, OUTPUT_TIMEOUT_S)
         return last_line(self._tail)
 
@@ -87,7 +88,7 @@ class CommandProcess(asyncio.SubprocessProtocol):
 async def running_command(
     command: Sequence[str], standard_input: IO[bytes], environment: Mapping[str, str]
 ) -> AsyncIterator[CommandProcess]:
-    """Run a command; at the end of the context, kill all that is left of its process group. Raises OSError."""
+    """Run a command as long as the context lasts; then kill all remaining processes of its group. Raises OSError."""
     starting = asyncio.create_task(
         asyncio.get_running_loop().subprocess_exec(
             CommandProcess, *parent_death_prefix(number=signal.SIGTERM), *command,
@@ -96,7 +97,7 @@ async def running_command(
         )
     )  # fmt: skip
     try:
-        # Shielded: cancelled while it starts a command, asyncio would kill the command, but not the command's children.
+        # Shielded, because asyncio, if cancelled while it starts a command, kills the command but not its children.
         _, process = await asyncio.shield(starting)
         yield process
     finally:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one hook. `id` stays the same when it is retried; `body` is the event as JSON, UTF-8."""
+    """One event for one hook. `id` stays the same for retries; `body` is the event as JSON in UTF-8."""
 
     id: str
     kind: str
@@ -35,18 +35,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """The result of a delivery: `failure` is the reason, empty after a success; `output` is a line for the log."""
+    """The result of a delivery. `failure` is the reason, empty if it succeeded; `output` is a line for the log."""
 
     failure: str = ""
     output: str = ""
 
 
 class Sender(Protocol):
-    """Delivers the events of one hook. `name` contains no secret: no path, no query, no argument."""
+    """Delivers the events of one hook. `name` is for messages, and has nothing secret: no path, query or argument."""
 
     @property
     def name(self) -> str: ...
 
     async def send(self, delivery: Delivery) -> DeliveryOutcome:
-        """Deliver it, with retries as configured. May be cancelled at any time."""
+        """Deliver an event, with retries as configured; return the outcome. It may be cancelled at any time."""
         ...

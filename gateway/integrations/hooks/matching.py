@@ -15,12 +15,12 @@ Event = ObjectEvent | Trigger
 
 
 def kind_of(event: Event) -> HookEvent:
-    """Return the event's kind as in a hook's `events`: new, update, end or trigger."""
+    """Return the kind of an event, as in the configured `events` of a hook: new, update, end or trigger."""
     return "trigger" if isinstance(event, Trigger) else event.type.value
 
 
 def hook_matches(hook: HookSection, event: Event) -> bool:
-    """Return whether the hook wants this event, by kind, camera, label, and the zones that the object is or was in."""
+    """Return whether an event matches a hook in its kind, its camera, its label, and the zones of its object."""
     return (
         kind_of(event) in hook.events
         and _wants(hook.cameras, {event.camera})

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_WAITING_DELIVERIES = 100
-"""Deliveries that wait for one hook: a busy street causes as many events in a minute; older ones are outdated."""
+"""Deliveries that wait for one hook. A busy street causes as many events in a minute; older events are outdated."""
 
 MAX_CONCURRENT_DELIVERIES = 4
-"""Deliveries in progress for one hook: a slow one does not hold up the others, and a weak server can take as many."""
+"""Deliveries in progress for one hook: several, so that a slow one does not block others; few, for weak servers."""
 
 HOOK_LOG_PERIOD_S = 60.0
 """A repeated failure is logged once in this time, with the number of events."""
 
 
 class DeliveryQueue:
-    """Deliveries that wait, first in, first out; at most one of each object is in progress.
+    """Deliveries that wait, first in, first out. If the queue is full, the oldest is dropped.
 
-    So the events of one object arrive in order: `end` after `new`. If the queue is full, the oldest is dropped.
+    At most one delivery of each object is in progress, so that the events of an object arrive in order.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,15 @@ class DeliveryQueue:
         return len(self._waiting)
 
     def put(self, delivery: Delivery) -> Delivery | None:
-        """Append a delivery. Return the one that is dropped for it, if any."""
+        """Append a delivery. Return the one that is dropped because the queue was full, if any."""
         self._waiting.append(delivery)
         return self._waiting.popleft() if len(self._waiting) > MAX_WAITING_DELIVERIES else None
 
     def take(self) -> Delivery | None:
-        """Take the first delivery whose object has none in progress; it is in progress now. None if there is none."""
+        """Remove and return the first delivery whose object has none in progress; None if there is none.
+
+        The delivery is then in progress, until `finish`.
+        """
         for place, delivery in enumerate(self._waiting):
             if delivery.object not in self._objects_in_progress:
                 del self._waiting[place]
@@ -71,7 +74,7 @@ class DeliveryQueue:
 
 @dataclass(frozen=True, slots=True)
 class HookCounts:
-    """Counts the events of a hook: notified = delivered + failed + dropped + waiting + in_progress."""
+    """The counts of a hook's events: notified = delivered + failed + dropped + waiting + in_progress."""
 
     notified: int
     delivered: int
@@ -112,15 +115,15 @@ class HookDispatcher:
         self._send_next()
 
     async def drain(self) -> None:
-        """Return when nothing waits and nothing is in progress."""
+        """Wait until no delivery waits or is in progress."""
         while self._sending:
             await asyncio.wait(self._sending)
 
     async def stop(self) -> None:
-        """Drop the rest, and cancel what is in progress."""
+        """Drop the waiting deliveries, and cancel those in progress."""
         self._started = False
         waiting, in_progress = self._queue.clear(), len(self._sending)
-        self._dropped += waiting  # each one in progress is counted when its task ends
+        self._dropped += waiting  # deliveries in progress are counted when their tasks end
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
@@ -128,13 +131,13 @@ class HookDispatcher:
             log.warning("%s: %s not delivered before the end", self.name, _events(waiting + in_progress))
 
     def counts(self) -> HookCounts:
-        """Return the counts since the hook was made."""
+        """Return the counts since the hook was created."""
         return HookCounts(
             self._notified, self._delivered, self._failed, self._dropped, len(self._queue), len(self._sending)
         )
 
     def problems(self) -> list[str]:
-        """Return why the last delivery failed, with the counts; nothing if it succeeded."""
+        """Return a sentence on why the last delivery failed, with the counts; nothing if it succeeded."""
         if not self._failure:
             return []
         now = self.counts()
@@ -184,14 +187,14 @@ class HookDispatcher:
 
 
 class LogThrottle:
-    """Counts repeated events so that they are logged at once, then at most once in HOOK_LOG_PERIOD_S."""
+    """Counts repeated failures: the first is logged at once, further ones at most once in HOOK_LOG_PERIOD_S."""
 
     def __init__(self) -> None:
         self._unlogged = 0
         self._logged_at = -math.inf
 
     def count(self, now: float) -> int:
-        """Count one event at `now`, in seconds. Return how many to log, 0 if it is too early."""
+        """Count one failure at `now`, in seconds. Return the number of failures to log; 0 if it is too early."""
         self._unlogged += 1
         if now - self._logged_at < HOOK_LOG_PERIOD_S:
             return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_RETRY_AFTER_S = 30.0
-"""Longest wait that a server may ask for: after it the event is outdated, and later events wait, too."""
+"""The longest wait that a server may ask for. After a longer one the event would be outdated; later events wait,
+too."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailure:
-    """The reason of a failed attempt; `again`: a retry may help, `after_s` seconds later at the earliest."""
+    """A failed attempt and its reason. `again`: a retry may help, at the earliest `after_s` seconds later."""
 
     reason: str
     again: bool = False
@@ -18,7 +19,10 @@ class AttemptFailure:
 
 
 def failure_of_response(status: int, retry_after: str = "") -> AttemptFailure | None:
-    """Return the failure, None after a success. A retry helps only after 429 and 5xx: others would fail again."""
+    """Return the failure that a status of HTTP means; None for a success.
+
+    Only 429 and 5xx are retried, because other requests would fail again. `retry_after` is the header Retry-After.
+    """
     if 200 <= status < 300:
         return None
     if status == 429 or status >= 500:

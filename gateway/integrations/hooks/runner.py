@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.integrations.hooks.matching import Event
 
 DRAIN_S = 2.0
-"""Time to deliver the remaining events when the hooks stop."""
+"""Time to deliver the remaining events when hooks stop."""
 
 
 class HookSet:
@@ -43,7 +43,7 @@ class HookSet:
         return [problem for dispatcher in self._dispatchers for problem in dispatcher.problems()]
 
     async def run(self) -> None:
-        """Deliver events until cancelled, then for at most DRAIN_S the events that are left.
+        """Deliver events until cancelled; then deliver the remaining events, for at most DRAIN_S.
 
         Events that were queued before the call are delivered, too.
         """
@@ -61,7 +61,7 @@ class HookSet:
 
 
 def _webhooks(hooks: automation.HooksSection) -> Iterator[HookDispatcher]:
-    """Yield the webhooks of a configuration. Raises ConfigurationError if an address is invalid."""
+    """Yield the dispatchers of the webhooks. Raises ConfigurationError if an address is invalid."""
     from gateway.integrations.hooks.webhook import (  # noqa: PLC0415  (httpx takes 5 MB, and most homes have none)
         WebhookSender,
         trusted_certificates,
@@ -113,7 +113,7 @@ class HookRunner:
             try:
                 await asyncio.wait([running, replaced], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
-                    running.result()  # it ends only by a failure, which ends this one too
+                    running.result()  # it only ends with an error, which is raised here
             finally:
                 for task in (running, replaced):
                     task.cancel()

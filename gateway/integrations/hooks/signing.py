@@ -21,7 +21,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def webhook_headers(delivery: Delivery, secret: str | None, now: float) -> dict[str, str]:
-    """Return the headers of an attempt at `now`, in seconds since 1970; without a secret there is no signature."""
+    """Return the headers of an attempt at `now` (seconds since 1970), with a signature if there is a secret."""
     timestamp = str(int(now))
     headers = {
         "Content-Type": "application/json",

@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_DELAY_S = 0.5
 _MAX_RETRY_DELAY_S = 15.0
-"""Longest time between attempts, before jitter: long enough for a server that restarts."""
+"""Longest pause between attempts, before its random part: long enough for a server that restarts."""
 
-for _library in ("httpx", "httpcore"):  # they log complete URLs, which often contain a token
+for _library in ("httpx", "httpcore"):  # below WARNING they log complete URLs, which often contain a token
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def webhook_host(url: str) -> str:
-    """Return the host of a webhook's URL, the only part that is ever shown. Raises ConfigurationError."""
+    """Return the host of a webhook's URL; messages show no other part of it. Raises ConfigurationError."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -46,7 +46,7 @@ def webhook_host(url: str) -> str:
 
 
 def trusted_certificates() -> ssl.SSLContext:
-    """Return the certificates that this machine trusts, with a home's own authority if it is installed."""
+    """Return a TLS context with the authorities that this machine trusts, also those that a person has installed."""
     return ssl.create_default_context()
 
 
@@ -63,7 +63,7 @@ class WebhookSender:
         self._agent = f"deepthings/{installed_version()}"
 
     async def send(self, delivery: Delivery) -> DeliveryOutcome:
-        """Post it, with retries after temporary failures: no connection, no answer in time, 429 and 5xx."""
+        """Post an event; retry after temporary failures: no connection, no answer in time, 429 and 5xx."""
         backoff = Backoff(FIRST_RETRY_DELAY_S, _MAX_RETRY_DELAY_S)
         attempts = 1
         while (failure := await self._try(delivery)) is not None:
@@ -76,6 +76,7 @@ class WebhookSender:
         return DeliveryOutcome()
 
     async def _try(self, delivery: Delivery) -> AttemptFailure | None:
+        """Post an event once; return the failure, None after a success."""
         sent = {"User-Agent": self._agent} | webhook_headers(delivery, self._secret, time.time())
         try:
             async with (
@@ -101,6 +102,7 @@ _REASONS: dict[type[httpx.TransportError], str] = {
 
 
 def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return the error of an untrusted certificate among the causes of an error; None if there is none."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""Polygons in pixels of one picture size, and tests for points in them."""
+"""Scales polygons to the pixels of a picture, and tests whether points are in them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Area:
 
     sides: Sequence[PolygonSide]
     tolerance: float
-    """A point that is so near a side counts as on it."""
+    """Distance in pixels up to which a point counts as on a side."""
     around: PictureBox
 
     @classmethod
     def from_polygon(cls, polygon: Polygon, image: Image) -> Self:
-        """Return the area of a polygon; coordinates are fractions of the picture, or pixels of its present size."""
+        """Return the area of a polygon, whose coordinates are fractions of the picture, or pixels of this size."""
         corners = scale_polygon(polygon, *image)
         xs, ys = zip(*corners, strict=True)
         around = PictureBox((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
@@ -50,6 +50,6 @@ def is_inside(point: Point, areas: Iterable[Area]) -> bool:
 
 
 def standing_point(box: PictureBox, image: Image) -> Point:
-    """Return the middle of the bottom edge, where an object stands, cut to the picture: boxes are rounded."""
+    """Return the middle of a box's bottom edge, where the object stands; moved into the picture if it is outside."""
     left, _, right, bottom = box
     return min(max((left + right) / 2, 0.0), image[0]), min(max(bottom, 0.0), image[1])

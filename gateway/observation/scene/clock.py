@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from shared.payloads.frames import session_of
 
 _MAX_CLOCK_DIFFERENCE_S = 5.0
-"""Between two frames, camera and gateway measure times that differ by less, unless a clock was set: a frame is
-delayed by its edge and its tiles for some seconds at most."""
+"""If the times between two frames, by the clocks of camera and gateway, differ by more, the camera's clock was set.
+Without that they differ by some seconds at most, the delay of a frame by its edge and its tiles."""
 
 MAX_PAUSE_S = 60.0
 """A longer time without a frame is not counted, because it is unknown what happened meanwhile."""
 
 _MIN_STEP_S = 0.001
-"""Two frames never have the same time."""
+"""The least time between two frames, so that no two frames have the same time."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Says why an object does or does not count. Pure; computed only when somebody asks."""
+"""Explains why an object counts or does not count. Pure; it is computed only on request."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from shared.payloads.fields import RelativeBox
 
 MAX_UNCOUNTED_OBJECTS = 20
-"""Objects of a camera that ended without having counted and are remembered: the last minutes of a restless scene."""
+"""Ended objects of a camera that never counted, which are remembered: those of some minutes in a restless scene."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """A detection of the last frame. `why` says why it does not count; it is empty for one that does."""
+    """A detection of the last frame, with the reason `why` it does not count; empty if it counts."""
 
     label: str
     score: float
     box_rel: RelativeBox
     why: str = ""
     id: str = ""
-    """Of the object that it continues; empty if it does not belong to one."""
+    """The id of the object that it continues; empty if it belongs to none."""
     zones: Mapping[str, str] = field(default_factory=dict)
-    """By zone whether it counts as in it, or why not."""
+    """By zone: the words for whether it counts as in the zone, or why not."""
 
 
 @dataclass(frozen=True, slots=True)
 class UncountedObject:
-    """An object that was followed for a while, and is gone without having counted."""
+    """An object that was followed for a while, and has ended without having counted. Times are in s since 1970."""
 
     id: str
     label: str

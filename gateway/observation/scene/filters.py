@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BoxLimits:
-    """The limits of a box's area, in square pixels, and of its width as a multiple of its height."""
+    """The limits of a box's area, in square pixels, and of its width divided by its height."""
 
     min_area: float
     max_area: float
@@ -43,7 +43,7 @@ class BoxLimits:
         )
 
     def misfit(self, box: PictureBox) -> str:
-        """Return in words which limit a box is beyond; empty if it is within all."""
+        """Return in words which limit a box exceeds; empty if it is within all limits."""
         left, top, right, bottom = box
         width, height = right - left, bottom - top
         area, ratio = width * height, width / max(height, 1e-9)
@@ -75,7 +75,7 @@ class ObjectFilters:
         return self._filters[label].threshold if label in self._filters else math.inf
 
     def refusal(self, found: DetectedObject) -> str:
-        """Return in words why the tracker does not get this detection; empty if it does."""
+        """Return in words why a detection does not pass the filters; empty if it does."""
         chosen = self._filters.get(found.label)
         if chosen is None:
             return "its label is not followed: objects.track does not name it"
@@ -86,7 +86,7 @@ class ObjectFilters:
         return "" if self.admit(found) else "it stands in a mask"
 
     def admit(self, found: DetectedObject) -> bool:
-        """Return whether the tracker gets this detection."""
+        """Return whether a detection passes the filters, so that the tracker gets it."""
         chosen = self._filters.get(found.label)
         if chosen is None or found.score < chosen.min_score or not self._limits[found.label].fit(found.box):
             return False

@@ -1,4 +1,4 @@
-"""An object of a scene, from its first detection to its end: whether it counts, its zones, its last event."""
+"""Follows one object of a scene from its first detection to its end: whether it counts, its zones, its events."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from shared.payloads.fields import RelativeBox
 
 _UPDATE_PERIOD_S = 1.0
-"""Shortest time between two updates of an object: a box that jitters at the edge of a zone must not cause a flood."""
+"""Shortest time between two updates of an object, so that a box that jitters at the edge of a zone causes no flood."""
 
 _MIN_SCORE_GAIN = 0.05
-"""Gain of the top score that is worth an update."""
+"""Increase of the top score that causes an update."""
 
 
 @dataclass(slots=True)
 class SceneObject:
-    """A track, and its state in the scene. The track's times are of the scene's clock, others of the camera's."""
+    """A track, and its state in the scene.
+
+    The times of the track are of the CameraClock, others of the camera's clock.
+    """
 
     track: Track
     started_at: float
@@ -39,7 +42,7 @@ class SceneObject:
     """The zones that it is in now."""
     entered: list[str] = field(default_factory=list)
     counts: bool = False
-    """It had its `new` event. Once true, it stays true."""
+    """It has had its `new` event. Once true, this stays true."""
     resumed: bool = False
     """It was kept while no frames came, and no frame has shown it since then."""
     _last_event: ObjectEvent | None = None
@@ -47,7 +50,7 @@ class SceneObject:
 
     @classmethod
     def from_kept(cls, kept: KeptObject, track: Track, at: float) -> Self:
-        """Return a kept object at the time `at` of the scene's clock; it is `resumed` until a frame shows it."""
+        """Return a kept object at the time `at` of the CameraClock; it is `resumed` until a frame shows it."""
         event = kept.event
         presences = {
             zone: ZonePresence(since=at - lingered_s, counts=zone in event.zones)
@@ -59,28 +62,28 @@ class SceneObject:
         )  # fmt: skip
 
     def follow_track(self, track: Track, at: float) -> None:
-        """Use the new state of the track, after a frame of the time `at`, in seconds since 1970."""
+        """Use the new state of the track after a frame, which was captured at `at`, in seconds since 1970."""
         self.track = track
         if track.visible:
             self.seen_at, self.resumed = at, False
 
     def follow_zones(self) -> None:
-        """Use changed presences: add the present zones to the entered ones."""
+        """Update the zones after a change of `presences`, and add them to the entered zones."""
         self.zones = zones_with_object(self.presences)
         self.entered += [name for name in self.zones if name not in self.entered]
 
     def forget_zones(self, names: Collection[str]) -> None:
-        """Forget the presences in these zones, which have changed."""
+        """Forget the presences in these zones, because the zones have changed."""
         self.presences = {name: presence for name, presence in self.presences.items() if name not in names}
         self.zones = zones_with_object(self.presences)
 
     def begin_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
-        """Count it from now on, and return its `new` event."""
+        """Let the object count from now on; return its `new` event."""
         self.counts = True
         return self._new_event(EventType.NEW, camera, frame, image, at)
 
     def update_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent | None:
-        """Return an `update` event if something has changed since the last event, and that was long enough ago."""
+        """Return an `update` event if the object has changed since its last event, and that was long enough ago."""
         last = self._last_event
         if last is None or at - self._last_event_at < _UPDATE_PERIOD_S:
             return None
@@ -90,12 +93,12 @@ class SceneObject:
         return None
 
     def end_event(self, camera: str, frame: str, image: Image, reason: EndReason) -> ObjectEvent:
-        """Return its `end` event; the end is the time of the last detection."""
+        """Return the `end` event of the object; its end is the time of the last detection."""
         event = self._event(EventType.END, camera, frame, image)
         return event.model_copy(update={"end_time": max(self.seen_at, self.started_at), "reason": reason})
 
     def to_keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
-        """Return what is needed to recognise it after a time without frames; `at` is of the scene's clock."""
+        """Return the object in the form in which it is kept while no frames come; `at` is of the CameraClock."""
         track = self.track
         lingered = {
             zone: at - presence.since for zone, presence in self.presences.items() if presence.since is not None
@@ -107,7 +110,7 @@ class SceneObject:
         )  # fmt: skip
 
     def observed(self, image: Image) -> FollowedObject:
-        """Return the object as it appears in states."""
+        """Return the object in the form of states."""
         track = self.track
         box, box_rel = published_boxes(track, image)
         return FollowedObject(
@@ -146,7 +149,7 @@ class SceneObject:
 
 
 def published_boxes(track: Track, image: Image) -> tuple[PictureBox, RelativeBox]:
-    """Return a track's box in pixels, and as parts of the picture, rounded as detections are."""
+    """Return a track's box in pixels, and as fractions of the picture, rounded in the same way as detections."""
     if track.box_rel is not None:
         return track.box, track.box_rel
     left, top, right, bottom = track.box

@@ -1,4 +1,4 @@
-"""The kept state of a scene while no frames come: its camera, its edge or the gateway is away."""
+"""The state of a scene that is kept while no frames come, because the camera, its edge or the gateway is away."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from shared.payloads.fields import PictureBox
 from shared.payloads.observations import ObjectEvent
 
 MAX_KEPT_OBJECTS = 256
-"""More objects than a tracker follows."""
+"""Kept objects of a scene: more than a tracker follows."""
 
 OBJECT_RETURN_S = 60.0
-"""An object that is detected again at the same place within this time is the same; after it, its event ends."""
+"""An object that is detected again at its place within this time counts as the same; after it, its event ends."""
 
 
 class KeptObject(Message):
-    """An object that had its `new` event, and not yet its `end`.
+    """An object that has had its `new` event, but not its `end` event.
 
-    `lingered_s` is the time that it has been in each zone, also in those where it does not count yet.
+    `event` is its last state; `rested_s`: how long it had been at rest; `seen_at`: its last detection, in seconds since
+    1970; `lingered_s`: by zone, how long it had been in the zone, also in zones where it does not count yet.
     """
 
     event: ObjectEvent
@@ -30,7 +31,7 @@ class KeptObject(Message):
     lingered_s: dict[str, float] = Field(default_factory=dict, max_length=1000)
 
     def track(self, image: tuple[int, int], first_seen: float) -> Track:
-        """Return it as a track in a picture of this width and height, in pixels."""
+        """Return the object as a track in a picture of this size (width, height in pixels)."""
         event = self.event
         left, top, right, bottom = event.box_rel
         width, height = image
@@ -42,7 +43,7 @@ class KeptObject(Message):
 
 
 class KeptPlace(Message):
-    """A label that was present at a camera, or in one of its zones, and the id of one of its objects."""
+    """A label that was present in a zone of a camera, None: in its picture, and the id of one of its objects."""
 
     label: str
     zone: str | None = None
@@ -50,7 +51,7 @@ class KeptPlace(Message):
 
 
 class KeptScene(Message):
-    """One camera's scene after its last frame; `away_s`: the seconds since the camera or the gateway was lost."""
+    """The scene of a camera after its last frame. `away_s`: the seconds since the camera or the gateway was lost."""
 
     away_s: float = Field(default=0.0, ge=0)
     objects: tuple[KeptObject, ...] = Field(default=(), max_length=MAX_KEPT_OBJECTS)

@@ -1,7 +1,7 @@
-"""One camera's scene: detections in; states, events and triggers out.
+"""The scene of one camera, pure: detections in; states, events and triggers out.
 
-The times of frames are from the camera's clock, which may be set at any moment; so durations are measured by a
-CameraClock. `now` and `received_at` are monotonic seconds of the gateway; the latter defaults to the publication time.
+The times of frames are those of the camera's clock, which may be set at any moment. Therefore durations are measured by
+a CameraClock. `now` and `received_at` are monotonic seconds of the gateway.
 """
 
 from __future__ import annotations
@@ -41,22 +41,23 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
 _MIN_DETECTIONS = 3
-"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last that long."""
+"""Detections after which an object counts, as in Frigate: false detections seldom last that long."""
 
 _SLOW_INTERVAL_S, _MIN_SLOW_DETECTIONS = 1.0, 2
-"""If frames are further apart, fewer detections are enough: a passer-by is gone before the third."""
+"""If frames are further apart than this interval, fewer detections are enough: a passer-by would be gone before the
+third."""
 
 PRESUMED_S = 10.0
-"""Time after an absence in which triggers assume that earlier labels are still present: the detector needs some frames
-to find them again, and nothing has left or appeared meanwhile."""
+"""After an absence, labels that were present before are presumed to be present for this long. The detector needs some
+frames to find them again, and these must cause no triggers."""
 
 _SCENE_SETTLE_S = 10.0
-"""The state of a scene is known after this time, however few frames come."""
+"""The state of a scene counts as known after this time, even if very few frames have come."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Absence:
-    """A time without frames: the kept scene, when it began by the gateway's clock, and why."""
+    """A time without frames: the kept scene, its begin in monotonic seconds, and its reason."""
 
     kept: KeptScene
     since: float
@@ -64,16 +65,16 @@ class _Absence:
 
 
 class Scene:
-    """The scene of one camera. Each `new` event gets one `end`, even if camera or gateway are away meanwhile.
+    """The scene of one camera. Each `new` event gets one `end` event, even if the camera or the gateway is away.
 
-    While no frames come, the scene is empty, and no event ends for OBJECT_RETURN_S. When frames come again, an object
-    at its old place continues without another `new` event; the other events end.
+    While no frames come, the scene is empty, but no event ends for OBJECT_RETURN_S. When frames come again, an object
+    that is still at its place continues without another `new` event, and the events of other objects end.
     """
 
     def __init__(
         self, camera: str, settings: SceneSettings, kept: KeptScene | None = None, now: float = 0.0, at: float = 0.0
     ) -> None:
-        """Start with the scene kept by the gateway's last run, if any; `at` is now, in seconds since 1970."""
+        """Start with the scene `kept` by the gateway's last run, if any; `at` is `now` in seconds since 1970."""
         self._camera = camera
         self._settings = settings
         self._tracker = Tracker(settings.tracker)
@@ -81,7 +82,7 @@ class Scene:
         self._image: Image = (1, 1)
         self._moment = FrameMoment()
         self._clock = CameraClock()
-        self._prepare()
+        self._prepare_filters_and_zones()
         self._state = state_of((), settings, self._moment)
         kept = kept or KeptScene()
         self._absence: _Absence | None = _Absence(kept, now - kept.away_s, EndReason.GATEWAY_AWAY)
@@ -99,7 +100,7 @@ class Scene:
 
     @property
     def settled(self) -> bool:
-        """Return whether its state is known: enough frames have come since the start, or since its camera is back."""
+        """Return whether the state is known: enough frames have come since the start, or since the camera returned."""
         if self._absence is not None or not self._frames:
             return False
         long_enough = self._clock.at is not None and self._clock.at - self._resumed_at >= _SCENE_SETTLE_S
@@ -124,7 +125,11 @@ class Scene:
     def update(
         self, detections: FrameDetections, *, degraded: bool, latency_ms: float, received_at: float | None = None
     ) -> SceneUpdate:
-        """Process a frame and return the result; a frame out of order changes nothing."""
+        """Process a frame and return the result; a frame that is out of order changes nothing.
+
+        `degraded`: frames of the camera were lost recently; `received_at`: when the gateway received the frame, in
+        monotonic seconds; the default is its publication time.
+        """
         frame, captured_at = detections.frame, detections.captured_at
         if self._clock.is_late(frame, detections.number, captured_at):
             return SceneUpdate(self._state)
@@ -133,25 +138,26 @@ class Scene:
         self._moment = FrameMoment(frame, captured_at, latency_ms, degraded)
         if detections.image != self._image:
             self._image = detections.image
-            self._prepare()
+            self._prepare_filters_and_zones()
         given_up: list[ObjectEvent] = []
         if self._absence is not None:
-            given_up = self._give_up_overdue(received_at)
+            given_up = self._end_overdue_kept(received_at)
             self._resume(self._absence, at, received_at)
         self._frames += 1
         self._detected = detections.objects
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
         ended = self._end(tracks.ended, EndReason.GONE)
-        return self._result(at, captured_at, (*given_up, *ended, *self._see(tracks.live, at)))
+        return self._result(at, captured_at, (*given_up, *ended, *self._follow_tracks(tracks.live, at)))
 
     def expire(self, now: float) -> SceneUpdate:
-        """End objects that were out of sight before the last frame, for too long by now. Call it about once a second.
+        """End the objects that frames have missed for too long by now. To be called about once a second.
 
-        Objects in the last frame stay until another frame, or `clear`, ends them: still scenes send few frames.
+        Objects that the last frame shows stay until a later frame or `clear` ends them, because a camera with a still
+        scene sends few frames.
         """
         if self._absence is not None:
-            return self._result(0.0, self._camera_time(now), self._give_up_overdue(now))
+            return self._result(0.0, self._camera_time(now), self._end_overdue_kept(now))
         at = (self._clock.at or 0.0) + self._clock.since_received(now)
         if not (self._presumed or self._tracker.is_overdue(at)):
             return SceneUpdate(self._state)
@@ -159,7 +165,10 @@ class Scene:
         return self._result(at, self._camera_time(now), ended)
 
     def suspend(self, now: float, reason: EndReason) -> SceneUpdate:
-        """Return an empty scene, because no frames are expected now; its events do not end yet."""
+        """Keep the scene, because no frames are expected for a while; return an empty one.
+
+        Its events do not end yet.
+        """
         if self._absence is None:
             self._absence = _Absence(self.to_keep(now), now, reason)
             self._presumed, self._awaited_since = dict(self._places), now
@@ -167,10 +176,10 @@ class Scene:
         return self._result(0.0, self._camera_time(now), ())
 
     def clear(self, now: float, reason: EndReason = EndReason.GONE) -> SceneUpdate:
-        """Return an empty scene, because nothing is detected any more: all events end."""
+        """End all events, because nothing is detected any more; return an empty scene."""
         events: Iterable[ObjectEvent] = ()
         if self._absence is not None:
-            events = [_ended(kept, reason) for kept in self._absence.kept.objects]
+            events = [_end_of_kept(kept, reason) for kept in self._absence.kept.objects]
             self._absence = None
         events = [*events, *self._end(self._tracker.end_all().ended, reason)]
         self._forget_tracks()
@@ -178,13 +187,16 @@ class Scene:
         return self._result(self._clock.at or 0.0, self._camera_time(now), events)
 
     def apply_settings(self, settings: SceneSettings, now: float) -> SceneUpdate:
-        """Use other settings. Objects end if they are not followed now, or below a higher threshold."""
+        """Use other settings.
+
+        Objects end if their label is not followed any more, or their score is below the threshold.
+        """
         before, self._settings = self._settings, settings
         self._tracker.settings = settings.tracker
-        self._prepare()
+        self._prepare_filters_and_zones()
         self._presumed = {place: identity for place, identity in self._presumed.items() if _is_known(place, settings)}
         if self._absence is not None:
-            given_up = self._give_up(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
+            given_up = self._end_kept(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
             labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
             self._presumed = {place: identity for place, identity in self._presumed.items() if place[0] not in labels}
             return self._result(0.0, self._camera_time(now), given_up)
@@ -202,7 +214,7 @@ class Scene:
         return self._result(self._clock.at or 0.0, self._camera_time(now), ended)
 
     def to_keep(self, now: float) -> KeptScene:
-        """Return the scene to keep, in case the gateway stops now."""
+        """Return the scene in the form in which it is kept, as if no more frames came."""
         occupied = tuple(
             KeptPlace(label=label, zone=zone, id=identity) for (label, zone), identity in self._places.items()
         )
@@ -215,10 +227,10 @@ class Scene:
         return KeptScene(objects=objects, places=occupied)
 
     def state(self) -> SceneState:
-        """Return the last state."""
+        """Return the state after the last frame or change."""
         return self._state
 
-    def _prepare(self) -> None:
+    def _prepare_filters_and_zones(self) -> None:
         self._filters = ObjectFilters(self._settings, self._image)
         self._zones = SceneZones(self._settings, self._image)
 
@@ -228,7 +240,7 @@ class Scene:
         self._frames = 0
 
     def _resume(self, absence: _Absence, at: float, received_at: float) -> None:
-        """Continue with the kept objects: out of sight until a frame shows them, but presumed to be present."""
+        """Continue with the kept objects after an absence. They are out of sight until a frame shows them."""
         away_s = max(0.0, received_at - absence.since)
         tracks = [kept.track(self._image, at - away_s) for kept in absence.kept.objects]
         self._tracker.resume(tracks, at, away_s)
@@ -239,15 +251,16 @@ class Scene:
         self._resumed_at, self._presumed_until = at, at + PRESUMED_S
         self._frames, self._given_up = 0, False
 
-    def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
-        """End kept objects that did not return in time, or whose label is not followed any more."""
+    def _end_overdue_kept(self, now: float) -> list[ObjectEvent]:
+        """End the kept objects that did not return in time, or whose label is not followed any more."""
         too_late = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
-        # Counted since frames are awaited, not since the last one: after a long stop, frames may still show the labels.
+        # The time counts since frames are awaited, not since the last frame: after a long stop of the gateway, the
+        # first frames may still show the presumed labels.
         if now - self._awaited_since > OBJECT_RETURN_S:
             self._presumed, self._given_up = {}, True
-        return self._give_up(lambda kept: too_late or kept.event.label not in self._settings.followed)
+        return self._end_kept(lambda kept: too_late or kept.event.label not in self._settings.followed)
 
-    def _give_up(self, is_over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
+    def _end_kept(self, is_over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
         """End the kept objects for which `is_over` returns true."""
         absence = self._absence
         assert absence is not None
@@ -256,20 +269,21 @@ class Scene:
             left = tuple(kept for kept in absence.kept.objects if kept not in ended)
             kept = absence.kept.model_copy(update={"objects": left})
             self._absence = _Absence(kept, absence.since, absence.reason)
-        return [_ended(kept, absence.reason) for kept in ended]
+        return [_end_of_kept(kept, absence.reason) for kept in ended]
 
     @property
     def _needed_detections(self) -> int:
+        """Return the number of detections after which an object counts."""
         return _MIN_SLOW_DETECTIONS if self._tracker.interval_s > _SLOW_INTERVAL_S else _MIN_DETECTIONS
 
     def _camera_time(self, now: float) -> float:
-        """Return the present time by the camera's clock; before its first frame, by the gateway's."""
+        """Return the current time by the camera's clock; before its first frame, by the gateway's."""
         if not self._moment.captured_at:
             return self._clock_offset_s + now
         return self._moment.captured_at + self._clock.since_received(now)
 
-    def _see(self, live: Iterable[Track], at: float) -> Iterable[ObjectEvent]:
-        """Yield the `new` and `update` events of a frame."""
+    def _follow_tracks(self, live: Iterable[Track], at: float) -> Iterable[ObjectEvent]:
+        """Follow the live tracks after a frame; yield its `new` and `update` events."""
         captured_at = self._moment.captured_at
         slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
@@ -292,18 +306,19 @@ class Scene:
                 yield followed.begin_event(self._camera, self._moment.frame, self._image, at)
 
     def _end(self, ended: Iterable[Track], reason: EndReason) -> list[ObjectEvent]:
+        """Remove the objects of ended tracks; return the `end` events of those that counted."""
         events = []
         for track in ended:
             followed = self._followed.pop(track.id, None)
             if followed is not None and not followed.counts:
-                self._uncounted.append(self._overlook(followed))
+                self._uncounted.append(self._uncounted_object(followed))
             elif followed is not None:
                 end_reason = self._absence_reason if followed.resumed and reason is EndReason.GONE else reason
                 events.append(followed.end_event(self._camera, self._moment.frame, self._image, end_reason))
         return events
 
     def explain(self) -> SceneExplanation:
-        """Return what each detection of the last frame came to, and the last objects that never counted."""
+        """Return why each detection of the last frame counts or not, and the last objects that never counted."""
         live = [followed for followed in self._followed.values() if followed.track.visible]
         found = tuple(self._explain(detected, live) for detected in self._detected)
         return SceneExplanation(self._moment.frame, found, tuple(self._uncounted))
@@ -319,7 +334,7 @@ class Scene:
         why = "" if same[0].counts else not_counting(track, self._needed_detections, self._threshold(track))
         return explained(detected, why, track.id, zones)
 
-    def _overlook(self, followed: SceneObject) -> UncountedObject:
+    def _uncounted_object(self, followed: SceneObject) -> UncountedObject:
         track = followed.track
         why = not_counting(track, self._needed_detections, self._threshold(track))
         return UncountedObject(track.id, track.label, followed.started_at, followed.seen_at, why)
@@ -328,10 +343,11 @@ class Scene:
         return self._filters.threshold(track.label)
 
     def _counts(self, label: str, top_score: float) -> bool:
-        """Return whether the best median score reaches the threshold; never for a label that is not followed."""
+        """Return whether the top score reaches the threshold of a label; False for a label that is not followed."""
         return top_score >= self._filters.threshold(label)
 
     def _result(self, at: float, captured_at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
+        """Compute the new state and its triggers; return them with these events. `at` is of the CameraClock."""
         present = [followed.observed(self._image) for followed in self._followed.values() if followed.counts]
         self._state = state_of(present, self._settings, self._moment)
         occupied = occupied_places(self._state)
@@ -342,7 +358,7 @@ class Scene:
         return SceneUpdate(self._state, tuple(events), triggers)
 
 
-def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
+def _end_of_kept(kept: KeptObject, reason: EndReason) -> ObjectEvent:
     end = {"type": EventType.END, "end_time": max(kept.seen_at, kept.event.start_time), "reason": reason}
     return kept.event.model_copy(update=end)
 

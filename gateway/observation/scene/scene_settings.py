@@ -1,4 +1,4 @@
-"""The settings of one camera's scene: from the configuration, and set by MQTT."""
+"""The settings of one camera's scene, from the configuration and from MQTT."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SceneSettings:
-    """Decides which objects count. Equal settings have equal effects."""
+    """The settings that decide which objects count. Equal settings have equal effects."""
 
     objects: ObjectsSection
     zones: Mapping[str, ZoneSection]
     detect: DetectSection
     threshold: float | None = None
-    """Threshold of all labels, instead of those of the filters; None: the filters' apply."""
+    """The threshold of all labels; None: the thresholds of the filters apply."""
     labels: tuple[str, ...] | None = None
-    """The followed labels, instead of the configuration's; None: the configuration's apply."""
+    """The followed labels; None: those of the configuration."""
     zones_off: frozenset[str] = frozenset()
-    """Zones in which no object counts now; their states are still published."""
+    """Zones that are switched off: no object counts there, but their states are still published."""
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -37,7 +37,10 @@ class SceneSettings:
         return tuple(dict.fromkeys(self.objects.track if self.labels is None else self.labels))
 
     def filter(self, label: str) -> FilterSection:
-        """Return the filter of a label. A threshold below min_score lowers that, too, so that it has an effect."""
+        """Return the filter of a label.
+
+        If the `threshold` of all labels is below its min_score, that is lowered, too.
+        """
         chosen = self.objects.filters.get(label, FilterSection())
         if self.threshold is None:
             return chosen
@@ -51,9 +54,9 @@ class SceneSettings:
     @property
     def tracker(self) -> TrackerSettings:
         """Return the tracker's settings. A track begins at the score halfway from min_score to threshold."""
-        high = {label: _middle(self.filter(label)) for label in self.followed}
+        high = {label: _track_begin_score(self.filter(label)) for label in self.followed}
         return TrackerSettings(self.detect.max_disappeared, self.detect.stationary_after, high)
 
 
-def _middle(chosen: FilterSection) -> float:
+def _track_begin_score(chosen: FilterSection) -> float:
     return chosen.min_score + max(0.0, chosen.threshold - chosen.min_score) / 2

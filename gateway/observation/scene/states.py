@@ -1,4 +1,4 @@
-"""The state of a scene: the present objects, by label and zone."""
+"""Makes the states of a scene: the present objects, by label and zone. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 
 ALL_LABELS = "all"
-"""Stands for objects of any label."""
+"""The name in topics and states that stands for objects of all labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameMoment:
-    """The frame that a state describes."""
+    """The frame that a state describes; `captured_at` is in seconds since 1970, by the camera's clock."""
 
     frame: str = ""
     captured_at: float = 0.0
@@ -34,12 +34,12 @@ class SceneState:
     all: LabelState
     labels: Mapping[str, LabelState]
     zones: Mapping[str, Mapping[str, LabelState]]
-    """By zone, then label or ALL_LABELS."""
+    """By zone, then by label or ALL_LABELS."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneUpdate:
-    """The result of a step: the new state, and the events and triggers since the step before."""
+    """The result of a change of a scene: the new state, and the events and triggers that the change causes."""
 
     state: SceneState
     events: tuple[ObjectEvent, ...] = ()
@@ -47,7 +47,7 @@ class SceneUpdate:
 
 
 def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: FrameMoment) -> SceneState:
-    """Return the state of a scene; objects are sorted by id, so that equal scenes have equal states."""
+    """Return the state of a scene. Its objects are sorted by id, so that equal scenes have equal states."""
     present = sorted(objects, key=lambda found: found.id)
     states = _States(present, moment)
     zones = {}
@@ -58,7 +58,7 @@ def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment:
 
 
 def same_state(one: LabelState, other: LabelState) -> bool:
-    """Return whether two states differ in nothing but boxes, scores and times."""
+    """Return whether two states are equal except for boxes, scores and times."""
     return (
         (one.count, one.active, one.degraded) == (other.count, other.active, other.degraded)
         and len(one.objects) == len(other.objects)

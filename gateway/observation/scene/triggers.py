@@ -1,4 +1,4 @@
-"""Triggers for automations: the first object of a label appears, or the last one leaves, at a camera or in a zone."""
+"""Makes triggers for automations: the first object of a label appears, or the last one leaves, in a place. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from gateway.observation.scene.states import SceneState
 
 LabelPlace = tuple[str, str | None]
-"""A label and a zone; None: anywhere in the picture."""
+"""A label, and a zone or None, which is the whole picture."""
 
 
 def occupied_places(state: SceneState) -> dict[LabelPlace, str]:
-    """Return the occupied places, with the id of the newest object: ids begin with the time of the first detection."""
+    """Return the occupied places, each with the id of its newest object: ids begin with the time of first detection."""
     found: dict[LabelPlace, str] = {}
     for label, anywhere in state.labels.items():
         inside = [(name, labels[label]) for name, labels in state.zones.items() if label in labels]
@@ -35,7 +35,7 @@ def triggers_between(
     camera: str,
     at: float,
 ) -> tuple[Trigger, ...]:
-    """Return the triggers between two states: first those of places that became empty, then the others."""
+    """Return the triggers of a change: first those of places that became empty, then those of occupied places."""
     left = [(place, before[place], _left_names(*place)) for place in before if place not in after]
     entered = [(place, after[place], _entered_names(*place, zones)) for place in after if place not in before]
     return tuple(

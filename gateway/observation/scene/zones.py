@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.observation.tracking.tracks import Track
 
 _MAX_SLOW_INERTIA = 2
-"""Inertia in frames if these are more than a second apart: an object that crosses a zone would be gone by more."""
+"""Largest inertia, in frames, if these are more than a second apart: an object might cross a zone in more frames."""
 
 
 @dataclass(slots=True)
@@ -25,14 +25,14 @@ class ZonePresence:
     """The presence of one object in one zone."""
 
     frames: int = 0
-    """Frames in a row that contradict the present state."""
+    """Frames in a row that contradict the current state."""
     since: float | None = None
-    """The time when it had been inside for as many frames as the inertia requires; None: it is outside."""
+    """The time since which it is inside, after as many frames as the inertia requires; None: it is outside."""
     counts: bool = False
-    """It counts as in the zone: it has been inside for the loitering time."""
+    """It counts as in the zone, because it has been inside for the loitering time."""
 
     def see(self, *, inside: bool, at: float, inertia: int, loitering_time_s: float) -> None:
-        """Process a frame that shows the object. Leaving takes as many frames as entering, because boxes jitter."""
+        """Process a frame that shows the object at the time `at`. Leaving takes `inertia` frames, too: boxes jitter."""
         self.frames = self.frames + 1 if inside == (self.since is None) else 0
         if self.frames >= inertia:
             self.frames, self.since = 0, (at if inside else None)
@@ -49,13 +49,13 @@ class _ZoneFilter:
 
     @classmethod
     def from_section(cls, chosen: FilterSection, image: Image) -> Self:
-        """Return a filter whose threshold is the one that the zone itself sets, else 0: then the camera's applies."""
+        """Return the filter of a section. Without a threshold of the zone, it has 0: the camera's threshold applies."""
         threshold = chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
         masks = tuple(Area.from_polygon(polygon, image) for polygon in chosen.mask)
         return cls(BoxLimits.from_filter(chosen, image), threshold, masks)
 
     def admits(self, track: Track, point: Point) -> bool:
-        """Return whether an object that stands at this point passes."""
+        """Return whether an object that stands at this point passes the filter."""
         return self.limits.fit(track.box) and track.median_score >= self.threshold and not is_inside(point, self.masks)
 
 
@@ -77,7 +77,7 @@ class SceneZones:
         }
 
     def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
-        """Update the presences after a frame that shows the object; `slow`: frames are rare, so few are enough."""
+        """Update an object's presences by zone after a frame that shows it. `slow`: frames are over a second apart."""
         point = standing_point(track.box, self._image)
         for name, (zone, area) in self._zones.items():
             if zone.objects and track.label not in zone.objects:
@@ -94,7 +94,7 @@ class SceneZones:
             )
 
     def explain(self, track: Track, presences: Mapping[str, ZonePresence]) -> dict[str, str]:
-        """Return by zone, in words, whether an object counts as in it, or why not."""
+        """Return, by zone, the words for whether an object counts as in the zone, or why not."""
         found = {name: self._explain_zone(name, track, presences.get(name)) for name in self._zones}
         return found | dict.fromkeys(sorted(self._off), "this zone is switched off")
 
@@ -116,7 +116,7 @@ class SceneZones:
         return f"in it for {frames} of {zone.inertia} frames in a row (inertia)"
 
     def _admits(self, name: str, track: Track, point: Point) -> bool:
-        """Return whether an object passes the zone's filter; it has to pass only once, as in Frigate."""
+        """Return whether an object passes the filter of a zone. Once inside, it needs not pass again, as in Frigate."""
         chosen = self._filters.get((name, track.label))
         return chosen is None or chosen.admits(track, point)
 

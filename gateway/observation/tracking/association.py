@@ -1,10 +1,10 @@
 """Associates the detections of one label with the followed objects.
 
 Source: Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", 2022, section 3:
-first detections with high scores, then those with low scores, which continue a track but begin none.
+first detections with high scores, then those with low scores, which may continue a track but not begin one.
 
-Most objects overlap one detection each, so only the pairs that may be are looked at, as plain numbers: arrays of so few
-take longer.
+Most objects overlap only one detection, so only possible pairs are computed, with plain numbers: arrays of so few
+elements would take longer.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from shared.payloads.fields import PictureBox
 
     WeightedPair = tuple[int, int, float]
-    """The index of an object, that of a detection, and the gain if they are the same; only gains above 0 count."""
+    """The index of an object, the index of a detection, and the gain of pairing them; only gains above 0 count."""
 
 _MIN_OVERLAP_HIGH, _MIN_OVERLAP_LOW = 0.2, 0.3
-"""Smallest intersection over union of a predicted box and a detection with a high or a low score."""
+"""Smallest intersection over union of a predicted box and a detection with a high score, and with a low one."""
 
 _MAX_DEVIATIONS = 3.0
 """Largest distance of a detection from the predicted centre, in standard deviations, if the boxes do not overlap."""
 
 _MAX_DISTANCE, _MAX_DISTANCE_MISSED = 4.0, 1.0
-"""The same in heights of the box; less for an object that the last frame has missed: it may be another one."""
+"""The same in heights of the box; less for an object that the last frame has missed, as it may be a different one."""
 
 _MAX_HEIGHT_RATIO = 1.7
 """Boxes that do not overlap are the same object only if their heights differ by less than this factor."""
@@ -83,7 +83,10 @@ def _pair(pairs: dict[int, int], weighted: list[WeightedPair]) -> None:
 def _overlaps(
     expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]
 ) -> tuple[list[WeightedPair], list[WeightedPair]]:
-    """Return by how much overlaps exceed the smallest that counts: with detections of high scores, and with others."""
+    """Return the overlapping pairs with high scores, and those with low scores.
+
+    The gain is the amount by which their intersection over union exceeds the smallest that counts.
+    """
     with_high: list[WeightedPair] = []
     with_low: list[WeightedPair] = []
     sized = [(*box, (box[2] - box[0]) * (box[3] - box[1]), high) for box, high in seen]
@@ -105,7 +108,10 @@ def _overlaps(
 def _nearness(
     expected: Sequence[ExpectedObject], seen: Sequence[SeenObject], pairs: dict[int, int]
 ) -> Iterator[WeightedPair]:
-    """Yield 1 for equal centres, less for others within reach, of unpaired objects and detections of high scores."""
+    """Yield the pairs of unpaired objects and unpaired detections of high scores whose centres are near each other.
+
+    The gain is 1 for equal centres, and falls to 0 at _MAX_DEVIATIONS.
+    """
     taken = set(pairs.values())
     free = [(index, found.box) for index, found in enumerate(seen) if found.high and index not in taken]
     if not free:

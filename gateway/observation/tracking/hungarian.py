@@ -1,9 +1,9 @@
-"""Pairs rows with columns so that the sum of the pairs' weights is the largest. Exact, and fast if most weights are 0.
+"""Pairs rows with columns so that the sum of the weights is maximal. Exact, and fast if most weights are 0. Pure.
 
 Source: H. W. Kuhn, "The Hungarian method for the assignment problem", 1955, in its form with potentials and shortest
 augmenting paths (Jonker, Volgenant, 1987). Groups of rows and columns that are not connected are solved separately.
 
-Groups mostly have two or three members, so everything is computed with plain numbers: arrays would pay from 80 on.
+Groups mostly have two or three members, so plain numbers are used: arrays are faster only from 80 members on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
-    """Return the pairs (row, column) with the largest sum of weights (R, C), sorted; only weights above 0 may pair."""
+    """Return the pairs (row, column) with the largest sum of weights (R, C), sorted; weights of pairs are above 0."""
     possible = ((row, column) for row, line in enumerate(weights) for column, weight in enumerate(line) if weight > 0)
     pairs: list[tuple[int, int]] = []
     for rows, columns in _components(possible):
@@ -52,14 +52,14 @@ def _components(possible: Iterable[tuple[int, int]]) -> Iterator[tuple[list[int]
 
 
 def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
-    """Pair each element of the shorter side. Weights are not negative, so more pairs never make the sum smaller."""
+    """Return the best pairs (row, column), one for each element of the shorter side; weights must not be negative."""
     rows, columns = len(weights), len(weights[0])
     if rows > columns:
         return [(row, column) for column, row in _solve(list(zip(*weights, strict=True)))]
     highest = max(map(max, weights))
     costs = [[highest - weight for weight in line] for line in weights]
     row_potential, column_potential = [0.0] * rows, [0.0] * (columns + 1)
-    row_of = [-1] * (columns + 1)  # the last column stands for none: each search starts there
+    row_of = [-1] * (columns + 1)  # the additional last column is where each search starts; -1: no row is paired
     for start in range(rows):  # add one row to the matching, by a shortest augmenting path (Dijkstra)
         row_of[columns] = start
         column = columns
@@ -82,7 +82,7 @@ def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
             for other in unvisited:
                 shortest[other] -= step
             column = following
-        while column != columns:  # change the pairs along the path
+        while column != columns:  # exchange the pairs along the path
             row_of[column] = row_of[before[column]]
             column = before[column]
     return [(row, column) for column, row in enumerate(row_of[:columns]) if row >= 0]

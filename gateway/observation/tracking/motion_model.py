@@ -1,4 +1,4 @@
-"""Predicts the motion of an object: a Kalman filter of constant velocity, in seconds and heights of the box.
+"""Predicts the motion of an object by a Kalman filter with constant velocity, in seconds and heights of the box. Pure.
 
 Sources: A. Bewley et al., "Simple Online and Realtime Tracking", 2016, and Y. Zhang et al., "ByteTrack", 2022, whose
 noise grows with the box's height. Time is in seconds, not in frames, because frames come at varying intervals.
@@ -14,20 +14,21 @@ from typing import NamedTuple, Self
 from shared.payloads.fields import PictureBox
 
 HORIZON_S = 5.0
-"""The longest prediction: an object that is out of sight for longer has turned or stopped."""
+"""The longest prediction: an object that is out of sight for longer has probably turned or stopped."""
 
 _MEASUREMENT_NOISE = 0.05
-"""Standard deviation of the centre of a detector's box, in heights."""
+"""Standard deviation of the centre of a detected box, in heights of the box."""
 
 _ACCELERATION_NOISE = 0.5
-"""Standard deviation of the velocity's change in 1 s, in heights/s; people are 1.7 m high, cars 1.5 m. With more, a
-track follows every box that merges with another; with less, it loses an object that turns."""
+"""Standard deviation of the change of velocity in 1 s, in heights/s; people are 1.7 m high, cars 1.5 m. With a larger
+value a track follows every box that merges with another one; with a smaller value it loses an object that turns."""
 
 _INITIAL_SPEED_NOISE = 1.5
 """Standard deviation of the velocity of a new object, in heights/s: a runner, or a car in a residential street."""
 
 _SIZE_LAG_S = 0.2
-"""Time constant of width and height: single boxes may be cut off, or merged with others."""
+"""Time constant with which width and height follow the detections: single boxes may be cut off, or merged with
+others."""
 
 
 class AxisFilter(NamedTuple):
@@ -40,7 +41,7 @@ class AxisFilter(NamedTuple):
     velocity_variance: float
 
     def after(self, seconds: float, acceleration: float) -> AxisFilter:
-        """Return the prediction; `acceleration` is the standard deviation of the velocity's change in 1 s, in px/s."""
+        """Return the prediction; `acceleration` is the standard deviation of the change of velocity in 1 s, in px/s."""
         position, velocity, variance, covariance, velocity_variance = self
         noise = acceleration * acceleration * seconds
         return AxisFilter(
@@ -93,13 +94,13 @@ class Motion(NamedTuple):
         return Motion(x.after(seconds, acceleration), y.after(seconds, acceleration), width, height)
 
     def with_measured(self, box: PictureBox, seconds: float, predicted: Motion | None = None) -> Motion:
-        """Return the state after a detection `seconds` after the last one; `predicted` is what `after` returned."""
+        """Return the state after a detection, `seconds` after the last one; `predicted` is the result of `after`."""
         along_x, along_y, old_width, old_height = predicted or self.after(seconds)
         x, y, width, height = _centre_and_size(box)
         follow = seconds / (seconds + _SIZE_LAG_S)
         variance = (_MEASUREMENT_NOISE * old_height) ** 2
-        # The centre of a partly hidden object seems to move, by half of the hidden part. So the more the size differs,
-        # the less the centre is trusted.
+        # The centre of the visible part of a partly hidden object is off by half of the hidden part. Therefore the
+        # variance of a measured centre grows with the difference in size.
         return Motion(
             along_x.corrected(x, variance + ((width - old_width) / 2) ** 2),
             along_y.corrected(y, variance + ((height - old_height) / 2) ** 2),
@@ -121,12 +122,12 @@ class Motion(NamedTuple):
         return math.sqrt(self.x.variance + variance), math.sqrt(self.y.variance + variance)
 
     def scaled(self, along_x: float, along_y: float) -> Motion:
-        """Return the same motion in a picture of another size."""
+        """Return the same motion in a picture that is larger by these factors along x and y."""
         return Motion(_scaled(self.x, along_x), _scaled(self.y, along_y), self.width * along_x, self.height * along_y)
 
 
 def _centre_and_size(box: PictureBox) -> tuple[float, float, float, float]:
-    """Return centre and size. Width and height are at least 1 pixel: zero noise would divide by 0."""
+    """Return x, y, width and height of a box. Width and height are at least 1 pixel, as they divide and scale noise."""
     left, top, right, bottom = box
     return (left + right) / 2, (top + bottom) / 2, max(1.0, right - left), max(1.0, bottom - top)
 

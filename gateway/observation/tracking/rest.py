@@ -1,4 +1,4 @@
-"""Detects objects at rest: their boxes jitter and may be partly hidden, but stay in one place."""
+"""Detects objects at rest, whose boxes jitter and may be partly hidden, but stay in one place. Pure."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from shared.payloads.fields import PictureBox
 
 _MAX_SAMPLES = 10
-"""Boxes whose mean is the place of rest: enough to average the jitter, few enough to know the place soon."""
+"""The place of rest is the mean of this many boxes: enough to average the jitter, few enough to be known soon."""
 
 _MIN_COMMON_TWICE = 0.7
-"""Least common area with the place of rest, as a share of the smaller area: two boxes in a row with less have moved."""
+"""Smallest common area of a box and the place of rest, as a share of the smaller one of both. Two boxes in a row with
+less mean that the object has moved."""
 
 _MIN_COMMON_ONCE = 0.3
-"""The same for a single box: jitter is never that large."""
+"""The same for a single box: jitter is never so large that less is in common."""
 
 _MIN_GROWTH, _MAX_GROWTH = 0.35, 1.8
-"""Limits of a box's area, as a share of the place's area: two boxes in a row beyond them have moved in depth.
-
-A partly hidden object has a smaller box, only a nearer one has a larger: so smaller boxes are tolerated more.
-"""
+"""Limits of a box's area, as a share of the area of the place. Two boxes in a row beyond them mean that the object has
+moved in depth. Smaller boxes are tolerated more than larger ones, because a partly hidden object has a smaller box."""
 
 
 @dataclass(slots=True)
 class Rest:
-    """The place of an object, and the time in seconds since when it has been there."""
+    """The place of an object, and the time, in seconds of the tracker's clock, since which it has been there."""
 
     place: PictureBox
     since: float
@@ -32,7 +31,7 @@ class Rest:
     _doubtful: bool = False
 
     def see(self, box: PictureBox, at: float) -> None:
-        """Process a box of the object."""
+        """Process a detected box of the object at the time `at`."""
         common, area, place_area = _common_and_areas(box, self.place)
         part, growth = common / max(min(area, place_area), 1e-9), area / max(place_area, 1e-9)
         doubtful = part < _MIN_COMMON_TWICE or not _MIN_GROWTH <= growth <= _MAX_GROWTH
@@ -48,7 +47,7 @@ class Rest:
             self.place = PictureBox((left, top, right, bottom))
 
     def scaled(self, along_x: float, along_y: float) -> Rest:
-        """Return the same place in a picture of another size."""
+        """Return the same place in a picture that is larger by these factors along x and y."""
         left, top, right, bottom = self.place
         place = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
         return Rest(place, self.since, self._samples, self._doubtful)

@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from shared.payloads.fields import RelativeBox
 
 MAX_TRACKS = 100
-"""Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
-detections of a frame takes a tenth of a second in the worst case."""
+"""Objects that are followed at once. In a denser crowd people cannot be distinguished by their boxes, and associating
+more takes over a tenth of a second in the worst case."""
 
 _MAX_SCORES, _MIN_SCORES = 10, 3
-"""The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
+"""The median score is that of the last 10 detections; zeros are added if there are fewer than three, as in Frigate."""
 
 _NO_SCORES = (0.0,) * _MIN_SCORES
 
 _TENTATIVE_TIMEOUT_S = 1.0
-"""Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
+"""Longest absence of an object with fewer than three detections, so that false detections do not accumulate."""
 
 _MIN_MISSED_FRAMES, _MIN_MISSED_FRAMES_AT_REST = 2, 5
-"""Frames in a row that must miss an object before it ends, however long that takes: one frame proves nothing. An object
-at rest needs more: a parked car rarely leaves without frames that show it move, and a detector may miss it in every
-fifth of the few frames of a still scene."""
+"""Frames in a row that must miss an object before it ends, however long that takes, because one frame proves nothing.
+More for an object at rest: a parked car rarely leaves without frames that show it moving, and a detector may miss it in
+every fifth of the few frames of a still scene."""
 
 _ROUNDING_S = 1e-3
-"""Tolerance for times: as floats of seconds since 1970 they are exact to less than a microsecond."""
+"""Tolerance for comparing times, which are exact to less than a microsecond as floats of seconds since 1970."""
 
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(slots=True, eq=False)
 class _Followed:
-    """A live track."""
+    """A live track. Fields as in Track, if they are not described."""
 
     id: str
     label: str
@@ -66,21 +66,20 @@ class _Followed:
     missed_since: float = 0.0
     """Time of the first of these frames."""
     box_rel: RelativeBox | None = None
-    """As in Track."""
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._update_scores()
 
     def miss(self, at: float) -> None:
-        """Process a frame that does not show it."""
+        """Process a frame that does not show the object."""
         if not self.missed:
             self.missed_since = at
         self.missed += 1
         self.visible = False
 
     def see(self, found: DetectedObject, at: float, predicted: Motion) -> None:
-        """Process a frame that shows it; its motion was predicted for the time of the frame."""
+        """Process a frame that shows the object; `predicted` is its motion, predicted for the time of the frame."""
         self.motion = self.motion.with_measured(found.box, at - self.last_seen, predicted)
         self.rest.see(found.box, at)
         self.box, self.box_rel, self.score = found.box, found.box_rel, found.score
@@ -94,16 +93,18 @@ class _Followed:
         self.top_score = max(self.top_score, self.median_score)
 
     def scale(self, along_x: float, along_y: float) -> None:
+        """Scale the object to a picture that is larger by these factors along x and y."""
         left, top, right, bottom = self.box
         self.box, self.box_rel = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y)), None
         self.motion = self.motion.scaled(along_x, along_y)
         self.rest = self.rest.scaled(along_x, along_y)
 
     def at_rest(self, stationary_after_s: float) -> bool:
-        """Return whether it had been at rest for this long at its last detection."""
+        """Return whether the object had been at rest for this long at its last detection."""
         return self.last_seen - self.rest.since >= stationary_after_s
 
     def track(self, stationary_after_s: float) -> Track:
+        """Return the public form of the track."""
         rested_s = self.last_seen - self.rest.since
         return Track(
             self.id, self.label, self.score, self.top_score, self.median_score, self.box, self.hits,
@@ -135,12 +136,12 @@ class Tracker:
         return self._last is not None and at <= self._last
 
     def update(self, at: float, objects: Sequence[DetectedObject], image: tuple[int, int]) -> Tracks:
-        """Process the detections of a frame of size `image` (width, height), taken at `at`. Ignore one out of order."""
+        """Process the detections of a frame of size `image` (width, height), captured at `at`; ignore a late one."""
         if self.is_late(at):
             return self._tracks()
         self._last = at
         self._intervals.frame(at)
-        self._fit(image)
+        self._fit_to_image(image)
         new: list[DetectedObject] = []
         for label in sorted({found.label for found in objects} | {f.label for f in self._followed}):
             new += self._associate(at, label, [found for found in objects if found.label == label])
@@ -149,18 +150,18 @@ class Tracker:
         return self._tracks(ended)
 
     def is_overdue(self, at: float) -> bool:
-        """Return whether `expire` would end an object."""
+        """Return whether `expire` would end any object."""
         return bool(self._overdue(at))
 
     def expire(self, at: float) -> Tracks:
-        """End objects that enough frames have missed for long enough by `at`, although no frame has come.
+        """End the objects that enough frames have missed, for too long at the time `at`, without a new frame.
 
-        Objects in the last frame, and those that too few frames have missed, stay.
+        Objects in the last frame, and objects that too few frames have missed, stay.
         """
         return self._tracks(self._end(self._overdue(at)))
 
     def resume(self, kept: Sequence[Track], at: float, away_s: float) -> None:
-        """Follow these objects again from the frame of time `at` on; they were last detected `away_s` before.
+        """Follow kept objects again, beginning with the frame at `at`; they were last detected `away_s` earlier.
 
         They are out of sight until a frame shows them, and end like others if frames miss them.
         """
@@ -174,7 +175,7 @@ class Tracker:
             self._followed.append(followed)
 
     def end_tracks(self, ids: frozenset[str]) -> Tracks:
-        """End the objects with these ids. Later detections of them are new objects."""
+        """End the objects with these ids; later detections of them begin new objects."""
         return self._tracks(self._end([followed for followed in self._followed if followed.id in ids]))
 
     def end_all(self) -> Tracks:
@@ -229,7 +230,7 @@ class Tracker:
     def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
         return Tracks(tuple([followed.track(self.settings.stationary_after_s) for followed in self._followed]), ended)
 
-    def _fit(self, image: tuple[int, int]) -> None:
+    def _fit_to_image(self, image: tuple[int, int]) -> None:
         """Scale all boxes if the camera has changed the size of its pictures."""
         if self._image is not None and self._image != image:
             along_x, along_y = image[0] / self._image[0], image[1] / self._image[1]

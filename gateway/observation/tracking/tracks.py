@@ -1,4 +1,4 @@
-"""The settings and the results of a tracker."""
+"""The settings and the results of a tracker. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.payloads.fields import PictureBox, RelativeBox
 
 DEFAULT_HIGH_SCORE = 0.6
-"""Default score that begins a track, as in ByteTrack."""
+"""Default of the score from which a detection begins a track, as in ByteTrack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class TrackerSettings:
     stationary_after_s: float = 10.0
     """Time at rest after which an object is stationary."""
     high_scores: Mapping[str, float] = field(default_factory=dict)
-    """Score that begins a track, by label; detections with less only continue one."""
+    """By label, the score from which a detection begins a track; detections with less may only continue one."""
 
 
 class Track(NamedTuple):
@@ -35,7 +35,7 @@ class Track(NamedTuple):
     top_score: float
     """The highest median score so far, as in Frigate."""
     median_score: float
-    """Median score of the last 10 detections, with zeros added to make three, as in Frigate."""
+    """Median score of the last 10 detections; zeros are added if there are fewer than three, as in Frigate."""
     box: PictureBox
     hits: int
     """Detections so far."""
@@ -45,14 +45,14 @@ class Track(NamedTuple):
     """The last frame shows it."""
     stationary: bool
     rested_s: float = 0.0
-    """Time that it had been at rest."""
+    """Time in seconds for which it had been at rest."""
     box_rel: RelativeBox | None = None
-    """The box as parts of the picture's size, if both are as they were detected; None if its size has changed since."""
+    """The box as fractions of the picture, as detected; None if the picture's size has changed since the detection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """The followed objects, and those that have ended since the call before."""
+    """The followed objects, and those that have ended by this call."""
 
     live: tuple[Track, ...]
     ended: tuple[Track, ...] = ()

@@ -24,14 +24,14 @@ function arc(x, y, radius, share) {
 
 const SLOW = 0.8;
 
-// Its speed now, in parts of what it measured when it joined.
+// A node's speed now, divided by the speed that it measured when it joined; null if unknown.
 const speedOf = (device) =>
   (device.state === "online" && device.computable_per_s !== null && device.profile_per_s ? device.computable_per_s / device.profile_per_s : null);
 
-// Faster than measured is within the noise of the measurement.
+// A speed above the measured one is within the noise of the measurement, and shown as 100 %.
 const inPercent = (speed) => `${Math.min(100, Math.round(speed * 100))} %`;
 
-// Both directions of a link are one number: the slower one.
+// One number describes both directions of a link: the rate of the slower one.
 function linkBetween(links, one, other) {
   const rates = links.filter((link) => (link.from === one && link.to === other) || (link.from === other && link.to === one));
   return rates.length ? Math.min(...rates.map((link) => link.mbit_per_s)) : null;
@@ -90,7 +90,7 @@ function Picture({ cluster }) {
   const places = place(devices, width, height);
   const helping = flows.filter((flow) => flow.owner !== flow.worker);
   const most = Math.max(0.1, ...helping.map((flow) => flow.tiles_per_s));
-  // in the middle of the devices; beside them if a device is there
+  // the gateway is in the middle of the devices, and below if there is only one
   const [x, y] = [width / 2, devices.length === 1 ? height - 60 : height / 2 - (devices.length === 3 ? -14 : 14)];
   return html`<svg class="net" viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${inWords(cluster)}>
     ${devices.map((device) => {

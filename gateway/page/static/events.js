@@ -1,4 +1,4 @@
-// Objects that counted, with their pictures; those that did not, with the reason; what happened in the cluster.
+// Objects that counted, with their pictures; objects that did not, with the reason; events of the cluster.
 import { html, Component, store, ask, Empty, clock, duration } from "./base.js";
 
 const HAPPENINGS = {

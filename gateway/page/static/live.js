@@ -102,7 +102,7 @@ export class Frames extends Component {
   }
 
   render({ children }, { view, url, waited }) {
-    // pixels of the picture for one of the screen, so that letters and lines have one size on all screens
+    // pixels of the picture per pixel of the screen, so that letters and lines have the same size on all screens
     const scale = view && this.root.current ? view.size[0] / (this.root.current.clientWidth || view.size[0]) : 1;
     return html`<div class="frames" ref=${this.root}>${children(view, url, this.tracks, waited, scale)}</div>`;
   }
@@ -138,7 +138,7 @@ function Zones({ areas, width, height, scale }) {
   })}</g>`;
 }
 
-// Above its box, else below, else inside, where no other label is yet; those with the best scores first.
+// Places each label above its box, else below, else inside, where no earlier label is; it has none if all are taken.
 function placeLabels(objects, width, height, size) {
   const placed = new Map();
   const taken = [];
@@ -234,7 +234,7 @@ function Settings({ camera }) {
   </details>`;
 }
 
-// For Home Assistant and others: the address of the camera's pictures, which has a token of its own.
+// Shows the address of the camera's pictures for Home Assistant and others; the address contains a token.
 class Stream extends Component {
   constructor() {
     super();

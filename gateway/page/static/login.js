@@ -1,4 +1,4 @@
-// The form for logging in: what is wrong is said beside it, and read out.
+// The form for logging in. A message beside it says what is wrong, and screen readers read it out.
 const form = document.getElementById("login");
 const [name, password, problem] = ["name", "password", "problem"].map((id) => document.getElementById(id));
 const button = form.querySelector("button");

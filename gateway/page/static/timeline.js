@@ -1,4 +1,4 @@
-// The way of one frame: every part of it, on the device that did it, from the trace.
+// The timeline of one frame: every step in its trace, in the rows of the device that did it.
 import { html, Component, ask, colourOf, Swatch, Empty, number } from "./base.js";
 
 const PARTS = [
