@@ -37,7 +37,7 @@ VISIBLE_SOURCE_WARNING = (
 )
 
 CONFIGURATION_CHECK_TIMEOUT_S = 120.0
-"""Enough to open a model and read a configuration on a small device."""
+"""Long enough to open a model and read a configuration on a small device."""
 
 
 @click.group()

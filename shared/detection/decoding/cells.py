@@ -27,7 +27,10 @@ FINE_STRIDES = USUAL_STRIDES[:4]
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
+    """N cells of an input: `places` (N, 2) are their columns and rows, `strides` (N, 1) their sides in pixels, float32.
+
+    The cells are in the order in which detectors without anchors give their rows: fine strides first, row by row.
+    """
 
     places: FloatArray
     strides: FloatArray
