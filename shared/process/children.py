@@ -8,6 +8,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -98,8 +99,27 @@ async def stop_process(process: StoppableProcess, timeout_s: float) -> None:
         await process.wait()
 
 
+async def run_module(module: str, text: str, timeout_s: float) -> str:
+    """Run a module of this program in a child process with `text` as its input; return its output, "" if it fails.
+
+    The process is killed when this is cancelled, or after `timeout_s`. Raises TimeoutError.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *parent_death_prefix(), sys.executable, "-P", "-m", module,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate(text.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return output.decode()
+
+
 async def read_output(process: asyncio.subprocess.Process, timeout_s: float) -> str:
-    """Return what a process writes until its end; "" when that takes longer: it is killed then."""
+    """Return the output of a process when it ends. If that takes longer than `timeout_s`, kill it and return ""."""
     try:
         async with asyncio.timeout(timeout_s):
             output, _ = await process.communicate()
