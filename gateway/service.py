@@ -109,7 +109,7 @@ class Gateway:
             prefix=prefix,
             owner=None if options.broker else self._name_owner,
             login=own_login,
-            forgets_commands=self._access is not None,
+            clears_commands=self._access is not None,
             health=BrokerHealth("the gateway's own broker") if options.broker else None,
         )
         self._house = None if options.broker is None else HouseBroker(
