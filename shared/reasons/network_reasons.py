@@ -1,4 +1,4 @@
-"""Reasons of failed connections and ports in plain words: host names, addresses, TLS, system errors."""
+"""Reasons of failed connections and ports in plain English: host names, addresses, TLS, system errors."""
 
 from __future__ import annotations
 
