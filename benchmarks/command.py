@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from shared.model.network import Network
 
 MAX_EDGES = 32
+"""The largest number of devices that --edges accepts."""
+
 PAPER_NETWORK = "YOLOv2, 16 layers"
+"""Name of the network in tables of calculated figures."""
 
 
 def parse_edges(text: str) -> tuple[int, ...]:
@@ -87,7 +90,7 @@ command.add_command(scale)
     "--methods",
     type=ParsedType("METHOD,METHOD", parse_methods),
     default=",".join(PAPER_METHODS),
-    help="What to compare.",
+    help="Methods to compare.",
 )
 @click.option(
     "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."
@@ -132,7 +135,10 @@ def paper(
 
 
 def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calculated]]:
-    """Return the paper's network, and calculated figures of it and of the built-in one; also `measured` memory."""
+    """Return the paper's network, and calculated figures of it and of the built-in network.
+
+    If `measured`, the memory of the paper's network is measured as well.
+    """
     papers, built_in = open_model(str(write_yolov2(folder, whole=False))), open_model(DEFAULT_MODEL)
     (cut,) = built_in.spec.cut
     return papers.network, {
@@ -165,5 +171,5 @@ def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Consol
 
 
 def _print_line(console: Console, line: str) -> None:
-    """Print a line without wrapping it and without reading it as markup."""
+    """Print a line as it is: not wrapped, and not interpreted as markup."""
     console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`deepthings bench scale`: what a cluster gains over its devices alone."""
+"""`deepthings bench scale`: compares a cluster with its devices alone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ GROUPS: tuple[BenchGroup, ...] = (
 
 
 @click.command()
-@click.option("--rows", type=ParsedType("ROW,ROW", parse_rows), default="all", help="What to measure.")
+@click.option("--rows", type=ParsedType("ROW,ROW", parse_rows), default="all", help="Rows to measure.")
 @click.option(
     "--method", type=click.Choice([str(method) for method in Method]), help="The gateway's method.  [default: its own]"
 )
