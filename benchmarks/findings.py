@@ -209,6 +209,11 @@ def _reuse(results: Results) -> Iterator[PaperFinding]:
                 f"{_explain_gain(gains, spared)}",
             )  # fmt: skip
         yield from _reuse_by_grid(results, cpu, name)
+    yield from _reuse_at_worst(results)
+
+
+def _reuse_at_worst(results: Results) -> Iterator[PaperFinding]:
+    """Compare latency with reuse and without, of the setting in which reuse is worst."""
     pairs = [
         (
             results.find_measurement(Method.WST, grid, edges, link_mbit=link),
@@ -311,6 +316,13 @@ def _core_seconds(measured: Measurement) -> float:
 
 
 def _authors(results: Results) -> Iterator[PaperFinding]:
+    yield from _authors_cells(results)
+    yield from _authors_thin_link(results)
+    yield from _authors_speed_up(results)
+
+
+def _authors_cells(results: Results) -> Iterator[PaperFinding]:
+    """Compare seconds and bytes with those of the authors' program, for each method, grid and number of devices."""
     compared, slower = 0, []
     for (method, grid), cells in paper.AUTHORS.items():
         for edges, (seconds, megabytes) in cells.items():
@@ -330,6 +342,10 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             "the authors' program, seconds and bytes in every cell", "1.8 to 9.9 s, 1.6 to 15 MB",
             "not in all" if slower else "faster and fewer", not slower, "; ".join(slower),
         )  # fmt: skip
+
+
+def _authors_thin_link(results: Results) -> Iterator[PaperFinding]:
+    """Compare seconds with those of the authors' program at slow links."""
     thin = {
         key: (measured.fused_s, seconds)
         for key, seconds in paper.AUTHORS_THIN.items()
@@ -343,6 +359,10 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             all(ours < seconds for ours, seconds in thin.values()),
             ", ".join(f"{method} {grid}" for method, grid in thin),
         )
+
+
+def _authors_speed_up(results: Results) -> Iterator[PaperFinding]:
+    """Compare the latency of the most devices with that of one device that computes frames untiled."""
     for cpu, name in ((EDGE_CPU, ""), (EQUAL_ENGINE_CPU, ", at equal engine speed")):
         whole = results.find_measurement(Method.WHOLE, edge_cpu=cpu)
         candidates = [

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from shared.mqtt.topic_kinds import AnyTopic
 
 _CAMERAS, _SECONDS = 20, 20
+"""Number of cameras, and for how long their cost is measured."""
+
 _WARM_UP_S = 4
 """Not measured: at the beginning everybody appears at once, so that there are more events than later."""
 
@@ -167,29 +169,39 @@ async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[
             bus = Bus(address, "gateway")
             home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: _INFO)
             async with running(bus, home):
-                publish = bus._publish  # noqa: SLF001  (all messages pass here)
-
-                async def counted(topic: AnyTopic, *message: Any) -> None:  # noqa: ANN401  (passed on)
-                    costs.messages[_KINDS.get(topic.path, topic.path)] += 1
-                    await publish(topic, *message)
-
-                bus._publish = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
+                _count_messages(bus, costs)
                 films = {name: list(film(seed, fps, _WARM_UP_S + _SECONDS)) for seed, name in enumerate(names)}
-                begun = time.monotonic()
-                for number in range(int((_WARM_UP_S + _SECONDS) * fps)):
-                    await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
-                    if number == int(_WARM_UP_S * fps):
-                        costs.parts_s.clear()
-                        costs.messages.clear()
-                        costs.frames = 0
-                        before = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
-                    for name, frames in films.items():
-                        detections = frames[number].model_copy(update={"camera": name, "captured_at": time.time()})
-                        await home.on_detections(detections, no_picture, time.monotonic())
-                        costs.frames += 1
-                after = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
-                costs.wall_s, costs.all_s, costs.broker_s = (b - a for a, b in zip(before, after, strict=True))
+                await _play(films, fps, home, broker.process.pid, costs)
     return costs
+
+
+def _count_messages(bus: Bus, costs: Costs) -> None:
+    """Count all messages that the bus publishes from now on."""
+    publish = bus._publish  # noqa: SLF001  (all messages pass here)
+
+    async def counted(topic: AnyTopic, *message: Any) -> None:  # noqa: ANN401  (passed on)
+        costs.messages[_KINDS.get(topic.path, topic.path)] += 1
+        await publish(topic, *message)
+
+    bus._publish = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
+
+async def _play(films: dict[str, list[FrameDetections]], fps: float, home: Home, broker_pid: int, costs: Costs) -> None:
+    """Pass each camera's frames to the home at this rate, and store the costs of all after the warm-up."""
+    begun = time.monotonic()
+    for number in range(int((_WARM_UP_S + _SECONDS) * fps)):
+        await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
+        if number == int(_WARM_UP_S * fps):
+            costs.parts_s.clear()
+            costs.messages.clear()
+            costs.frames = 0
+            before = time.monotonic(), time.process_time(), cpu_seconds(broker_pid)
+        for name, frames in films.items():
+            detections = frames[number].model_copy(update={"camera": name, "captured_at": time.time()})
+            await home.on_detections(detections, no_picture, time.monotonic())
+            costs.frames += 1
+    after = time.monotonic(), time.process_time(), cpu_seconds(broker_pid)
+    costs.wall_s, costs.all_s, costs.broker_s = (b - a for a, b in zip(before, after, strict=True))
 
 
 @contextlib.asynccontextmanager

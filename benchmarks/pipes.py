@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from shared.wire.pipe import Pipe
 
 PICTURE_SIZE = (576, 768)
+"""Height and width."""
+
 PICTURE_BYTES = PICTURE_SIZE[0] * PICTURE_SIZE[1] * 3
 UNDER_WAY = 2
 """Pictures that the sender may have sent without having received their outcomes."""

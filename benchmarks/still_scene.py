@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SERVERS_FOLDER = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"
+"""Pictures of the camera, as words of the server's command."""
+
 SUB_STREAM = "640", "480"
 """Width and height of the second stream of most RTSP cameras."""
 

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAMERAS, FPS, OBJECTS, SECONDS = 20, 2.0, 20, 60
+"""Number of cameras, frames a second and people of each, and length of its film."""
+
 IMAGE_SIZE = (1920, 1080)
+"""Width and height."""
+
 WALK = 120.0
 """Speed of people who walk, in pixels a second."""
 

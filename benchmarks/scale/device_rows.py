@@ -229,13 +229,13 @@ def _depthwise(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
     return open_emulated(scope, "depthwise", str(write_depthwise(scope.folder / "models")), 1)
 
 
-_ALL = ("built-in", "built-in-gateway")
-_TROUBLED = ("slow-edge", "thin-link", "one-camera")
+_THROUGHPUT = ("built-in", "built-in-gateway")
+_LATENCY = ("slow-edge", "thin-link", "one-camera")
 SIX_EDGES = BenchGroup(
     "six edges", True, _six_edges,
     (
-        (_TROUBLED, measure_alone), (_ALL, watch_all), (("slow-edge",), with_slow_edge),
-        (("thin-link",), with_thin_link), (("one-camera",), one_camera), (_ALL, built_in_throughput),
+        (_LATENCY, measure_alone), (_THROUGHPUT, watch_all), (("slow-edge",), with_slow_edge),
+        (("thin-link",), with_thin_link), (("one-camera",), one_camera), (_THROUGHPUT, built_in_throughput),
     ),
 )  # fmt: skip
 ONE_EDGE = BenchGroup(

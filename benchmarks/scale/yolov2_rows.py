@@ -104,11 +104,11 @@ def _open(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
     return open_emulated(scope, "yolov2", str(write_yolov2(scope.folder / "models", whole=True)), EDGE_COUNT)
 
 
-_ALL = ("yolov2", "yolov2-gateway")
+_THROUGHPUT = ("yolov2", "yolov2-gateway")
 YOLOV2 = BenchGroup(
     "YOLOv2", True, _open,
     (
-        (("overload", "fairness"), unloaded), ((*_ALL, "age"), loaded), (("age",), oldest),
-        (("overload", "fairness"), overloaded), (_ALL, yolov2_throughput),
+        (("overload", "fairness"), unloaded), ((*_THROUGHPUT, "age"), loaded), (("age",), oldest),
+        (("overload", "fairness"), overloaded), (_THROUGHPUT, yolov2_throughput),
     ),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import NamedTuple
 JPEG_START = b"\xff\xd8\xff"
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+"""Markers of a JPEG, without the 0xFF before them: start and end of the picture, and start of a scan of its pixels."""
 
 _WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers that no segment follows."""

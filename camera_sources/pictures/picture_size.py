@@ -17,6 +17,7 @@ _WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a segment: restarts, and the start of the image."""
 
 _CORE_HEADER_BYTES = 12
+"""Size of the oldest header of a BMP, whose width and height have 16 bits; in all others they have 32."""
 
 
 def picture_size_of(data: bytes) -> PictureSize | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.systemd.unit import Unit
 
 SERVICES_WITH_KEYS = ("edge", "camera")
+"""Roles of services that read the keys of the device. A gateway has the authority's keys in its own state folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ def place_of_service(unit: Unit) -> KeyPlace:
 
 
 def take_over_identity(place: KeyPlace, homes: Iterable[Path]) -> Path | None:
-    """Move the identity of a user who has joined to the place of a service, unless the service has one.
+    """Move the identity with which a user of this device has joined a cluster to the place of a service.
 
-    `homes` are the home folders in which it may be. Return the folder that it was in; None if nothing was moved.
-    Raises OSError.
+    Nothing is moved if the service has an identity already. `homes`: the home folders in which that of the user may be.
+    Return the folder that it was in; None if nothing was moved. Raises OSError.
     """
     if has_identity(place.folder):
         return None

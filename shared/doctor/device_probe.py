@@ -32,6 +32,7 @@ THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """The file in which the kernel of a Raspberry Pi shows the flags of its firmware, in hexadecimal digits."""
 
 FIRMWARE_TIMEOUT_S = 3.0
+"""Time for vcgencmd, a Raspberry Pi's tool that asks the firmware for these flags."""
 
 
 def look_at_device(gateway: Address) -> DeviceFacts:

@@ -47,7 +47,10 @@ class _Check(NamedTuple):
 
 
 _LOGGED_IN = ("name", "port", "broker", "login")
+"""The checks that a check needs which uses a connection to the broker."""
+
 _WITH_GATEWAY = (*_LOGGED_IN, "access rules", "gateway")
+"""The checks that a check needs which uses the gateway's messages."""
 
 
 class _SortedProblems:

@@ -112,7 +112,7 @@ def _use_processor(seconds: float) -> None:
 
 
 def _needs_another_run(trial: KernelTrial, runs: int, passed_s: float) -> bool:
-    """Return whether a trial goes on after so many runs and seconds."""
+    """Return whether a trial needs another run after `runs` runs, which took `passed_s` seconds together."""
     if runs < MIN_RUNS or passed_s < trial.seconds:
         return runs < MAX_RUNS
     return runs < CLEAN_RUNS and passed_s < MAX_STRETCH * trial.seconds

@@ -23,7 +23,7 @@ LANE_MEMORY_FACTOR = 2.5
 
 @dataclass(frozen=True, slots=True, order=True)
 class TileLanes:
-    """The way in which a device computes tiles: `count` side by side, each in so many `threads`."""
+    """The way in which a device computes tiles: `count` tiles side by side, and `threads` for each of them."""
 
     count: int = 1
     threads: int = 1
@@ -38,7 +38,7 @@ ONE_LANE = TileLanes()
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLanes:
-    """The best lanes for a number of `cores`, measured with a tile of so many `cells`."""
+    """The best lanes for a device with `cores` cores, as measured with a tile of `cells` cells."""
 
     cores: int
     cells: int

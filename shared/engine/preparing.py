@@ -173,7 +173,7 @@ class _WeightFiles:
         return place
 
     def _link(self, name: str, digest: str) -> bool:
-        """Link a file of another program in the same cache; return whether there is one, and it is not damaged."""
+        """Link a file that another program in this cache has; return False if there is none, or only damaged ones."""
         for other in self._folder.parent.glob(f"prepared-*/{name}"):
             with contextlib.suppress(OSError):  # it was removed, or this file system has no links
                 if file_checksum(other) == digest:

@@ -19,6 +19,7 @@ FormKind = tuple[
 """Pads, strips taken and strips given, as in Form."""
 
 NO_PADS: Pads = (0, 0, 0, 0)
+"""The pads of a layer that needs none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.model.network import Layer, Network
 
 NO_HALO = (0.0, 0.0)
+"""The halo, in both axes, of tiles that read nothing beside their own region. With it, all tiles get equal sizes."""
 
 
 def partition(

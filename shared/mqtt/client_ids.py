@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.mqtt.broker_login import Login
 
 RANDOM_ID_BYTES = 8
-"""Random bytes of a client id; nobody can try 2**64 ids."""
+"""Random bytes of a client id; 2**64 ids are too many to try."""
 
 OWN_NODE = "gateway"
 """The name of the gateway's own node, by which its cores take part."""

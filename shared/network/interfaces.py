@@ -19,10 +19,13 @@ _SIOCGIFADDR = 0x8915
 """Linux's request for the IPv4 address of an interface; see netdevice(7)."""
 
 _NAME_BYTES = 15
+"""The longest name of an interface; the kernel's field also has a zero byte at its end."""
 
 _IPV6_FILE = Path("/proc/net/if_inet6")
+"""The kernel's list of this machine's IPv6 addresses."""
 
 _GLOBAL_SCOPE = 0
+"""The scope of addresses in this list that other networks can reach, unlike link-local ones."""
 
 _UNFIT_FLAGS = 0x01 | 0x08 | 0x20 | 0x40
 """Flags of addresses that are not used: temporary (they change), taken by another machine, about to expire, not usable

@@ -29,7 +29,13 @@ IGNORE_CLOCK = ssl.VerifyFlags(0x200000)
 are removed from the list of members."""
 
 _SEQUENCE, _OBJECT_ID, _VERSION = 0x30, 0x06, 0xA0
+"""Tags of DER: a sequence, an object identifier, and the version field of a certificate."""
+
 _SHORT_LENGTH_END, _MAX_LENGTH_BYTES = 0x80, 3
+"""A length byte below 0x80 is the length itself. A larger one is 0x80 plus the number of bytes that hold the length.
+
+More than three of these are refused: no certificate is so long.
+"""
 
 
 class _Element(NamedTuple):

@@ -20,6 +20,7 @@ from shared.security.node_identity import TOKEN_PATTERN
 CODE_VERSION = "dt1"
 
 MAX_CODE_LENGTH = 300
+"""Longer texts are no codes, and are not searched."""
 
 MAX_JOIN_LINE_BYTES = 16 * 1024
 """Bytes of a message at most. Requests have less than 1 KB, answers less than 2 KB."""

@@ -25,6 +25,8 @@ STATUS_PERIOD_S = 5.0
 """Period at which the status for `systemctl status` is updated."""
 
 MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""Variables that systemd sets for a service: the socket for notifications, and the period and process of its watchdog.
+"""
 
 
 class ServiceManager:

@@ -20,6 +20,7 @@ _HEADER = struct.Struct(">8sI4sIIBB")
 """The signature, the length and name of the first chunk, width, height, bits, and kind of colour."""
 
 _SIGNATURE, _FIRST_CHUNK, _BITS, _RGB = b"\x89PNG\r\n\x1a\n", (13, b"IHDR"), 8, 2
+"""The values that these fields have in our pictures; all others are refused."""
 
 
 def encode_png(pixels: Pixels) -> Array:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
 
 STRIDES = (8, 16, 32)
+"""The strides of most detectors: distances between the cells of a map, in pixels of the input."""
+
 STRIDES_TO_64 = (8, 16, 32, 64)
+"""The strides of detectors with another, coarser map."""
 
 USUAL_STRIDES = (
     STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),

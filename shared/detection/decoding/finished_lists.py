@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 CLASS_WORDS = ("class", "label")
+"""Parts of names of the output with classes, in lower case."""
 
 
 def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 _SIDES = 4
+"""A box has a distribution for each of its sides."""
 
 _BINS = (8, 11)
 """Possible numbers of bins for each side of a box: NanoDet's configurations have 8, that of NanoDet-g 11."""
@@ -49,6 +50,7 @@ BOX_WORDS = ("box", "dis", "reg")
 """Parts of names of outputs with distributions: boxes_8, dis_pred_stride_8, reg_8."""
 
 SCORE_WORDS = ("cls", "class", "score")
+"""Parts of names of outputs with scores: cls_pred_stride_8."""
 
 PADDLE_WORD = ".tmp_"
 """Part of the names that Paddle gives to outputs: transpose_0.tmp_0."""

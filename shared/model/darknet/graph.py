@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NodeAttribute = int | float | str | list[int]
 
 IR_VERSION = 10
+"""Version of ONNX's file format in the models that are made of Darknet's files."""
 
 
 @dataclass(frozen=True, slots=True)
