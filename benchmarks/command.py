@@ -93,15 +93,23 @@ command.add_command(scale)
     help="Methods to compare.",
 )
 @click.option(
-    "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."
+    "--link",
+    type=ParsedType("MBIT", parse_link),
+    default="100",
+    help="Mbit/s of each device's link; with ,shared: of one medium for all.",
 )
 @click.option("--quick", is_flag=True, help="Under five minutes: fewer settings and frames.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-output"), help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("bench-output"),
+    help="Folder for the results.",
+)
 @json_option
 def paper(
     edges: tuple[int, ...] | None, methods: tuple[Method, ...], link: Link, quick: bool, out: Path, as_json: bool
 ) -> None:
-    """Repeat the paper's experiments: write tables, figures, and a page that compares them with the paper's.
+    """Repeat the paper's experiments: write tables, figures, and a page that compares our results with the paper's.
 
     Weak devices and their network are emulated with network namespaces and control groups, which needs root. Without
     root, processes run unlimited on loopback. Measurements are kept in the folder: an interrupted run continues there.

@@ -51,7 +51,12 @@ GROUPS: tuple[BenchGroup, ...] = (
     "--method", type=click.Choice([str(method) for method in Method]), help="The gateway's method.  [default: its own]"
 )
 @click.option("--quick", is_flag=True, help="A quarter of an hour: rows are observed for a short time only.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-scale"), help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("bench-scale"),
+    help="Folder for the results.",
+)
 @json_option
 def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_json: bool) -> None:
     """Compare a cluster with its devices alone: throughput, latency, overload, memory; write a table and a page.
