@@ -58,7 +58,7 @@ def _parse_fps_limit(text: str) -> FpsLimit:
 FPS_LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
 MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
-"""Bytes of the line with the settings at most, as of the SETTINGS payload that an edge receives."""
+"""The largest size of the line with the settings: that of the SETTINGS payload, in which an edge receives them."""
 
 
 @click.command()

@@ -11,7 +11,7 @@ from shared.payloads.base import Message
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 MAX_FORK_MESSAGE_BYTES = 2 * MAX_PAYLOAD_BYTES[MessageKind.SETTINGS] + 2**16
-"""Bytes of a message at most. Settings are JSON inside JSON, so every quotation mark in them becomes two characters."""
+"""The largest size of a message. Settings are JSON in JSON, so every quotation mark in them becomes two characters."""
 
 
 class StartAgent(Message):

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 RECEIVE_BYTES = 65536
-"""Bytes that one call receives at most."""
+"""One call receives at most this many bytes."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that this process ignores, so that only the edge ends it. After a signal to all processes of a service, the
-agents can so still send their last reports."""
+"""Signals that this process ignores, so that only the edge ends it. When all processes of a service get a signal, the
+agents can still send their last reports, because the fork server goes on running."""
 
 
 RARE_SCHEMES = {"mqtt", "mqtts"}

@@ -12,10 +12,10 @@ from camera_sources.pictures.picture_end import JPEG_START, JpegWalk
 from shared.errors import SourceError
 
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
-"""Bytes of a picture at most: ten times the largest JPEG of a camera."""
+"""The largest size of a picture: ten times that of the largest JPEG of a camera."""
 
 MAX_JUNK_BYTES = 1024 * 1024
-"""Bytes without the begin of a picture at most; headers have only a few lines."""
+"""A picture must begin within this many bytes; the headers before it have only a few lines."""
 
 OTHER_FORMATS = (b"\x89PNG", b"RIFF", b"BM")
 """First bytes of pictures in other formats, which end at the next boundary."""

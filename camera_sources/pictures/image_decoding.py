@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 MAX_PIXELS = 2**26
-"""Pixels of a picture at most, 67 million: more than a camera of 64 megapixels has. A PNG of them takes 200 MB."""
+"""The most pixels of a picture: 67 million, more than a camera of 64 megapixels has. A PNG of them takes 200 MB."""
 
 REDUCTIONS = {
     1: cv2.IMREAD_COLOR,

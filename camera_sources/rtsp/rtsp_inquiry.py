@@ -35,7 +35,7 @@ RETRY_BUSY_S = 0.5
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
 MAX_ANSWER_BYTES = 64 * 1024
-"""Bytes of an answer at most; a stream description has only some lines."""
+"""The largest size of an answer; a stream description has only some lines."""
 
 Transport = Literal["auto", "tcp", "udp"]
 

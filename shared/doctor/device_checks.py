@@ -28,7 +28,7 @@ UNDERVOLTAGE, FREQUENCY_CAPPED, THROTTLED, SOFT_LIMIT = (1 << bit for bit in ran
 """Flags of `vcgencmd get_throttled` for the present moment."""
 
 SINCE_START = 16
-"""The same flags shifted left by this many bits mean: at some time since the device started."""
+"""Flags that are shifted left by this many bits are set if the same has happened since the device started."""
 
 
 def own_edge(facts: Facts) -> str:

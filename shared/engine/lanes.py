@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_LANES = 16
-"""Tiles that a device computes at the same time, at most; each needs memory of its own."""
+"""A device computes at most this many tiles at the same time, because each needs memory of its own."""
 
 MIN_LANE_GAIN = 0.05
 """More lanes must compute this share more tiles per second: with fewer lanes, a single tile is ready sooner."""

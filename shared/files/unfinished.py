@@ -21,7 +21,7 @@ ABANDONED_AFTER_S = 3600.0
 its number runs. It is four times the longest preparation of a program."""
 
 MAX_REMOVED_AT_ONCE = 1000
-"""Entries that one call removes at most; no series of crashes leaves more."""
+"""One call removes at most this many entries; no series of crashes leaves more."""
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
 """The parent of temporary folders when no disk is writable: a gateway with a full card must still start."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 MAX_OUTAGE_REASONS = 8
-"""Reasons of one outage that are logged at most; when a network fails or returns, there are three or four."""
+"""At most this many reasons of one outage are logged; when a network fails or returns, there are three or four."""
 
 
 class Outage:

@@ -22,7 +22,7 @@ LINK_PROTOCOL = 6
 """From this version on, a gateway confirms tiles and frames by a connection that the edge opens for it."""
 
 MAX_UNDERSTOOD_PROTOCOLS = 16
-"""Versions that a peer can list at most."""
+"""The most versions that a peer can list."""
 
 
 def compatible(protocol: int, understood: Collection[int]) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.plan.plan import Plan, StagePlan, StripPlan, TilePlan
 
 MAX_MAP_SIDE = 2**16
-"""Rows or columns of a map, at most. Maps are not larger than pictures, except in a few detectors that enlarge them."""
+"""A map has at most this many rows or columns. Only a few detectors have maps that are larger than pictures."""
 
 
 def check_tile(tile: TilePlan) -> None:

@@ -23,7 +23,7 @@ MAX_CODE_LENGTH = 300
 """Longer texts are no codes, and are not searched."""
 
 MAX_JOIN_LINE_BYTES = 16 * 1024
-"""Bytes of a message at most. Requests have less than 1 KB, answers less than 2 KB."""
+"""The largest size of a message. Requests have less than 1 KB, answers less than 2 KB."""
 
 _CODE = re.compile(rf"{CODE_VERSION}\.({PART_PATTERN})\.({PART_PATTERN})@(\S+)")
 

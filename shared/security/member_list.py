@@ -12,7 +12,7 @@ from shared.payloads.base import Message
 from shared.payloads.fields import Count, Name
 
 MAX_MEMBERS = 500
-"""Members of a cluster at most, several for each room of a large site; the list stays below 100 KB."""
+"""The most members of a cluster: several for each room of a large site. The list stays below 100 KB."""
 
 MAX_REVOKED = 50
 """Revoked members that are remembered, so that a refusal can state the reason. The newest are the last."""

@@ -30,7 +30,7 @@ JOIN_AGAIN = "join the cluster again with 'deepthings join'"
 """The cure for a damaged identity, except for that of a gateway."""
 
 MAX_KEYS_FILE_BYTES = 16 * 1024
-"""Bytes of a file in a folder of keys at most; a certificate has less than 1 KB."""
+"""The largest size of a file in a folder of keys, in bytes; a certificate has less than 1 KB."""
 
 
 @dataclass(frozen=True, slots=True)

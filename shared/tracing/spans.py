@@ -17,7 +17,8 @@ KEPT_S = 60.0
 """Spans are reported for this time after their end."""
 
 MAX_SPANS = 16_384
-"""Spans that are kept, at most 4 MB: those of nine frames a second if one node computes all nine tiles of each."""
+"""Number of the newest spans that are kept, in at most 4 MB. They are enough for nine frames a second if one node
+computes all nine tiles of each frame."""
 
 METER_PERIOD_S = 1.0
 """Period at which the CPU time of the process is noted, while there are spans."""

@@ -13,7 +13,7 @@ from shared.wire.codec import MessageKind
 from shared.wire.header import ByteCount, Header
 
 MAX_UNDER_WAY = 64
-"""Frames of one camera that are under way at most; an edge invites 16, those of earlier connections included."""
+"""At most this many frames of one camera are under way. An edge invites 16, those of earlier connections included."""
 
 MAX_SHARED_PICTURES = 18
 """Pictures in an agent's shared memory: the 16 that an edge may have invited, and two that it keeps a moment longer."""

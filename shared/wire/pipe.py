@@ -16,7 +16,8 @@ SILENT_PEER_TIMEOUT_S = 20
 """A host that acknowledges nothing for this time is lost; without a limit, a cut cable would be noticed after hours."""
 
 WAKE_BYTES = 64 * 1024
-"""Bytes for which a read waits at most. The kernel's buffer holds a few times as many; more would stall the sender."""
+"""A read waits for at most this many bytes. The kernel's buffer holds a few times as many; more would stall the sender.
+"""
 
 MAX_BUFFERS_PER_CALL = 512
 """Buffers in one system call: half of Linux's limit."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_UNREACHED_ADDRESSES = 16
-"""Addresses that are kept at most; if more cannot be reached, all have the same cause."""
+"""At most this many addresses are kept; if more cannot be reached, all have the same cause."""
 
 UNREACHED_TTL_S = 120.0
 """Failures are dropped after this time: the peer may work again, or have another address."""
