@@ -6,14 +6,15 @@ import json
 import re
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.campaign import Campaign
+from benchmarks.campaign_progress import print_failures, print_line, run_campaign
 from benchmarks.cluster.nodes import emulation_unavailable_reason
 from benchmarks.cluster.shaping import Link
 from benchmarks.experiments import Scope, all_settings
@@ -29,10 +30,8 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import PAPER_METHODS, Method
 from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.process.lifecycle import run_service, run_together
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from benchmarks.setting import BenchSetting
@@ -120,7 +119,7 @@ def paper(
     campaign = Campaign.open(out)
     campaign.reason = emulation_unavailable_reason(link)
     if campaign.reason:
-        _print_line(console, f"Not shaped: {campaign.reason}")
+        print_line(f"Not shaped: {campaign.reason}", console)
     begun = time.monotonic()
     wanted = all_settings(scope)
     _measure(campaign, wanted, console)
@@ -133,9 +132,8 @@ def paper(
     found = paper_findings(results, memory)
     drawn = draw_all(results, memory, out, network)
     (out / PAGE_FILE).write_text(write_page(campaign, results, found, drawn, calculated))
-    _print_line(
-        console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE_FILE}"
-    )
+    seconds = time.monotonic() - begun
+    print_line(f"{len(results.all)} settings in {seconds:.0f} s; the page is {out / PAGE_FILE}", console)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))
     else:
@@ -160,24 +158,5 @@ def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calc
 
 
 def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Console) -> None:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(wanted))
-
-        def report(number: int, text: str) -> None:
-            progress.update(task, completed=number, description=text)
-
-        async def measure(stop: asyncio.Event) -> None:
-            await run_together(campaign.run(wanted, report), stop.wait())
-            if stop.is_set():
-                raise DeepThingsError(f"stopped; the measurements so far are kept in {campaign.folder}")
-
-        run_service(measure)
-        progress.update(task, completed=len(wanted), description="measured")
-    for setting, reason in campaign.failures.items():
-        _print_line(console, f"Not measured: {setting}: {reason}")
-
-
-def _print_line(console: Console, line: str) -> None:
-    """Print a line as it is: not wrapped, and not interpreted as markup."""
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    run_campaign(partial(campaign.run, wanted), len(wanted), campaign.folder, console)
+    print_failures(campaign.failures, console)

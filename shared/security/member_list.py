@@ -69,10 +69,6 @@ class MemberList(Message):
         """Return the member of this role and name."""
         return next((member for member in self.members if (member.role, member.name) == (role, name)), None)
 
-    def holder_of(self, key_hash: str) -> Member | None:
-        """Return the member with this key."""
-        return next((member for member in self.members if member.key_hash == key_hash), None)
-
     def admit(self, role: Role, name: str, key_hash: str) -> Member:
         """Return the member with this role, name and key.
 
