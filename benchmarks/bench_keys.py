@@ -1,4 +1,4 @@
-"""Keys for the cluster of a bench, made before its gateway starts, so that it is encrypted."""
+"""Makes keys for a benchmark's cluster before its gateway starts, so that the cluster is encrypted from the start."""
 
 from __future__ import annotations
 

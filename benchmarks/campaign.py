@@ -32,7 +32,8 @@ RESULTS_TABLE_FILE = "results.csv"
 class Campaign:
     """Measurements and the folder where they are kept; an interrupted campaign continues where it stopped.
 
-    `reason`: why nodes were not emulated; empty if they were.
+    `failures`: the error message of each setting that failed, by the setting's text.
+    `reason`: why nodes cannot be emulated on this machine; empty if they can.
     """
 
     folder: Path
@@ -63,15 +64,16 @@ class Campaign:
         return campaign
 
     async def run(self, settings: Sequence[BenchSetting], report: Callable[[int, str], None]) -> None:
-        """Measure the missing settings; `report` gets a setting's number, and its text when it begins or its error.
+        """Measure the settings that have no measurement yet.
 
-        A setting that fails is reported and left out; the others are still useful. Raises ConfigurationError when
-        measurements of emulated devices and of unlimited processes would be mixed.
+        `report` is called with the number of a setting and its text when its measurement begins, and again with the
+        error if it fails. A setting that fails is left out; the others are still useful. Raises ConfigurationError
+        when measurements of emulated devices and of unlimited processes would be mixed.
         """
         if any(measured.shaped == bool(self.reason) for measured in self.measurements):
-            kept, now = ("emulated", "unlimited") if self.reason else ("unlimited", "emulated")
+            old_kind, new_kind = ("emulated", "unlimited") if self.reason else ("unlimited", "emulated")
             raise ConfigurationError(
-                f"{self.folder} contains measurements of {kept} devices, and these would be {now} ones"
+                f"{self.folder} contains measurements of {old_kind} devices, and these would be {new_kind} ones"
                 f"{f' ({self.reason})' if self.reason else ''}; write to another folder with --out"
             )
         models = self._models(settings)

@@ -6,14 +6,15 @@ import json
 import re
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.campaign import Campaign
+from benchmarks.campaign_progress import print_failures, print_line, run_campaign
 from benchmarks.cluster.nodes import emulation_unavailable_reason
 from benchmarks.cluster.shaping import Link
 from benchmarks.experiments import Scope, all_settings
@@ -29,17 +30,18 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import PAPER_METHODS, Method
 from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.process.lifecycle import run_service, run_together
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from benchmarks.setting import BenchSetting
     from shared.model.network import Network
 
 MAX_EDGES = 32
+"""The largest number of devices that --edges accepts."""
+
 PAPER_NETWORK = "YOLOv2, 16 layers"
+"""Name of the network in tables of calculated figures."""
 
 
 def parse_edges(text: str) -> tuple[int, ...]:
@@ -87,18 +89,26 @@ command.add_command(scale)
     "--methods",
     type=ParsedType("METHOD,METHOD", parse_methods),
     default=",".join(PAPER_METHODS),
-    help="What to compare.",
+    help="Methods to compare.",
 )
 @click.option(
-    "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."
+    "--link",
+    type=ParsedType("MBIT", parse_link),
+    default="100",
+    help="Mbit/s of each device's link; with ,shared: of one medium for all.",
 )
 @click.option("--quick", is_flag=True, help="Under five minutes: fewer settings and frames.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-output"), help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("bench-output"),
+    help="Folder for the results.",
+)
 @json_option
 def paper(
     edges: tuple[int, ...] | None, methods: tuple[Method, ...], link: Link, quick: bool, out: Path, as_json: bool
 ) -> None:
-    """Repeat the paper's experiments: write tables, figures, and a page that compares them with the paper's.
+    """Repeat the paper's experiments: write tables, figures, and a page that compares our results with the paper's.
 
     Weak devices and their network are emulated with network namespaces and control groups, which needs root. Without
     root, processes run unlimited on loopback. Measurements are kept in the folder: an interrupted run continues there.
@@ -109,7 +119,7 @@ def paper(
     campaign = Campaign.open(out)
     campaign.reason = emulation_unavailable_reason(link)
     if campaign.reason:
-        _print_line(console, f"Not shaped: {campaign.reason}")
+        print_line(f"Not shaped: {campaign.reason}", console)
     begun = time.monotonic()
     wanted = all_settings(scope)
     _measure(campaign, wanted, console)
@@ -122,9 +132,8 @@ def paper(
     found = paper_findings(results, memory)
     drawn = draw_all(results, memory, out, network)
     (out / PAGE_FILE).write_text(write_page(campaign, results, found, drawn, calculated))
-    _print_line(
-        console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE_FILE}"
-    )
+    seconds = time.monotonic() - begun
+    print_line(f"{len(results.all)} settings in {seconds:.0f} s; the page is {out / PAGE_FILE}", console)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))
     else:
@@ -132,7 +141,10 @@ def paper(
 
 
 def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calculated]]:
-    """Return the paper's network, and calculated figures of it and of the built-in one; also `measured` memory."""
+    """Return the paper's network, and calculated figures of it and of the built-in network.
+
+    If `measured`, the memory of the paper's network is measured as well.
+    """
     papers, built_in = open_model(str(write_yolov2(folder, whole=False))), open_model(DEFAULT_MODEL)
     (cut,) = built_in.spec.cut
     return papers.network, {
@@ -146,24 +158,5 @@ def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calc
 
 
 def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Console) -> None:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(wanted))
-
-        def report(number: int, text: str) -> None:
-            progress.update(task, completed=number, description=text)
-
-        async def measure(stop: asyncio.Event) -> None:
-            await run_together(campaign.run(wanted, report), stop.wait())
-            if stop.is_set():
-                raise DeepThingsError(f"stopped; the measurements so far are kept in {campaign.folder}")
-
-        run_service(measure)
-        progress.update(task, completed=len(wanted), description="measured")
-    for setting, reason in campaign.failures.items():
-        _print_line(console, f"Not measured: {setting}: {reason}")
-
-
-def _print_line(console: Console, line: str) -> None:
-    """Print a line without wrapping it and without reading it as markup."""
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    run_campaign(partial(campaign.run, wanted), len(wanted), campaign.folder, console)
+    print_failures(campaign.failures, console)

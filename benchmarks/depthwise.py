@@ -1,7 +1,7 @@
-"""Writes a detector of depthwise convolutions with seeded random weights: MobileNet's layers, and YOLOX' outputs.
+"""Writes a detector of depthwise convolutions with seeded random weights: MobileNet's layers, and outputs like YOLOX.
 
-Depthwise layers compute little on large maps, so whatever is put between them costs more than in other networks.
-Source of the layers: Howard et al., "MobileNets", 2017, table 1.
+Depthwise layers compute little on large maps. An additional step between two of them, such as padding a tile, costs
+more in comparison than in other networks. Source of the layers: Howard et al., "MobileNets", 2017, table 1.
 """
 
 from __future__ import annotations
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUT_SIDE = 416
+"""Width and height of the input, in pixels: those of the small YOLOX networks."""
+
 CLASS_COUNT = 80
+"""As in COCO."""
 
 FIRST_FILTERS = 32
+"""Filters of the first, ordinary convolution."""
+
 BLOCKS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
     (1024, 2), (1024, 1),
@@ -26,20 +31,20 @@ BLOCKS = (
 """Filters and stride of each pair of a depthwise and a pointwise convolution."""
 
 HEADS = (4, 10, 12)
-"""The blocks behind which there are outputs: at strides 8, 16 and 32."""
+"""Numbers of the blocks whose maps also go to outputs: at strides 8, 16 and 32."""
 
 EMPTY_BIAS = -4.0
-"""Before the sigmoid of objectness: most cells are empty, as in pictures."""
+"""Added to objectness before its sigmoid, so that most cells are empty, as they are with trained weights."""
 
 
 def write_depthwise(folder: Path, seed: int = 1) -> Path:
     """Write depthwise.onnx (17 MB) into the folder, and return its path. Its output is read as YOLOX."""
     graph = _Graph(seed)
-    tensor, channels = graph.six(graph.conv("image", 3, FIRST_FILTERS, 3, 2)), FIRST_FILTERS
+    tensor, channels = graph.clip_to_six(graph.conv("image", 3, FIRST_FILTERS, 3, 2)), FIRST_FILTERS
     rows = []
     for number, (filters, stride) in enumerate(BLOCKS):
-        tensor = graph.six(graph.conv(tensor, channels, channels, 3, stride, group=channels))
-        tensor, channels = graph.six(graph.conv(tensor, channels, filters, 1)), filters
+        tensor = graph.clip_to_six(graph.conv(tensor, channels, channels, 3, stride, group=channels))
+        tensor, channels = graph.clip_to_six(graph.conv(tensor, channels, filters, 1)), filters
         if number in HEADS:
             rows.append(graph.head(tensor, channels))
     joined = graph.add("Concat", *rows, axis=2)
@@ -54,7 +59,7 @@ def write_depthwise(folder: Path, seed: int = 1) -> Path:
 
 
 class _Graph:
-    """The nodes and weights of the network so far; methods add some, and return the name of their result."""
+    """The nodes and weights of the network so far. Methods add nodes, and return the name of the last one's result."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
@@ -67,19 +72,19 @@ class _Graph:
         return name
 
     def conv(self, source: str, channels: int, filters: int, size: int, stride: int = 1, group: int = 1) -> str:
-        """Add a convolution; its weights keep values about as large as those of its input."""
+        """Add a convolution. Its weights are scaled so that its results are about as large as its input."""
         fan_in = channels // group * size**2
         kernels = self._random.standard_normal((filters, channels // group, size, size)) * np.sqrt(2 / fan_in)
         weight, bias = self._constant(kernels), self._constant(self._random.normal(0, 0.1, filters))
         sides = {"kernel_shape": [size] * 2, "pads": [size // 2] * 4, "strides": [stride] * 2}
         return self.add("Conv", source, weight, bias, group=group, **sides)
 
-    def six(self, source: str) -> str:
-        """Add MobileNet's activation: from 0 to 6."""
+    def clip_to_six(self, source: str) -> str:
+        """Add MobileNet's activation, which limits values to the range from 0 to 6."""
         return self.add("Clip", source, self._constant(0.0), self._constant(6.0))
 
     def head(self, source: str, channels: int) -> str:
-        """Add the outputs of one stride: boxes, objectness and classes, (1, 5 + C, cells)."""
+        """Add the outputs of one stride: boxes, objectness and classes. Their shape is (1, 5 + CLASS_COUNT, cells)."""
         boxes = self.conv(source, channels, 4, 1)
         objectness = self.add("Add", self.conv(source, channels, 1, 1), self._constant(EMPTY_BIAS))
         classes = self.conv(source, channels, CLASS_COUNT, 1)

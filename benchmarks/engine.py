@@ -1,8 +1,8 @@
 """Compares tiles on one device with the whole network: memory, time and exactness.
 
 The workload is the paper's: YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times are
-from rounds in which all constructions take turns in one process, memory from a new process for each. Whole networks
-are compared with a bare session of onnxruntime on the file.
+measured in rounds, in which all engines run in turn in one process. Memory is measured in a new process for each
+engine. Whole networks are compared with onnxruntime's own session of the same file, here called bare.
 
     .venv/bin/python benchmarks/engine.py [--rounds N] [--quick] [--no-tiles] [--model FILE ...]
 """
@@ -50,8 +50,14 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 ENGINE_GRIDS = ("1x1", "3x3", "5x5")
+"""Grids of which memory and time are measured: the whole, and the paper's."""
+
 _QUICK_SIDE = 160
+"""Width and height of the input with --quick, in pixels."""
+
 _EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
+"""Grids at which tiles are compared with the whole network, value by value."""
+
 _MIB = 2**20
 
 
@@ -62,7 +68,7 @@ def paper_workload(folder: Path, side: int = INPUT_SIZE) -> Model:
 
 @dataclass(frozen=True)
 class GridBench:
-    """The workload at one grid, with its program on disk."""
+    """The workload at one grid, with its program on disk; `cache` is the folder for prepared programs."""
 
     partitioned: PartitionedModel
     program: Path
@@ -77,7 +83,7 @@ class GridBench:
 
     @property
     def work(self) -> float:
-        """Return the operations of all tiles divided by those of the whole."""
+        """Return the operations of all tiles together, divided by those of the undivided layers."""
         tiled = sum(cost.macs for tile in tile_costs(self.partitioned.model.network, self.stage) for cost in tile)
         return tiled / macs_of(self.partitioned.model.network, self.stage.layers)
 
@@ -91,7 +97,10 @@ class GridBench:
 
 
 def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
-    """Measure peak resident memory above that of the imports, in a new process each, with all kinds of tile loaded."""
+    """Measure the peak resident memory of each engine, above what imports take, in a new process.
+
+    An engine has loaded all kinds of tile.
+    """
     default = peak_of_whole(benches["1x1"].partitioned, folder)
     table = Table("run", "peak, MiB", "of onnxruntime's default, whole", "of our own whole")
     table.add_row("onnxruntime as it comes, whole", f"{default / _MIB:.1f}", "100 %", "")
@@ -107,7 +116,7 @@ def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
 
 
 def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Table:
-    """Measure the tiles' total time against the whole's, and compare it with the ratio of operations."""
+    """Measure the time of all tiles together against that of the whole, and compare it with the ratio of operations."""
     input_size = benches["1x1"].partitioned.model.network.input_size
     pixels = np.random.default_rng(1).integers(0, 256, (*input_size, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
@@ -133,8 +142,8 @@ def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Tabl
 def whole_rows(models: Sequence[Model], folder: Path, rounds: int) -> Iterator[tuple[str, ...]]:
     """Yield a row for each model: onnxruntime's own session of the file, and ours of the whole network.
 
-    The bare session gets its input ready-made and runs before and after the others in every round; ours begin with
-    pixels.
+    The bare session gets a normalised input; our engines get pixels, and must normalise them first. The bare session
+    runs at the beginning and at the end of each round, so that the mean of both is compared with ours.
     """
     for model in models:
         whole, name = PartitionedModel.whole(model), model.spec.name
@@ -178,7 +187,7 @@ def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
 
 
 def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each model and grid: cut, layers, engine, largest difference, and the map's deviation."""
+    """Yield a row for each model and grid: cut, layers, engine, largest difference, the map's standard deviation."""
     picture = next(open_source(str(FOOTAGE)).pictures())
     for name in models:
         model = open_model(name)
@@ -193,7 +202,7 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def tiles_tables(console: Console, folder: Path, rounds: int, side: int) -> None:
-    """Print memory and time of tiles."""
+    """Measure the memory and the time of tiles, and print both tables. `side`: of the input, in pixels."""
     model = paper_workload(folder, side)
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, [PAPER_CUT]).SerializeToString())

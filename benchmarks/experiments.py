@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 FTP_METHODS = (Method.WSH, Method.WST, Method.WST_S)
 DISTRIBUTED_METHODS = (Method.BODP, *FTP_METHODS)
 THIN_LINK_MBIT = 20.0
+"""Rate of the slow link, with which the authors' program was measured as well (benchmarks.paper)."""
 
 EQUAL_ENGINE_CPU = 0.06
 """Cores with which one edge takes as long for the 16 layers as the authors' engine with 0.2 (benchmarks.paper)."""
 
 UNEQUAL_EDGES = 4
-"""One edge for each of benchmarks.setting.UNEQUAL_CPU_FACTORS."""
+"""Edges in the experiment with unequal ones: one for each of benchmarks.setting.UNEQUAL_CPU_FACTORS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The extent of a campaign: numbers of devices, methods, link; `quick`: only few settings, with fewer frames."""
+    """The extent of a campaign: `edges` are the numbers of devices to measure.
+
+    `quick`: measure only a few settings, with fewer frames each.
+    """
 
     edges: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
     methods: tuple[Method, ...] = PAPER_METHODS
@@ -101,7 +105,10 @@ def thin_link(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def equal_engine(scope: Scope) -> Iterator[BenchSetting]:
-    """Yield settings with devices as slow as with the authors' engine: the same ratio of computing to communication."""
+    """Yield settings with devices that are as slow as with the authors' engine.
+
+    The ratio of computing to communication is then the same as with the authors' program.
+    """
     if Method.WHOLE in scope.methods and 1 in scope.edges:
         yield replace(scope.setting_of(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
     chosen = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
@@ -118,7 +125,10 @@ def shared_medium(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def unequal(scope: Scope) -> Iterator[BenchSetting]:
-    """Yield settings with devices of unequal speed: MoDNN adapts its shares, with FTP fast devices steal more."""
+    """Yield settings with devices of unequal speed.
+
+    MoDNN gives faster devices larger shares; with FTP, faster devices steal more tiles.
+    """
     if UNEQUAL_EDGES in scope.edges:
         for method in scope.wanted_methods(DISTRIBUTED_METHODS):
             yield replace(scope.setting_of(method, edges=UNEQUAL_EDGES), unequal=True, frames=24)
@@ -141,5 +151,5 @@ def built_in_network(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def _ends(scope: Scope) -> list[int]:
-    """Return the fewest and the most devices."""
+    """Return the smallest and the largest number of devices."""
     return sorted({min(scope.edges), max(scope.edges)})

@@ -43,7 +43,7 @@ FIGURE_STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class DrawnFigure:
-    """A figure in a file, and its caption."""
+    """A figure that was drawn; `file` is the name of its PNG."""
 
     file: str
     caption: str
@@ -52,9 +52,9 @@ class DrawnFigure:
 def draw_all(
     results: Results, memory: MemoryFigures | None, folder: Path, network: Network | None = None
 ) -> list[DrawnFigure]:
-    """Write every figure that has data, as PNG and SVG. Returns the PNGs.
+    """Write every figure that has data as PNG and SVG; return the figures.
 
-    `network`: the paper's, for the figure of strips.
+    `network`: the paper's network, of which strips are drawn.
     """
     drawn = []
     with mpl.rc_context(rc=FIGURE_STYLE):
@@ -101,7 +101,7 @@ def _figures(
 
 
 def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]:
-    """Return panels side by side, over numbers of devices, with one scale."""
+    """Return panels side by side. The horizontal axis is the number of devices; all have the same vertical scale."""
     figure = Figure(figsize=(max(4.5, 3.4 * len(titles)), 3.2), layout="constrained")
     axes: Sequence[Axes] = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
     for panel, title in zip(axes, titles, strict=True):
@@ -111,7 +111,7 @@ def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]
 
 
 def _from_zero(axes: Axes) -> None:
-    """Set the scale from 0 to slightly above the highest marker; call after drawing."""
+    """Set the vertical scale from 0 to slightly above the highest marker. Everything must have been drawn before."""
     axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
 
 
@@ -164,7 +164,10 @@ def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement
 
 
 def _authors(axes: Axes, results: Results, grid: str) -> None:
-    """Draw the figures of the authors' program, dashed in the same colours, for the device numbers measured here."""
+    """Draw the latency of the authors' program, dashed in the colours of our methods.
+
+    Only the numbers of devices that were measured here are drawn.
+    """
     for (name, of_grid), cells in paper.AUTHORS.items():
         method = Method(name)
         shown = {edges: seconds for edges, (seconds, _) in cells.items() if edges in results.scope.edges}

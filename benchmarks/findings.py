@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import paper
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, one_each
+from benchmarks.setting import EDGE_CPU
 from gateway.planning.methods import Method
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from benchmarks.setting import Measurement
 
 _GRIDS = ("3x3", "4x4", "5x5")
+_EDGE_CPUS = ((EDGE_CPU, ""), (EQUAL_ENGINE_CPU, ", devices slowed down to the authors' engine"))
+"""Cores of an edge that are compared with the paper, and how the names of their figures end."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaperFinding:
-    """One figure: its name, the paper's value, ours, whether ours is at least as good, and a remark."""
+    """A figure of the paper beside ours; `reached`: ours is at least as good."""
 
     figure: str
     paper: str
@@ -31,7 +34,7 @@ class PaperFinding:
 
 
 class Results:
-    """Measurements, found by what differs from the scope's usual setting."""
+    """The measurements of a scope, which are found by how their setting differs from the scope's usual one."""
 
     def __init__(self, scope: Scope, measurements: Sequence[Measurement]) -> None:
         self.scope = scope
@@ -48,10 +51,11 @@ class Results:
         )  # fmt: skip
 
     def find_measurement(self, method: str, grid: str = "3x3", edges: int = 1, **more: object) -> Measurement | None:
-        """Return the measurement of a setting, if it was measured; `more` differs from the scope's usual values."""
+        """Return the measurement of a setting, or None; `more`: values that differ from the scope's usual ones."""
         values = {
             "sources": 1, "workload": "fused", "link_mbit": self.scope.link_mbit,
-            "shared_medium": self.scope.shared_medium, "edge_cpu": 0.2, "unequal": False, "pixels": "uint8", **more,
+            "shared_medium": self.scope.shared_medium, "edge_cpu": EDGE_CPU, "unequal": False, "pixels": "uint8",
+            **more,
         }  # fmt: skip
         grid = "" if method in {Method.BODP, Method.WHOLE} else grid
         return self._known.get((method, grid, edges, *values.values()))
@@ -63,7 +67,7 @@ class Results:
 
 
 def paper_findings(results: Results, memory: MemoryFigures | None) -> list[PaperFinding]:
-    """Return all figures that have measurements."""
+    """Return all figures of the paper for which there are measurements."""
     parts: tuple[Callable[[], Iterator[PaperFinding]], ...] = (
         lambda: _memory(memory),
         lambda: _traffic(results),
@@ -152,7 +156,7 @@ def _speed_up(measured: dict[int, Measurement], most: int) -> float | None:
 
 def _latency(results: Results) -> Iterator[PaperFinding]:
     most = max(results.scope.edges)
-    for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", devices slowed down to the authors' engine")):
+    for cpu, name in _EDGE_CPUS:
         ours = {grid: _speed_up(results.by_edges(Method.WST_S, grid, edge_cpu=cpu), most) for grid in _GRIDS}
         known = {grid: value for grid, value in ours.items() if value is not None}
         if known:
@@ -172,7 +176,10 @@ def _latency(results: Results) -> Iterator[PaperFinding]:
 
 
 def _latency_parts(single_s: float, best: Measurement) -> str:
-    """Return a text with the parts of the latency with most devices: computing and transfer."""
+    """Return a text with the two parts of the latency with most devices: computing, and transfer.
+
+    `single_s`: the latency of one device; `best`: the measurement with most devices.
+    """
     setting, edges, megabytes = best.setting, best.setting.edges, best.bytes_per_frame / 1e6
     transfer_s = megabytes * 8 / setting.link_mbit
     return (
@@ -182,7 +189,7 @@ def _latency_parts(single_s: float, best: Measurement) -> str:
 
 
 def _reuse(results: Results) -> Iterator[PaperFinding]:
-    for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", devices slowed down to the authors' engine")):
+    for cpu, name in _EDGE_CPUS:
         gains: dict[tuple[str, int], float] = {}
         spared: dict[tuple[str, int], float] = {}
         for grid in _GRIDS:
@@ -202,6 +209,11 @@ def _reuse(results: Results) -> Iterator[PaperFinding]:
                 f"{_explain_gain(gains, spared)}",
             )  # fmt: skip
         yield from _reuse_by_grid(results, cpu, name)
+    yield from _reuse_at_worst(results)
+
+
+def _reuse_at_worst(results: Results) -> Iterator[PaperFinding]:
+    """Compare latency with reuse and without, of the setting in which reuse is worst."""
     pairs = [
         (
             results.find_measurement(Method.WST, grid, edges, link_mbit=link),
@@ -233,7 +245,10 @@ def _reuse_by_grid(results: Results, cpu: float, name: str) -> Iterator[PaperFin
 
 
 def _explain_gain(gains: Mapping[tuple[str, int], float], spared: Mapping[tuple[str, int], float]) -> str:
-    """Return a text that explains why latency falls by less than the work."""
+    """Return a text that explains why latency falls by less than the work.
+
+    Both are shares by grid and number of devices: `gains` of latency, `spared` of the edges' CPU time.
+    """
     text = f"the edges' own time falls by {fmean(spared.values()) * 100:.0f} % on average"
     alone = [key for key in gains if key[1] == 1]
     if not alone:
@@ -277,7 +292,10 @@ def _sources(results: Results) -> Iterator[PaperFinding]:
 
 
 def _throughput_bound(results: Results, most: int) -> str:
-    """Return a text with the bound of throughput on these devices: frames untiled, no work twice, nothing sent."""
+    """Return a text with the throughput that no method can exceed on these devices.
+
+    It assumes that edges compute frames undivided: no part of a frame is computed twice, and nothing is sent.
+    """
     whole = results.find_measurement(Method.WHOLE)
     ours, modnn = (results.find_measurement(method, edges=most, sources=most) for method in (Method.WST_S, Method.BODP))
     if not (whole and ours and modnn):
@@ -298,6 +316,13 @@ def _core_seconds(measured: Measurement) -> float:
 
 
 def _authors(results: Results) -> Iterator[PaperFinding]:
+    yield from _authors_cells(results)
+    yield from _authors_thin_link(results)
+    yield from _authors_speed_up(results)
+
+
+def _authors_cells(results: Results) -> Iterator[PaperFinding]:
+    """Compare seconds and bytes with those of the authors' program, for each method, grid and number of devices."""
     compared, slower = 0, []
     for (method, grid), cells in paper.AUTHORS.items():
         for edges, (seconds, megabytes) in cells.items():
@@ -317,6 +342,10 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             "the authors' program, seconds and bytes in every cell", "1.8 to 9.9 s, 1.6 to 15 MB",
             "not in all" if slower else "faster and fewer", not slower, "; ".join(slower),
         )  # fmt: skip
+
+
+def _authors_thin_link(results: Results) -> Iterator[PaperFinding]:
+    """Compare seconds with those of the authors' program at slow links."""
     thin = {
         key: (measured.fused_s, seconds)
         for key, seconds in paper.AUTHORS_THIN.items()
@@ -330,7 +359,11 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
             all(ours < seconds for ours, seconds in thin.values()),
             ", ".join(f"{method} {grid}" for method, grid in thin),
         )
-    for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", at equal engine speed")):
+
+
+def _authors_speed_up(results: Results) -> Iterator[PaperFinding]:
+    """Compare the latency of the most devices with that of one device that computes frames untiled."""
+    for cpu, name in ((EDGE_CPU, ""), (EQUAL_ENGINE_CPU, ", at equal engine speed")):
         whole = results.find_measurement(Method.WHOLE, edge_cpu=cpu)
         candidates = [
             results.find_measurement(method, grid, max(results.scope.edges), edge_cpu=cpu)

@@ -2,9 +2,10 @@
 
 Two scenes are generated: a street with parked cars and two people who walk by, and people in a crowd. Trackers, scenes,
 the store of open events and MQTT to a real broker are measured: in percent of one core of this machine, in core-ms a
-frame by part, and in messages for each frame. The frame's own message comes on top: what one costs is printed apart.
+frame by part, and in messages for each frame. The message with the detections of a frame is not among these; the cost
+of one such message is printed separately.
 
-The limit of 1.5 messages a frame is that of the mean scene, the street; a crowd at the edge of a zone needs more.
+The limit of 1.5 messages a frame is meant for a usual scene like the street; a crowd at the edge of a zone needs more.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
     from shared.mqtt.topic_kinds import AnyTopic
 
 _CAMERAS, _SECONDS = 20, 20
+"""Number of cameras, and for how long their cost is measured."""
+
 _WARM_UP_S = 4
-"""At first, everybody appears at once."""
+"""Not measured: at the beginning everybody appears at once, so that there are more events than later."""
 
 _ZONE = {"coordinates": [[0.2, 0.4], [0.8, 0.4], [0.8, 1], [0.2, 1]]}
 _INFO = BridgeInfo(
@@ -58,7 +61,7 @@ _KINDS = {
     topics.TRIGGERS.path: "triggers",
 }  # fmt: skip
 _MESSAGES = 2000
-"""Messages of which the mean cost is measured."""
+"""The cost of a message is the mean over this many."""
 
 
 class Street:
@@ -69,7 +72,7 @@ class Street:
 
     def __init__(self, seed: int, fps: float, seconds: float) -> None:
         self._crowd = Crowd(seed, 0, fps, seconds)
-        self._random = random.Random(seed)  # noqa: S311  (the same scene in each run)
+        self._random = random.Random(seed)  # noqa: S311  (each run must have the same scene)
         self._fps = fps
         self._starts = [self._random.uniform(0, IMAGE_SIZE[0]) for _ in range(2)]
 
@@ -95,7 +98,11 @@ class Street:
 
 @dataclass
 class Costs:
-    """The costs of a run: seconds of CPU by part, and messages by topic. `broker_s` is the CPU time of Mosquitto."""
+    """The costs of a run, in seconds of CPU time, and its messages by topic.
+
+    `wall_s`: duration of the run; `all_s`: CPU time of this process; `broker_s`: that of Mosquitto; `parts_s`: CPU
+    time by part of the home.
+    """
 
     wall_s: float = 0.0
     frames: int = 0
@@ -120,7 +127,7 @@ class Costs:
 
 @contextlib.contextmanager
 def timed(costs: Costs) -> Iterator[None]:
-    """Measure the parts of the home in this context."""
+    """Add up the CPU time of each part of the home in `costs`, as long as the context lasts."""
     parts = ((Scene, "update", "scene"), (Tracker, "update", "tracker"), (SceneStore, "write", "store"))
     with contextlib.ExitStack() as stack:
         for owner, method, part in parts:
@@ -129,26 +136,26 @@ def timed(costs: Costs) -> Iterator[None]:
 
 
 def _timing(costs: Costs, method: Callable[..., Any], part: str) -> Callable[..., Any]:
-    def timing(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401  (any method's)
+    def timing(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401  (those of any method)
         begun = time.thread_time()
         try:
             return method(*arguments, **named)
         finally:
             spent = time.thread_time() - begun
             costs.parts_s[part] += spent
-            if part == "tracker":  # a scene calls it
+            if part == "tracker":  # a scene calls its tracker, so this time has been added to the scene's
                 costs.parts_s["scene"] -= spent
 
     return timing
 
 
 async def no_picture() -> Pixels:
-    """Stand in for the picture of a frame, which snapshots would need."""
+    """Take the place of the function that gets a frame's picture for a snapshot; here it must not be called."""
     raise AssertionError("snapshots are off")
 
 
 async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[FrameDetections]]) -> Costs:
-    """Return the costs of cameras at this rate; `film(seed, fps, seconds)` yields the frames of one."""
+    """Return the costs of _CAMERAS cameras at this rate; `film(seed, fps, seconds)` yields the frames of one."""
     names = [f"camera-{number}" for number in range(_CAMERAS)]
     address, costs = Address(LOOPBACK, free_port()), Costs()
     camera = {"source": "test://64x64", "zones": {"yard": _ZONE}, "snapshots": {"enabled": False}}
@@ -162,34 +169,44 @@ async def measure_home(fps: float, film: Callable[[int, float, float], Iterator[
             bus = Bus(address, "gateway")
             home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: _INFO)
             async with running(bus, home):
-                publish = bus._publish  # noqa: SLF001  (all messages pass here)
-
-                async def counted(topic: AnyTopic, *message: Any) -> None:  # noqa: ANN401  (passed on)
-                    costs.messages[_KINDS.get(topic.path, topic.path)] += 1
-                    await publish(topic, *message)
-
-                bus._publish = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
+                _count_messages(bus, costs)
                 films = {name: list(film(seed, fps, _WARM_UP_S + _SECONDS)) for seed, name in enumerate(names)}
-                begun = time.monotonic()
-                for number in range(int((_WARM_UP_S + _SECONDS) * fps)):
-                    await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
-                    if number == int(_WARM_UP_S * fps):
-                        costs.parts_s.clear()
-                        costs.messages.clear()
-                        costs.frames = 0
-                        before = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
-                    for name, frames in films.items():
-                        detections = frames[number].model_copy(update={"camera": name, "captured_at": time.time()})
-                        await home.on_detections(detections, no_picture, time.monotonic())
-                        costs.frames += 1
-                after = time.monotonic(), time.process_time(), cpu_seconds(broker.process.pid)
-                costs.wall_s, costs.all_s, costs.broker_s = (b - a for a, b in zip(before, after, strict=True))
+                await _play(films, fps, home, broker.process.pid, costs)
     return costs
+
+
+def _count_messages(bus: Bus, costs: Costs) -> None:
+    """Count all messages that the bus publishes from now on."""
+    publish = bus._publish  # noqa: SLF001  (all messages pass here)
+
+    async def counted(topic: AnyTopic, *message: Any) -> None:  # noqa: ANN401  (passed on)
+        costs.messages[_KINDS.get(topic.path, topic.path)] += 1
+        await publish(topic, *message)
+
+    bus._publish = counted  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
+
+async def _play(films: dict[str, list[FrameDetections]], fps: float, home: Home, broker_pid: int, costs: Costs) -> None:
+    """Pass each camera's frames to the home at this rate, and store the costs of all after the warm-up."""
+    begun = time.monotonic()
+    for number in range(int((_WARM_UP_S + _SECONDS) * fps)):
+        await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
+        if number == int(_WARM_UP_S * fps):
+            costs.parts_s.clear()
+            costs.messages.clear()
+            costs.frames = 0
+            before = time.monotonic(), time.process_time(), cpu_seconds(broker_pid)
+        for name, frames in films.items():
+            detections = frames[number].model_copy(update={"camera": name, "captured_at": time.time()})
+            await home.on_detections(detections, no_picture, time.monotonic())
+            costs.frames += 1
+    after = time.monotonic(), time.process_time(), cpu_seconds(broker_pid)
+    costs.wall_s, costs.all_s, costs.broker_s = (b - a for a, b in zip(before, after, strict=True))
 
 
 @contextlib.asynccontextmanager
 async def running(bus: Bus, *homes: Home) -> AsyncIterator[None]:
-    """Run the bus, connected, and the home as long as the context lasts."""
+    """Run the bus and the homes as long as the context lasts. The context begins when the bus is connected."""
     tasks = [asyncio.create_task(bus.run()), *(asyncio.create_task(home.run()) for home in homes)]
     await bus.connected.wait()
     for home in homes:
@@ -203,7 +220,7 @@ async def running(bus: Bus, *homes: Home) -> AsyncIterator[None]:
 
 
 async def measure_messages() -> dict[str, float]:
-    """Return the core-ms of one message, for publishing alone and receiving alone."""
+    """Return the core-ms of one message, by the kind of message."""
     address, found = Address(LOOPBACK, free_port()), dict[str, float]()
     frame = next(Crowd(0, 10, 1.0, 10).frames())
     async with own_broker(cluster_listener(address)):

@@ -1,6 +1,6 @@
-"""Measures what keys cost a cluster: two edges with a camera each, with keys and without, in turn.
+"""Measures how much slower keys make a cluster: two edges with a camera each run without keys and with keys, in turn.
 
-`python -m benchmarks.keys_cost [--rounds N]`. Needs root, as the nodes are network namespaces.
+`python -m benchmarks.keys_cost [--rounds N]`. Needs root, because each node is a network namespace.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ SETTINGS = {
         frames_in_flight=2,
     ),
 }  # fmt: skip
-"""The paper's sixteen layers of YOLOv2; and a network so small that its tiles in float32 are much in comparison."""
+"""The measured clusters, by workload.
+
+"fused" has the paper's sixteen layers of YOLOv2. The built-in network is so small that the transfer of its tiles in
+float32 costs much in comparison with computing them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedFigures:
-    """Medians of one kind of cluster: latency in seconds, frames a second, CPU seconds of all nodes for a frame."""
+    """Medians of one kind of cluster: from capture to publication, and for one frame on all nodes together."""
 
     latency_s: float
     frames_per_s: float
@@ -57,7 +61,7 @@ class KeyedFigures:
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds of a cluster without keys and one with.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds, each without keys and with keys.")
 @click.option("--frames", type=click.IntRange(4), default=16, help="Frames of each camera in a round.")
 @click.option("--workload", type=click.Choice(list(SETTINGS)), default="fused", help="The network.")
 def main(rounds: int, frames: int, workload: str) -> None:
@@ -67,7 +71,8 @@ def main(rounds: int, frames: int, workload: str) -> None:
     if reason:
         raise DeepThingsError(f"a cluster on loopback has no keys: {reason}")
     measured: dict[bool, list[Measurement]] = {False: [], True: []}
-    for number in range(2 * rounds + 1):  # the first and the last are without keys
+    # The first and the last cluster have no keys, so that a machine that slows down meanwhile favours neither kind.
+    for number in range(2 * rounds + 1):
         encrypted = number % 2 == 1
         with temporary_folder("encryption") as folder:
             models = {"built-in": DEFAULT_MODEL}

@@ -26,7 +26,8 @@ DIVISIONS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Gr
 class DeviceMemory:
     """Memory of one device for one division of the fused layers: bytes by layer, and the peak.
 
-    `peak_reduction`: against the whole; `layer_reduction`: mean over the layers.
+    Reductions are shares of the memory of the undivided layers: `peak_reduction` of their peak, `layer_reduction` of
+    each layer, in the mean.
     """
 
     layers: tuple[int, ...]
@@ -37,7 +38,10 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFigures:
-    """Figures by division: analytic, with tiles of equal size as in the paper, and measured peak resident bytes."""
+    """Figures by division of the layers.
+
+    `analytic`: calculated, with tiles of equal size as in the paper; `measured`: peak resident memory in bytes.
+    """
 
     layers: tuple[str, ...]
     analytic: dict[str, DeviceMemory]
@@ -62,7 +66,7 @@ def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFi
 
 
 def _by_device(network: Network, stages: Sequence[Stage]) -> list[list[StepMemory]]:
-    """Return the steps of all stages for each tile."""
+    """Return, for each device, the steps of its tile in all stages."""
     by_stage = [tile_memory(network, stage) for stage in stages]
     return [[step for steps in tiles for step in steps] for tiles in zip(*by_stage, strict=True)]
 

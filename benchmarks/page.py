@@ -24,7 +24,7 @@ PAGE_FILE = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Calculated:
-    """Calculated figures of a network."""
+    """Calculated figures of a network; `work`: by grid."""
 
     memory: MemoryFigures
     work: Mapping[str, BenchWork]
@@ -37,7 +37,7 @@ def write_page(
     drawn: Sequence[DrawnFigure],
     calculated: Mapping[str, Calculated],
 ) -> str:
-    """Return the whole page; `calculated`: by network."""
+    """Return the text of the page; `calculated`: figures by the network's name."""
     return (
         "\n\n".join(
             [

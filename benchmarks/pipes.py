@@ -1,7 +1,8 @@
-"""Measures what a frame's way from an agent to its edge costs: by TCP, encrypted, and in shared memory.
+"""Measures the cost of sending pictures from a camera agent to its edge: by TCP, encrypted, and in shared memory.
 
-Two processes on this machine, pictures of 768 x 576 (1.33 MB), two under way at once; the receiver reads every picture
-once. The kinds take turns, and the medians of the rounds are printed: `python -m benchmarks.pipes [--frames N]`.
+One process of this machine sends pictures of 768 x 576 (1.33 MB) to another, which reads every picture once. The
+sender has up to two pictures under way. In each round, all transports run in turn; the medians of the rounds are
+printed. `python -m benchmarks.pipes [--frames N]`
 """
 
 from __future__ import annotations
@@ -38,13 +39,18 @@ if TYPE_CHECKING:
     from shared.wire.pipe import Pipe
 
 PICTURE_SIZE = (576, 768)
+"""Height and width."""
+
 PICTURE_BYTES = PICTURE_SIZE[0] * PICTURE_SIZE[1] * 3
 UNDER_WAY = 2
+"""Pictures that the sender may have sent without having received their outcomes."""
+
 WARM_UP_PICTURES = 20
+"""The first pictures, which are not measured: buffers and TCP's window still grow."""
 
 
 class PictureWay(StrEnum):
-    """The ways of a picture that are compared."""
+    """The transports by which a picture gets from one process to the other; the values are their names in the table."""
 
     TCP = "TCP"
     TLS = "TLS 1.3"
@@ -54,7 +60,7 @@ class PictureWay(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TransferCost:
-    """Of one frame: seconds, and CPU seconds of the sender and of the receiver."""
+    """The cost of sending one frame: time in seconds, and CPU time of the sender and of the receiver in seconds."""
 
     wall_s: float
     sender_s: float
@@ -62,7 +68,7 @@ class TransferCost:
 
 
 def measure_transfer(way: PictureWay, frames: int, certificate: Path) -> TransferCost:
-    """Send frames from a process to this one."""
+    """Send frames from another process to this one, and return the cost of one frame."""
     return asyncio.run(_measure(way, frames, certificate))
 
 
@@ -96,7 +102,7 @@ async def _connection(pipe: Pipe, peer: str, way: PictureWay, certificate: Path,
 
 
 async def _receive_frames(connection: Connection, way: PictureWay, frames: int) -> tuple[float, float]:
-    """Return the seconds and the CPU seconds after the warm-up."""
+    """Receive frames. Return the time and the CPU time of all frames after the warm-up, in seconds."""
     hello, _ = await connection.expect(CameraHeader)
     reader = SharedPictureReader(hello.memory) if way is PictureWay.SHARED and hello.memory else None
     begun, cpu = time.perf_counter(), time.process_time()
@@ -113,7 +119,7 @@ async def _receive_frames(connection: Connection, way: PictureWay, frames: int) 
 
 
 def run_sender(way: PictureWay, port: int, frames: int, certificate: Path, result: ProcessPipe) -> None:
-    """Send frames to the port, and the CPU seconds after the warm-up to `result`: runs in a process of its own."""
+    """Run in a process of its own: send frames to the port, and then the CPU seconds after the warm-up to `result`."""
     result.send(asyncio.run(_send_frames(way, port, frames, certificate)))
 
 
@@ -177,9 +183,9 @@ def make_certificate(folder: Path) -> Path:
 
 @click.command()
 @click.option("--frames", type=click.IntRange(1), default=300, help="Frames in each round.")
-@click.option("--rounds", type=click.IntRange(1), default=5, help="Rounds, in which all kinds take turns.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="Rounds; in each, all transports run in turn.")
 def main(frames: int, rounds: int) -> None:
-    """Print a table of the ways of a picture between two processes of this machine."""
+    """Print a table of what it costs to send a picture from one process of this machine to another."""
     costs: dict[PictureWay, list[TransferCost]] = {way: [] for way in PictureWay}
     with temporary_folder("pipes") as folder:
         certificate = make_certificate(folder)

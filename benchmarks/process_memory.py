@@ -1,7 +1,7 @@
 """Measures the memory of a gateway, an edge and its cameras: `python -m benchmarks.process_memory`.
 
-They run as processes on loopback and compute the footage of the project. Proportional memory counts a page that n
-processes share as 1/n; own memory is what ending the process would free.
+They run as processes on loopback, and detect objects in the project's footage. Proportional memory counts a page that
+n processes share as 1/n. Own memory is the memory that would be free if the process ended.
 """
 
 from __future__ import annotations
@@ -39,22 +39,30 @@ if TYPE_CHECKING:
     from shared.process.local_cluster import ChildProcess
 
 NO_SAMPLES = ("--verify-share", "0")
-"""A frame that is computed again takes memory for a second; it would be counted or not, by chance."""
+"""Options of a gateway that computes no frame again to check it.
+
+Such a check takes memory for a second, which would be counted only if it happened at the time of a reading.
+"""
 
 SIZES = {"768x576": (768, 576), "1080p": (1920, 1080)}
-"""Width and height of the pictures, the first that of the footage itself."""
+"""Width and height of the pictures by name; the first is the size of the footage itself."""
 
 _START_TIMEOUT_S = 180.0
+"""Time for the start and the first frames; edges without cached programs must prepare these first."""
+
 READINGS, READING_PAUSE_S = 5, 1.0
+"""The memory of each process is read this often, with this pause in seconds between two readings."""
+
 _SETTLED_FRAMES = 40
-"""Frames of each camera before its memory is read: queues and pools of all parts have grown by then."""
+"""Frames of each camera before memory is read: by then, the queues and pools of all parts have grown to their size."""
 
 _SCALED_FRAMES = 60
+"""Frames of the footage that are scaled; cameras play them again and again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySetting:
-    """Settings of a measurement: `grid` empty for the default of the method, `fps` of each camera."""
+    """Settings of a measurement. `method`, `grid`: empty for the gateway's default; `fps`: of each camera."""
 
     cameras: int = 2
     size: str = "768x576"
@@ -65,7 +73,7 @@ class MemorySetting:
 
 
 async def measure_processes(setting: MemorySetting) -> dict[str, Footprint]:
-    """Return the memory of every process by name, while they compute. Raises DeepThingsError."""
+    """Return the memory of every process, by name, while the cluster computes frames. Raises DeepThingsError."""
     broker = Address(LOOPBACK, free_port())
     names = [f"camera-{number}" for number in range(1, setting.cameras + 1)]
     with temporary_folder("memory") as folder:
@@ -88,7 +96,10 @@ async def measure_processes(setting: MemorySetting) -> dict[str, Footprint]:
 
 
 async def _usual_footprints(processes: Mapping[str, int]) -> dict[str, Footprint]:
-    """Return the memory of every process, the median of several readings: a search of plans takes some for a second."""
+    """Return the memory of every process: the median of several readings.
+
+    With the median, one reading during a search of plans, which takes memory for a second, does not count.
+    """
     readings: dict[str, list[Footprint]] = {name: [] for name in processes}
     for _ in range(READINGS):
         for name, process in processes.items():
@@ -101,7 +112,7 @@ async def _usual_footprints(processes: Mapping[str, int]) -> dict[str, Footprint
 
 
 def _scaled_footage(folder: Path, size: tuple[int, int]) -> Path:
-    """Return the footage in this size: in its own codec (H.264) at its own size, else in MPEG-4."""
+    """Return the file with the footage in this size. At its own size it is H.264; scaled, it is MPEG-4."""
     if size == SIZES["768x576"]:
         return FOOTAGE
     file = folder / "scaled.mp4"
@@ -119,7 +130,10 @@ def _scaled_footage(folder: Path, size: tuple[int, int]) -> Path:
 async def _wait_until_computed(
     broker: Address, cameras: list[str], cluster: LocalCluster, running: list[ChildProcess]
 ) -> None:
-    """Wait until enough frames of every camera are published. Raises ChildError when a process ends, or it lasts."""
+    """Wait until enough frames of every camera are published.
+
+    Raises ChildError when a process ends, or when waiting takes longer than _START_TIMEOUT_S.
+    """
     computed, frames = asyncio.Event(), Counter[str]()
 
     def on_detections(_: str, detections: FrameDetections) -> None:
@@ -145,13 +159,13 @@ def _processes_of(parent: ChildProcess) -> dict[str, int]:
 
 @click.command()
 @click.option("--cameras", "counts", type=click.IntRange(0, 8), multiple=True, help="Cameras; default: 1, 2 and 3.")
-@click.option("--size", type=click.Choice(list(SIZES)), default="768x576", help="Of the pictures.")
-@click.option("--model", default=DEFAULT_MODEL, help="As of `deepthings gateway`.")
-@click.option("--method", type=click.Choice(list(Method)), help="As of `deepthings gateway`.")
-@click.option("--grid", default="", help="As of `deepthings gateway`.")
+@click.option("--size", type=click.Choice(list(SIZES)), default="768x576", help="Size of the pictures.")
+@click.option("--model", default=DEFAULT_MODEL, help="Like the option of `deepthings gateway`.")
+@click.option("--method", type=click.Choice(list(Method)), help="Like the option of `deepthings gateway`.")
+@click.option("--grid", default="", help="Like the option of `deepthings gateway`.")
 @json_option
 def main(counts: tuple[int, ...], size: str, model: str, method: str | None, grid: str, as_json: bool) -> None:
-    """Print the memory of each process, in MB: proportional, and its own."""
+    """Print the proportional memory and the own memory of each process, in MB."""
     logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # hides errors before the broker has started
     table = Table("cameras", "process", "proportional", "own", title=f"{size}: MB (10^6 bytes)")
     rows = []

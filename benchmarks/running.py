@@ -1,4 +1,4 @@
-"""Runs one setting: a real cluster on emulated nodes, from its start to the last frame."""
+"""Measures one setting: runs a real cluster on emulated nodes, from its start to the last frame."""
 
 from __future__ import annotations
 
@@ -27,23 +27,32 @@ if TYPE_CHECKING:
 
 GATEWAY_NODE = "gateway"
 CLUSTER_START_TIMEOUT_S = 300.0
-"""At the first start every edge prepares programs for its processor."""
+"""So long because at the first start every edge prepares programs for its processor."""
 
 FIGURES_REST_S, MAX_FIGURES_WAITS = 2.5, 4
-"""Nodes publish their figures every second; those that do not change for so long are the last ones."""
+"""Figures that do not change for this time are final, because nodes publish them every second.
+
+After so many waits, the figures are taken as they are.
+"""
 
 FRAME_TIMEOUT_S = 60.0
+"""Time for all frames of a setting, in addition to a time for each frame."""
+
 LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
-"""Messages that are not counted for a frame: those of a camera, which is on the edge's device, and of programs."""
+"""Kinds of messages that do not count as bytes of a frame.
+
+Those between a camera and its edge stay on one device; those with programs are sent once for all frames.
+"""
 
 
 async def measure_setting(
     setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path, *, encrypted: bool = False
 ) -> Measurement:
-    """Run a setting. `models`: to load, by workload; `folder`: for the logs; `cache`: for programs.
+    """Run a cluster with this setting, and return the measurement.
 
-    `encrypted`: gateway and edges have keys.
-    Raises DeepThingsError when the cluster does not start, or does not finish its frames.
+    `models`: the model to load, by workload; `folder`: for logs and keys; `cache`: the edges' folder of programs;
+    `encrypted`: whether gateway and edges have keys. Raises DeepThingsError when the cluster does not start, or does
+    not finish its frames.
     """
     edges = [f"edge-{number}" for number in range(1, setting.edges + 1)]
     limits = {edge: NodeLimits(cpu) for edge, cpu in zip(edges, setting.edge_cpus, strict=True)}
@@ -67,7 +76,7 @@ class _Run:
     def __init__(
         self, setting: BenchSetting, nodes: BenchNodes, cluster: LocalCluster, cache: Path, keys: dict[str, Path]
     ) -> None:
-        """`keys` are the edges' folders of keys; without any, nothing is encrypted."""
+        """`keys`: each edge's folder of keys; empty if nothing shall be encrypted."""
         self._keys = keys
         self._encrypted_broker = Address(cluster.broker.host, free_port())
         self._setting = setting
@@ -78,11 +87,11 @@ class _Run:
         self._witnessed = WitnessedState()
 
     def _listen(self, node: str) -> tuple[str, ...]:
-        without_keys = () if self._keys else ("--insecure",)  # in namespaces that nobody else reaches
+        without_keys = () if self._keys else ("--insecure",)  # nobody else reaches the nodes
         return "--listen", self._nodes.address(node), *without_keys
 
     def _gateway_of(self, edge: str) -> tuple[str, ...]:
-        """Return the options of an edge for its gateway, and its keys."""
+        """Return an edge's options that name its gateway and its keys."""
         if not self._keys:
             return "--gateway", str(self._cluster.broker)
         return "--gateway", str(self._encrypted_broker), "--keys", str(self._keys[edge])
@@ -104,7 +113,7 @@ class _Run:
 
     @contextlib.asynccontextmanager
     async def witness(self) -> AsyncIterator[None]:
-        """Receive the messages of the broker until the end of the context; it begins when the gateway is online."""
+        """Receive the broker's messages as long as the context lasts. It begins when the gateway is online."""
         async with witness_messages(self._nodes.bare_command(GATEWAY_NODE), self._cluster.broker, self._witnessed):
             await self._wait_until(
                 "the gateway's start", lambda: self._witnessed.bridge == "online", CLUSTER_START_TIMEOUT_S
@@ -112,7 +121,7 @@ class _Run:
             yield
 
     async def _watch_children(self) -> None:
-        """Wake the waiting task when any process ends."""
+        """Wake the task that waits for messages when any process of the cluster ends."""
         ends = [asyncio.ensure_future(child.process.wait()) for child in self._children]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +131,7 @@ class _Run:
                 end.cancel()
 
     async def _wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait until a condition holds. Raises UnfinishedError after the time, or when a process ends."""
+        """Wait until a condition holds. Raises UnfinishedError if it does not in time, or when a process ends."""
 
         def fulfilled() -> object:
             for child in self._children:
@@ -137,7 +146,7 @@ class _Run:
             watching.cancel()
 
     async def start_edges(self, edges: list[str]) -> None:
-        """Start the edges, and wait until all of them follow the plan for all of them."""
+        """Start the edges, and wait until each follows a plan that has work for all of them."""
         for name in edges:
             self._children.append(
                 await self._cluster.start(
@@ -155,9 +164,9 @@ class _Run:
         return planned and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in edges)
 
     async def run_frames(self, edges: list[str]) -> Measurement:
-        """Play every camera's frames through the cluster, and return the measurement."""
+        """Start the cameras, wait until the cluster has computed their frames, and return the measurement."""
         setting, witnessed = self._setting, self._witnessed
-        before, account = self._interfaces(edges), self._account()
+        before, reported = self._interfaces(edges), self._reported_bytes()
         used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
         cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
         for name, owner in zip(cameras, edges, strict=False):
@@ -169,7 +178,7 @@ class _Run:
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._wait_until("the cameras' end", lambda: all(self._camera_ended(name) for name in cameras), timeout_s)
-        with contextlib.suppress(UnfinishedError):  # a lost message is not sent again: it is missing from the figures
+        with contextlib.suppress(UnfinishedError):  # a lost message with detections is not sent again
             await self._wait_until(
                 "the last detections", lambda: all(self._all_published(name) for name in cameras), 5.0
             )
@@ -178,7 +187,9 @@ class _Run:
         after = self._interfaces(edges)
         await self._wait_until(
             "the last figures",
-            lambda: self._account() != account and not any(node["cameras"] for node in witnessed.nodes.values()),
+            lambda: (
+                self._reported_bytes() != reported and not any(node["cameras"] for node in witnessed.nodes.values())
+            ),
             30.0,
         )
         await self._until_figures_rest()
@@ -187,7 +198,7 @@ class _Run:
             frames=tuple(_times(frame) for frame in witnessed.detections),
             dropped=self._dropped(),
             interface_bytes=None if before is None or after is None else after - before,
-            accounted_bytes=dict(self._account() - account),
+            accounted_bytes=dict(self._reported_bytes() - reported),
             peak_memory=self._by_node(edges, self._nodes.peak_memory_bytes),
             cpu_seconds=dict(Counter(self._by_node(edges, self._nodes.cpu_seconds)) - used),
             detections_sha256=_fingerprint(witnessed.detections),
@@ -195,11 +206,11 @@ class _Run:
         )
 
     async def _until_figures_rest(self) -> None:
-        """Wait until no node reports more bytes: each publishes its figures at a time of its own."""
+        """Wait until no node reports more bytes. Each publishes its figures at another time within the second."""
         for _ in range(MAX_FIGURES_WAITS):
-            before = self._account()
+            before = self._reported_bytes()
             await asyncio.sleep(FIGURES_REST_S)
-            after = self._account()
+            after = self._reported_bytes()
             if {**before, "mqtt": 0} == {**after, "mqtt": 0}:  # the figures themselves are messages
                 return
 
@@ -222,16 +233,16 @@ class _Run:
         counters = [self._nodes.counters(node) for node in (GATEWAY_NODE, *edges)]
         return sum(c.received_bytes for c in counters if c is not None) if all(counters) else None
 
-    def _account(self) -> Counter[str]:
+    def _reported_bytes(self) -> Counter[str]:
         """Return the bytes that nodes report as received from each other by TCP, and as exchanged with the broker."""
-        account: Counter[str] = Counter()
+        reported: Counter[str] = Counter()
         for counted in (*(node["bytes"] for node in self._witnessed.nodes.values()), self._witnessed.gateway_bytes):
             for kind, count in counted.items():
                 if kind.startswith("tcp_") and kind.removeprefix("tcp_") not in LOCAL_MESSAGE_KINDS:
-                    account[kind.removeprefix("tcp_")] += count
+                    reported[kind.removeprefix("tcp_")] += count
         for node in self._witnessed.nodes.values():
-            account["mqtt"] += node["bytes"].get("mqtt", 0) + node["bytes"].get("mqtt_received", 0)
-        return account
+            reported["mqtt"] += node["bytes"].get("mqtt", 0) + node["bytes"].get("mqtt_received", 0)
+        return reported
 
     @staticmethod
     def _by_node(edges: list[str], read: Callable[[str], Any]) -> dict[str, Any]:

@@ -6,15 +6,20 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+EDGE_CPU = 0.2
+"""Cores of an edge, unless a setting has others: as in the measurements of the authors' program."""
+
 UNEQUAL_CPU_FACTORS = (1.0, 1.5, 1.0, 0.5)
-"""CPU of unequal edges, in parts of an equal one's; four of them together have as much as four equal ones."""
+"""CPU of unequal edges, relative to that of equal ones. Four unequal edges together have as much as four equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchSetting:
-    """A cluster and its work: `workload` is "fused" (the paper's 16 layers), "whole" or "built-in".
+    """A cluster and its work.
 
-    The defaults are those of the measurements of the authors' program. Units: cores, Mbit/s, frames of each source.
+    The defaults are those of the measurements of the authors' program. `workload`: "fused" (the paper's 16 layers of
+    YOLOv2), "whole" (all of YOLOv2) or "built-in" (the built-in network); `edge_cpu`, `gateway_cpu`: in cores;
+    `unequal`: edges have the cores of UNEQUAL_CPU_FACTORS; `frames`: of each source.
     """
 
     method: str
@@ -24,7 +29,7 @@ class BenchSetting:
     workload: str = "fused"
     link_mbit: float = 100.0
     shared_medium: bool = False
-    edge_cpu: float = 0.2
+    edge_cpu: float = EDGE_CPU
     unequal: bool = False
     gateway_cpu: float = 0.4
     pixels: str = "uint8"
@@ -33,30 +38,30 @@ class BenchSetting:
 
     @property
     def edge_cpus(self) -> list[float]:
-        """Return the cores of each edge; with `unequal` according to UNEQUAL_CPU_FACTORS."""
+        """Return the cores of each edge."""
         factors = UNEQUAL_CPU_FACTORS if self.unequal else (1.0,)
         return [self.edge_cpu * factors[edge % len(factors)] for edge in range(self.edges)]
 
     @property
     def text(self) -> str:
-        """Return a text with all values that differ between settings."""
+        """Return the setting as a text. A value that most settings have is left out."""
         grid = "" if self.method in {"bodp", "whole"} else f" {self.grid}"
         medium = "shared " if self.shared_medium else ""
         more = "" if self.workload == "fused" else f", {self.workload} network"
         sources = f", {self.sources} sources" if self.sources > 1 else ""
         pixels = ", float32 pixels" if self.pixels == "float32" else ""
         devices = "unequal edges" if self.unequal else "edges"
-        cores = "" if self.edge_cpu == 0.2 else f", {self.edge_cpu:g} of a core each"
+        cores = "" if self.edge_cpu == EDGE_CPU else f", {self.edge_cpu:g} of a core each"
         link = f"{medium}{self.link_mbit:g} Mbit/s"
         return f"{self.method}{grid}, {self.edges} {devices}{cores}{sources}, {link}{pixels}{more}"
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """Times of one published frame, in seconds.
+    """Times of one published frame, in seconds, and its numbers of tiles.
 
     `fused_s`: from its arrival at the owner until all tiles are merged; `total_s`: from capture to publication;
-    `published_at`: since 1970.
+    `published_at`: since 1970; `stolen`: tiles not computed by the owner; `duplicates`: tiles computed twice.
     """
 
     camera: str
@@ -71,9 +76,11 @@ class FrameTimes:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Results of a setting. Bytes are of all frames together; `interface_bytes`: None without emulated interfaces.
+    """Results of a setting. Bytes are those of all frames together.
 
-    `accounted_bytes`: the bytes that nodes report as received by TCP from each other, and as exchanged by MQTT.
+    `dropped`: numbers of frames by reason; `interface_bytes`: counted by the nodes' interfaces, None if these are not
+    emulated; `accounted_bytes`: what nodes report as received from each other by TCP, and as exchanged by MQTT;
+    `peak_memory` in bytes and `cpu_seconds` by node; `shaped`: link, CPU and memory of the nodes were emulated.
     """
 
     setting: BenchSetting
@@ -88,7 +95,7 @@ class Measurement:
 
     @property
     def steady(self) -> tuple[FrameTimes, ...]:
-        """Return all frames except each camera's first two, when connections are new and speeds unknown."""
+        """Return all frames except the first two of each camera; during these, devices' speeds are not known yet."""
         first = {camera: sorted(f.number for f in self.frames if f.camera == camera)[:2] for camera in self.cameras}
         later = tuple(frame for frame in self.frames if frame.number not in first[frame.camera])
         return later or self.frames
@@ -114,7 +121,7 @@ class Measurement:
 
     @property
     def frames_per_s(self) -> float:
-        """Return the published frames of all cameras a second, while all of them run."""
+        """Return the frames a second that were published while all cameras were running."""
         by_camera = [sorted(f.published_at for f in self.steady if f.camera == camera) for camera in self.cameras]
         begin, end = max(times[0] for times in by_camera), min(times[-1] for times in by_camera)
         count = sum(1 for frame in self.frames if begin < frame.published_at <= end)
@@ -122,7 +129,7 @@ class Measurement:
 
     @property
     def bytes_per_frame(self) -> float:
-        """Return the bytes of a frame on all links, by the interfaces, or without them as the nodes report."""
+        """Return the bytes of a frame on all links, counted by the interfaces, or else as the nodes report them."""
         counted = self.interface_bytes if self.interface_bytes is not None else sum(self.accounted_bytes.values())
         return counted / max(1, len(self.frames))
 

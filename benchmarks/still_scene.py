@@ -1,8 +1,8 @@
 """Measures the cost of a camera while nothing moves: `python -m benchmarks.still_scene`.
 
-A gateway, an edge and its camera agent run as processes, with a network camera whose pictures show one scene with
-sensor noise: Motion JPEG, snapshots, or RTSP (which needs GStreamer). Their CPU time is printed in percent of one core
-of this machine, with every frame computed, and with the defaults.
+A gateway, an edge and its camera agent run as processes. The network camera is a server whose pictures show one scene
+with sensor noise, as Motion JPEG, snapshots or RTSP (which needs GStreamer). The CPU time of the processes is printed
+in percent of one core of this machine, for several settings of the camera.
 """
 
 from __future__ import annotations
@@ -37,11 +37,16 @@ if TYPE_CHECKING:
 
 SERVERS_FOLDER = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"
+"""Pictures of the camera, as words of the server's command."""
+
 SUB_STREAM = "640", "480"
 """Width and height of the second stream of most RTSP cameras."""
 
-_START_TIMEOUT_S, _SETTLING_S = 90.0, 20.0
-"""During the second period, the motion gate learns the noise, and passes its first frames on."""
+_START_TIMEOUT_S = 90.0
+"""Time for the first published frame; an edge without cached programs must prepare these first."""
+
+_SETTLING_S = 20.0
+"""Not measured: meanwhile the motion gate learns the noise, and still lets some frames pass."""
 
 _CAMERA_NAME = "still"
 CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
@@ -49,7 +54,7 @@ CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
     "5 frames a second": {"motion": {"enabled": False}},
     "defaults": {},
 }
-"""Settings of the camera, by the name of the row: the last has the defaults."""
+"""Settings of the camera in the gateway's configuration, by the name of the table's row."""
 
 WEB = (
     sys.executable, str(SERVERS_FOLDER / "web_camera.py"), "PORT", "--still",
@@ -62,14 +67,15 @@ CAMERA_SERVERS = {
     "rtsp": ((*RTSP, WIDTH, HEIGHT, "still"), "rtsp://127.0.0.1:PORT/camera"),
     "rtsp-sub-stream": ((*RTSP, *SUB_STREAM, "still"), "rtsp://127.0.0.1:PORT/camera"),
 }
-"""The command that serves the camera, and the camera's address."""
+"""The command of the server and the address of its camera, by kind of camera. PORT stands for a free port."""
 
 PROCESSES = ("agent", "edge", "gateway", "broker")
+"""The processes whose CPU time is measured."""
 
 
 @contextlib.asynccontextmanager
 async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
-    """Run a camera of this kind, and yield its address."""
+    """Run the server of a camera of this kind as long as the context lasts; yield the camera's address."""
     command, address = CAMERA_SERVERS[kind]
     port = str(free_port())
     server = await asyncio.create_subprocess_exec(
@@ -85,7 +91,7 @@ async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
 
 
 async def measure_camera(kind: str, settings: dict[str, object], seconds: float) -> dict[str, float]:
-    """Return percent of one core by process, with these settings of the camera."""
+    """Return the CPU time of each process in percent of one core; `settings`: of the camera in the configuration."""
     broker = Address(LOOPBACK, free_port())
     with temporary_folder("bench") as folder:
         file = folder / "deepthings.yaml"

@@ -1,4 +1,4 @@
-"""Draws reuse: the part of one map that each tile computes, and the strips that are passed on."""
+"""Draws the reuse of one map: the part that each tile computes, and the strips that other tiles take from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHOLE, SPARED, STRIP = "#4c72b0", "#2a9d5c", "#e9c46a"
 
 
 def draw_strips(network: Network, cut: Sequence[str], grid: Grid) -> Figure:
-    """Draw the map at the stage's middle joint, in its cells."""
+    """Draw the map at the joint in the middle of the stage; one unit of the axes is one cell of the map."""
     (stage,) = stages_of(Method.WST_S, network, cut, grid)
     joint = len(stage.joints) // 2
     name = stage.joints[joint]
@@ -49,9 +49,9 @@ def draw_strips(network: Network, cut: Sequence[str], grid: Grid) -> Figure:
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", title=f"{name}, {height}x{width} cells, {grid} tiles")
     axes.legend(
         handles=[
-            Patch(color=WHOLE, alpha=0.5, label="computed by tiles that depend on nobody, some of it twice"),
-            Patch(color=STRIP, label="of these, handed on as strips"),
-            Patch(color=SPARED, alpha=0.5, label="what is left for the others"),
+            Patch(color=WHOLE, alpha=0.5, label="computed by independent tiles, some of it twice"),
+            Patch(color=STRIP, label="part of it that they pass on as strips"),
+            Patch(color=SPARED, alpha=0.5, label="left for the other tiles to compute"),
         ],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.06),

@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAMERAS, FPS, OBJECTS, SECONDS = 20, 2.0, 20, 60
+"""Number of cameras, frames a second and people of each, and length of its film."""
+
 IMAGE_SIZE = (1920, 1080)
-WALK, TREMBLE, MISSED = 120.0, 0.03, 0.1
-"""Speed in pixels a second; noise of a box in parts of its height; share of missed detections."""
+"""Width and height."""
+
+WALK = 120.0
+"""Speed of people who walk, in pixels a second."""
+
+TREMBLE = 0.03
+"""Standard deviation of each side of a box, relative to the person's height."""
+
+MISSED = 0.1
+"""Share of the detections that are left out, as a detector misses some."""
 
 LATENCY = Latency(total=0, transfer=0, prepare=0, tiles=0, tail=0, decode=0)
 ZONES = {
@@ -39,7 +49,7 @@ class Crowd:
 
     def __init__(self, seed: int, objects: int = OBJECTS, fps: float = FPS, seconds: float = SECONDS) -> None:
         self._objects, self._fps, self._seconds = objects, fps, seconds
-        self._random = random.Random(seed)  # noqa: S311  (the same scene in each run)
+        self._random = random.Random(seed)  # noqa: S311  (each run must have the same scene)
         self._positions = [self._random.uniform(0, IMAGE_SIZE[0]) for _ in range(objects)]
         self._speeds = [self._random.choice([-WALK, 0, WALK]) for _ in range(objects)]
         self._heights = [self._random.uniform(80, 300) for _ in range(objects)]
@@ -72,7 +82,7 @@ class Crowd:
 
 
 def core_percent() -> float:
-    """Return the CPU time of trackers and scenes, in percent of the filmed time."""
+    """Return the CPU time of trackers and scenes, in percent of the time that the frames of a camera last."""
     settings = SceneSettings(ObjectsSection(), ZONES, DetectSection())
     films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
     begun = time.process_time()

@@ -1,4 +1,4 @@
-"""Prints the messages that a subscriber receives, as JSON lines; runs inside the gateway's namespace.
+"""Subscribes to a cluster's broker and prints the messages as JSON lines. It is run inside the gateway's namespace.
 
 python -P -m benchmarks.witness HOST:PORT
 """
@@ -27,21 +27,21 @@ WITNESSED_TOPICS: dict[str, Topic[Any]] = {
     "detections": topics.DETECTIONS,
     "camera": topics.CAMERA_STATS,
 }
-"""Topics to print, by the name in the output."""
+"""Topics whose messages are printed, by their name in the output."""
 
 
 FLUSH_PERIOD_S = 0.1
-"""Seconds between two writes at least: on one machine, the bench takes processor time from the cluster."""
+"""Messages of this time are printed together: on one machine, each write takes CPU time from the cluster."""
 
 
 class MessagePrinter:
-    """Prints messages as they were published, without reading them: their payloads are JSON."""
+    """Prints the payloads of messages, which are JSON, without parsing them."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
     def add(self, kind: str, received: Received) -> None:
-        """Print a message soon. A payload that is empty, which clears a retained message, is left out."""
+        """Print a message within FLUSH_PERIOD_S, unless its payload is empty: that clears a retained message."""
         if not received.payload:
             return
         if not self._lines:
@@ -50,14 +50,14 @@ class MessagePrinter:
         self._lines.append(f"[{json.dumps(kind)}, {json.dumps(name)}, {received.payload.decode()}]\n")
 
     def flush(self) -> None:
-        """Write what was added: the parent process reads it."""
+        """Write the lines that were added, for the parent process to read."""
         sys.stdout.write("".join(self._lines))
         sys.stdout.flush()
         self._lines.clear()
 
 
 def main() -> None:
-    """Print received messages until the parent ends."""
+    """Print messages of the broker that is named by the first argument, until the process is killed."""
     bus, printer = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}"), MessagePrinter()
     for kind, topic in WITNESSED_TOPICS.items():
         bus.on_plain(topic, partial(printer.add, kind))

@@ -1,4 +1,4 @@
-"""Receives the messages of a cluster's broker in another process, and keeps the newest."""
+"""Receives the messages of a cluster's broker through another process, and keeps what the benchmark needs of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 class UnfinishedError(DeepThingsError):
-    """A setting did not finish."""
+    """The cluster did not reach a state, or a device did not answer, within the expected time."""
 
 
 @dataclass(slots=True)
 class WitnessedState:
-    """The newest messages that the witness has received."""
+    """The messages that the witness has received: the newest of each topic, and all detections.
+
+    `changed` is set after each message.
+    """
 
     bridge: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
@@ -35,7 +38,7 @@ class WitnessedState:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, kind: str, name: str, message: dict[str, Any]) -> None:
-        """Store a message."""
+        """Store a message; `kind`: its name in benchmarks.witness.WITNESSED_TOPICS, `name`: of its camera, if any."""
         match kind:
             case "bridge":
                 self.bridge = message["state"]
@@ -50,7 +53,7 @@ class WitnessedState:
         self.changed.set()
 
     async def wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait until a condition on the messages holds. Raises UnfinishedError after the time."""
+        """Wait until a condition on the messages holds. Raises UnfinishedError if it does not in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
@@ -66,9 +69,10 @@ class WitnessedState:
 
 @contextlib.asynccontextmanager
 async def witness_messages(host: Sequence[str], broker: Address, state: WitnessedState) -> AsyncIterator[None]:
-    """Update `state` with the broker's messages, received in another process so that no node's CPU time is used.
+    """Update `state` with the broker's messages as long as the context lasts.
 
-    `host` is put before its command, as in LocalCluster.start.
+    Another process receives them, so that no node's CPU time is used. `host` is put before the command of this
+    process, as in LocalCluster.start.
     """
     process = await asyncio.create_subprocess_exec(
         *host, *parent_death_prefix(), sys.executable, "-P", "-m", "benchmarks.witness", str(broker),

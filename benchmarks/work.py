@@ -20,7 +20,10 @@ _GRIDS = (Grid(2, 2), Grid(3, 3), Grid(4, 4), Grid(5, 5))
 
 @dataclass(frozen=True, slots=True)
 class BenchWork:
-    """Multiply-accumulate operations of all tiles divided by those of the whole, and bytes of a frame's strips."""
+    """The work of all tiles, as multiply-accumulate operations divided by those of the undivided layers.
+
+    `plain`: without reuse; `reusing`: with reuse, in which case a frame has `strip_bytes` of strips.
+    """
 
     plain: float
     reusing: float
@@ -28,7 +31,7 @@ class BenchWork:
 
 
 def work_of(network: Network, cut: Sequence[str]) -> dict[str, BenchWork]:
-    """Return the work by grid, without grids that are too fine for the maps."""
+    """Return the work by grid. Grids with more tiles than the maps have room for are left out."""
     whole = macs_of(network, network.head_layers(cut))
     found = {}
     for grid in _GRIDS:

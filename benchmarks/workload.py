@@ -1,6 +1,6 @@
 """Writes the paper's network with seeded random weights: YOLOv2 in Darknet's files, whole or without its last layers.
 
-The trained weights (200 MB) may not be distributed, and do not matter for bytes and times.
+The trained weights (200 MB) may not be distributed. Bytes and times do not depend on the weights' values.
 """
 
 from __future__ import annotations
@@ -16,30 +16,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUT_SIZE = 608
+"""Width and height of the input in the paper, in pixels."""
+
 FUSED_LAYERS = 16
-"""Layers 0 to 15, which the paper fuses (section V)."""
+"""Number of layers that the paper fuses (section V): layers 0 to 15."""
 
 PAPER_CUT = "layer_15"
-"""Name of the map behind the fused layers, as the importer of Darknet's files gives it."""
+"""The name that the importer of Darknet's files gives to the map behind the fused layers."""
 
 CLASSES, ANCHORS = 80, 5
+"""Numbers of classes, as in COCO, and of boxes that each cell predicts."""
+
 ANCHOR_SIZES = "0.57273,0.677385, 1.87446,2.06253, 3.33843,5.47434, 7.88282,3.52778, 9.77052,9.16828"
 
 MAX_POOL = (0, 0)
+"""Stands for a pooling layer in a list of convolutions."""
+
 YOLOV2_LAYERS = (
     (32, 3), MAX_POOL, (64, 3), MAX_POOL, (128, 3), (64, 1), (128, 3), MAX_POOL, (256, 3), (128, 1), (256, 3), MAX_POOL,
     (512, 3), (256, 1), (512, 3), (256, 1), (512, 3), MAX_POOL, (1024, 3), (512, 1), (1024, 3), (512, 1), (1024, 3),
     (1024, 3), (1024, 3),
 )  # fmt: skip
-"""Filters and kernel size of YOLOv2's chain."""
+"""Filters and kernel size of each convolution in YOLOv2, up to where its layers begin to branch."""
 
 OBJECTNESS_BIAS, CLASS_SPREAD = -5.0, 4.0
-"""So that most cells are empty and classes differ: a few objects are found, which must be the same in all settings."""
+"""Added to objectness, so that most cells are empty; and factor of the class weights, so that classes differ.
+
+With both, a few objects are found. Their detections must be the same in all settings.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A convolution: input channels, filters, kernel size; `head`: the one before the detection layer."""
+    """A convolution. `channels`: of its input; `size`: of its kernel; `head`: it is just before the detection layer."""
 
     channels: int
     filters: int
@@ -50,8 +59,8 @@ class _Layer:
 def write_yolov2(folder: Path, *, whole: bool, seed: int = 1, side: int = INPUT_SIZE) -> Path:
     """Write yolov2.cfg and yolov2.weights (205 MB) into the folder, or, unless `whole`, yolov2-fused.* (14 MB).
 
-    The latter has the fused layers and a detection layer right behind them. `side` is that of its input, in pixels.
-    Returns the .cfg.
+    The latter has the fused layers and a detection layer right behind them. `side`: width and height of the input, in
+    pixels. Returns the path of the .cfg.
     """
     folder.mkdir(parents=True, exist_ok=True)
     cfg = folder / ("yolov2.cfg" if whole else "yolov2-fused.cfg")
@@ -95,7 +104,10 @@ def _convolution(filters: int, size: int) -> str:
 
 
 def _weights(random: np.random.Generator, layer: _Layer) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    """Yield biases, scales, means, variances, kernels, in Darknet's order; values of maps stay about as large."""
+    """Yield biases, scales, means, variances and kernels, in Darknet's order.
+
+    They are scaled so that the values of all maps are about as large.
+    """
     fan_in = layer.channels * layer.size**2
     kernels = random.standard_normal((layer.filters, fan_in)) * np.sqrt(2.4 / fan_in)
     kernels -= kernels.mean(axis=1, keepdims=True)  # so that cells differ

@@ -1,1 +1,1 @@
-"""Cameras: where frames come from, and the agent that feeds them to an edge."""
+"""Cameras: the sources of pictures, and the agent that sends frames to an edge."""

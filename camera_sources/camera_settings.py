@@ -77,7 +77,7 @@ class CameraSettings(Section):
 
 
 class AssignedCamera(Section):
-    """A camera that is assigned to an edge; `detect` and `fps` may change while it runs."""
+    """A camera that is assigned to an edge. `detect` and `fps` are for the start; the edge may change them later."""
 
     settings: CameraSettings
     detect: bool = True

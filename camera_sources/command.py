@@ -58,7 +58,7 @@ def _parse_fps_limit(text: str) -> FpsLimit:
 FPS_LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
 MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
-"""Of the line with the settings: the largest SETTINGS payload that an edge receives."""
+"""The largest size of the line with the settings: that of the SETTINGS payload, in which an edge receives them."""
 
 
 @click.command()
@@ -107,7 +107,7 @@ def command(
     `deepthings camera shot` writes a picture of a camera instead, for drawing zones.
     """
     configure_logging(verbose)
-    cv2.setNumThreads(1)  # OpenCV's worker threads spin for a while after each call, and a picture is little work
+    cv2.setNumThreads(1)  # OpenCV's worker threads go on spinning after each call, and a picture needs little work
     if parent is not None:
         exit_with_parent(parent, f"camera {name}: the process that started this one is gone; it ends")
     if (source is None) == (settings is None):
@@ -122,25 +122,27 @@ def command(
         raise click.UsageError("--settings reads standard input only: write --settings -")
     config = _agent_config(name, edge, keys or default_key_folder(), insecure=insecure)
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
-    if reader.running:  # its thread is in a driver: a normal exit of the interpreter would wait or crash
+    if reader.running:  # its thread is in a call into a driver: a normal exit would wait for it, or crash
         exit_now(0)
 
 
 def _agent_config(name: str, edge: Address, folder: Path, *, insecure: bool) -> AgentConfig:
-    """Return how the agent shows the edge who it is: by keys, or on one machine by what only one user can read.
+    """Return the configuration of the agent, with its proof of identity for the edge.
 
-    Raises ConfigurationError when it has nothing to show to an edge of another machine.
+    That is the token of the edge that has started this agent; for another edge on this machine, the permit file of its
+    user; for an edge on another machine, the keys of this camera. Raises ConfigurationError for unusable keys, and
+    for an edge on another machine without keys, unless `insecure`.
     """
-    own_token = os.environ.get(TOKEN_VARIABLE)
-    token = own_token or secrets.token_hex(16)
-    here = is_loopback(edge.host) or edge.host == own_address(edge)
-    if own_token or here:
-        return AgentConfig(name, edge, token, permit="" if own_token else read_permit(folder))
+    given_token = os.environ.get(TOKEN_VARIABLE)
+    token = given_token or secrets.token_hex(16)
+    on_this_machine = is_loopback(edge.host) or edge.host == own_address(edge)
+    if given_token or on_this_machine:
+        return AgentConfig(name, edge, token, permit="" if given_token else read_permit(folder))
     identity = None if insecure else find_identity(folder)
     if identity is not None and identity.role is not Role.CAMERA:
         raise ConfigurationError(
-            f"{folder} has the keys of {identity.member}: type 'deepthings invite {name} --role camera' at the gateway,"
-            " and the command that it prints here, with --keys and a folder of its own"
+            f"a camera cannot use {folder}, which has the keys of {identity.member}: type 'deepthings invite {name} "
+            "--role camera' at the gateway, and the command that it prints here, with --keys and a folder of its own"
         )
     may_connect(edge.host, f"camera {name}", keys=identity is not None, insecure=insecure)
     gateway = None if identity is None else read_data_plane(folder)
@@ -173,7 +175,7 @@ def _reader_from_options(
 
 
 def _reader_from_settings(*, frames: int, every_frame: bool) -> SourceReader:
-    """Build a reader from settings on standard input; failures are reported, and the source is opened again."""
+    """Build a reader from settings on standard input; it reports failures, and opens the source again."""
     line = sys.stdin.buffer.readline(MAX_SETTINGS_BYTES + 1)
     if len(line) > MAX_SETTINGS_BYTES:
         raise ConfigurationError(f"settings of a camera: at most {MAX_SETTINGS_BYTES} bytes are read")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 PICTURE_TIMEOUT_S = 20.0
-"""For the first picture; finding out why there is none takes up to 15 s."""
+"""Timeout of the first picture; finding out why there is none takes up to 15 s."""
 
 
 class HangingError(SourceError):
@@ -29,9 +29,9 @@ class HangingError(SourceError):
 def first_pictures(
     cameras: Mapping[str, CameraSettings], within_s: float = PICTURE_TIMEOUT_S
 ) -> dict[str, Pixels | DeepThingsError]:
-    """Return a picture of each camera, or the error; all cameras are opened at once.
+    """Return, for each camera, a picture or the error. All cameras are opened at the same time.
 
-    The thread of a camera whose driver hangs goes on until the process ends.
+    A thread of a camera whose driver hangs goes on until the process ends.
     """
     found: dict[str, Pixels | DeepThingsError] = {}
 

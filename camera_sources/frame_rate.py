@@ -11,7 +11,10 @@ DEFAULT_FPS = 5.0
 """Frames a second by default: enough to see a person walking past, without loading a small device fully."""
 
 MAX_FPS = 240.0
+"""The highest rate, in frames a second; no camera in use is faster."""
+
 EVERY_FRAME = "all"
+"""The value that stands for no maximum."""
 
 
 def parse_frame_limit(value: object) -> float | None:

@@ -1,4 +1,4 @@
-"""Opens the source of a URL: a built-in one, or one that a third party adds by an entry point."""
+"""Opens the source that a URL or a path names: a built-in one, or one that a third party adds by an entry point."""
 
 from __future__ import annotations
 

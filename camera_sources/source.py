@@ -1,7 +1,8 @@
 """The interface of all camera sources, also of those that third parties add.
 
-The entry point of group `deepthings.camera_sources` with the name of a URL's scheme is called with CameraSettings and
-returns a Source; this does not connect yet. A recording waits for its reader; a live source does not.
+A third party adds a source by an entry point in the group `deepthings.camera_sources`, whose name is the scheme of the
+URL. It is called with CameraSettings, and returns a Source that is not connected yet. A recording waits for its reader;
+a live source does not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.model.arrays import Pixels
 
-# OpenCV and FFmpeg would print many lines about every broken file; our errors report it in one.
+# OpenCV and FFmpeg would print many lines about every broken file; our errors have the reason.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -33,11 +34,11 @@ OPENING_S = 5.0
 """A camera on the local network that has not begun to answer within this time is not reachable."""
 
 LONGEST_SILENCE_S = 30.0
-"""A silent stream is opened again after this time, even if stale_after is longer: the connection may be dead."""
+"""A silent stream is opened again after this time, even if stale_after is longer: the connection may be broken."""
 
 
 class NoPictureError(SourceError):
-    """The data is not a picture, or a broken one; the next may be good."""
+    """The data is not a picture, or a broken one; the next picture may be good."""
 
 
 class WrongPasswordError(SourceError):
@@ -62,7 +63,7 @@ class Grab:
 
 
 class Source(ABC):
-    """A recording, or a source like one: it waits for its reader."""
+    """A recording, or another source that waits for its reader."""
 
     fps: float
     """Pictures per second of the recording."""
@@ -76,17 +77,17 @@ class LiveSource(Source):
     """A camera: pictures that are not read in time are lost, and those that are read are current."""
 
     fps = 0.0
-    """Unknown before the camera is read."""
+    """The rate of a camera is not known before it is read."""
 
     opening_s = 2 * OPENING_S
-    """Connecting to the camera, and finding out why that fails, takes at most this time (seconds)."""
+    """Longest time, in seconds, to connect to the camera and, if that fails, to find out why."""
 
     @abstractmethod
     def grabs(self) -> Generator[Grab, None, None]:
-        """Connect, then yield every picture as it comes, never an old one; closing the generator disconnects.
+        """Connect, then yield each picture when it comes, but no old ones; closing the generator disconnects.
 
-        Raises SourceError with a reason that fits behind the camera's name: "wrong password", "not reachable", "no
-        picture for 5 s". May be called again after that, and then connects anew. Each wait must end by itself: for the
+        Raises SourceError with a reason that can follow the camera's name: "wrong password", "not reachable", "no
+        picture for 5 s". After that it may be called again, and connects again. Each wait must end by itself: for the
         first picture within `opening_s`, for others within `stale_after`; otherwise the agent's process is ended.
         """
 
@@ -97,7 +98,7 @@ class LiveSource(Source):
 
 
 def silence_s(stale_after_s: float) -> float:
-    """Return the seconds without a picture after which a live source closes its connection, just before it is stale."""
+    """Return the seconds without a picture after which a live source closes its connection, before it is stale."""
     return min(0.8 * stale_after_s, LONGEST_SILENCE_S)
 
 

@@ -155,7 +155,7 @@ class Gateway:
             prefix=prefix,
             owner=None if house else self._name_owner,
             login=own_login,
-            forgets_commands=self._access is not None,
+            clears_commands=self._access is not None,
             health=BrokerHealth("the gateway's own broker") if house else None,
         )
 

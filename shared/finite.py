@@ -1,4 +1,4 @@
-"""Check arrays for NaN and infinity, which spread through all later layers. Pure."""
+"""Checks arrays for NaN and infinity, which spread through all later layers. Pure."""
 
 from __future__ import annotations
 

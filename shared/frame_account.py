@@ -1,7 +1,7 @@
-"""Counts of one camera agent's frames as another process keeps them, pure: for when the agent is lost.
+"""The account of one camera agent's frames, kept by another process in case that the agent is lost. Pure.
 
-An agent reports the outcomes that it has received. The process that decides outcomes knows them earlier, but only those
-of its own frames.
+An agent reports the outcomes that it has received. The process that decides outcomes knows them earlier, but only
+those that it has decided itself.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from shared.payloads.frames import FrameCounts, Outcome
 
 
 class FrameAccount:
-    """Frames of one agent since its start: those that it reported, and those decided here.
+    """The frames of one agent since its start: those that it reported, and those whose outcome was decided here.
 
-    Frames that were decided earlier, or elsewhere, are known from reports only.
+    Frames that were decided earlier, or by another process, are known only from the agent's reports.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,10 @@ class FrameAccount:
         self._others: Counter[Outcome] = Counter()
 
     def add_report(self, counts: FrameCounts) -> None:
-        """Add a report of the agent. Counts above our own decisions, which it receives late, were decided by others."""
+        """Add a report of the agent.
+
+        The agent receives our decisions late. So counts that exceed our own decisions include decisions of others.
+        """
         self._captured = max(self._captured, counts.captured)
         for outcome, count in (*counts.dropped.items(), (Outcome.PUBLISHED, counts.published)):
             self._others[outcome] = max(self._others[outcome], count - self._decided[outcome])

@@ -7,25 +7,40 @@ from pathlib import Path
 
 from benchmarks.cluster.commands import EmulationError
 
-QUOTA_PERIOD_US = 10_000  # so that a node with a fifth of a core pauses for 8 ms, not for the usual 80
-MIN_QUOTA_US = 1_000  # the kernel's own bounds
+QUOTA_PERIOD_US = 10_000
+"""Period in which a group gets its CPU time. The kernel's default is ten times as long.
+
+A group that has used up its time pauses until the period ends. With a fifth of a core that is 8 ms, instead of 80.
+"""
+
+MIN_QUOTA_US = 1_000
+"""The kernel refuses a smaller CPU time in a period."""
+
 MAX_QUOTA_PERIOD_US = 1_000_000
+"""The kernel refuses a longer period."""
+
 MIN_CORES = MIN_QUOTA_US / MAX_QUOTA_PERIOD_US
+"""The smallest CPU limit, in cores, that the kernel's two bounds allow."""
 
 VERSION_1_CONTROLLERS = ("cpu", "cpuacct", "memory")
+"""The controllers that limit CPU, count CPU time and limit memory; in version 1 each can have its own hierarchy."""
 
 GroupValues = tuple[tuple[str, str], ...]
+"""Pairs of a file in the group's folder and the text to write to it, in the order of writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controllers:
-    """The folders in which groups are created: one of each hierarchy in version 1, a single one in version 2."""
+    """The folders in which groups are created: one in each hierarchy in version 1, a single one in version 2.
+
+    `usage`: where CPU time is counted; `tops`: the top folders of the hierarchies that may contain our groups.
+    """
 
     version: int
     cpu: Path
     usage: Path
     memory: Path
-    tops: tuple[Path, ...]  # of the hierarchies that may contain our groups
+    tops: tuple[Path, ...]
 
     def folders(self) -> tuple[Path, ...]:
         """Return each folder once."""
@@ -71,13 +86,16 @@ def controllers_of(group: Path) -> set[str]:
 
 
 def cpu_quota(cores: float) -> tuple[int, int]:
-    """Return the CPU time in a period, and the period, in microseconds; very small shares need a longer period."""
+    """Return the CPU time in each period, and the period, both in microseconds.
+
+    For a very small number of cores, the period is longer, so that the CPU time is not below the kernel's bound.
+    """
     period_us = min(max(QUOTA_PERIOD_US, round(MIN_QUOTA_US / cores)), MAX_QUOTA_PERIOD_US)
     return max(MIN_QUOTA_US, round(cores * period_us)), period_us
 
 
 def cpu_values(version: int, cores: float | None) -> GroupValues:
-    """Return the files of a group and the values to write, in this order. None removes the limit."""
+    """Return the values that set a CPU limit; with `cores` None, those that remove it."""
     amount_us, period_us = cpu_quota(cores) if cores is not None else (0, QUOTA_PERIOD_US)
     if version == 2:
         return (("cpu.max", f"{amount_us or 'max'} {period_us}"),)
@@ -87,7 +105,7 @@ def cpu_values(version: int, cores: float | None) -> GroupValues:
 
 
 def memory_values(version: int, limit_bytes: int) -> GroupValues:
-    """Return the files of a group and the values to write, in this order; a kernel without swap lacks the second."""
+    """Return the values that limit memory, and then memory and swap. A kernel without swap lacks the second file."""
     if version == 2:
         return (("memory.max", str(limit_bytes)), ("memory.swap.max", "0"))
     return (("memory.limit_in_bytes", str(limit_bytes)), ("memory.memsw.limit_in_bytes", str(limit_bytes)))
@@ -99,5 +117,8 @@ def _own_groups(text: str) -> dict[str, str]:
 
 
 def _within(top: Path, own: str) -> Path:
-    """Return our own group's folder, or the top: in a container the path may be the host's, and not exist here."""
+    """Return the folder of our own group, or the top folder if there is none.
+
+    In a container, /proc may show the path that the group has on the host, which does not exist in the container.
+    """
     return top / own if (top / own).is_dir() else top

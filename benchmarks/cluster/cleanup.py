@@ -1,4 +1,4 @@
-"""Removes networks and control groups with the processes in them, also those of dead owners."""
+"""Removes networks and control groups with the processes in them, also those that dead processes left behind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from benchmarks.cluster.owned_names import is_leftover
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_END_TIMEOUT_S = 5.0  # a killed process that writes to disk may need seconds
+_END_TIMEOUT_S = 5.0
+"""Waiting time for the end of killed processes: one that writes to disk may need seconds."""
+
 _POLL_PERIOD_S = 0.01
+"""Time between two looks at whether processes have ended."""
 
 
 def list_namespaces() -> list[str]:
@@ -40,18 +43,21 @@ def remove_groups(folders: Sequence[Path]) -> None:
 
 
 def remove_leftover_networks() -> None:
-    """Remove namespaces, and links into them, of dead owners. Raises EmulationError when they cannot be listed."""
+    """Remove namespaces that dead processes left behind, and the links to these namespaces.
+
+    Raises EmulationError when they cannot be listed.
+    """
     for link in json.loads(run_tool("ip", "-j", "link")):
         if is_leftover(link["ifname"]):
             with suppress(EmulationError):  # another process may be removing it too
                 run_tool("ip", "link", "delete", link["ifname"])
     for name in filter(is_leftover, list_namespaces()):
-        with suppress(EmulationError):  # likewise
+        with suppress(EmulationError):  # another process may be removing it too
             remove_namespace(name)
 
 
 def remove_leftover_groups(tops: Iterable[Path]) -> None:
-    """Remove groups of dead owners anywhere in these hierarchies."""
+    """Remove groups that dead processes left behind, anywhere in these hierarchies."""
     left = [
         Path(folder, name) for top in tops for folder, names, _ in os.walk(top) for name in filter(is_leftover, names)
     ]
@@ -75,7 +81,7 @@ def _kill_all(pids: Callable[[], Iterable[int]], group: str) -> None:
 
 def _members(folders: Iterable[Path]) -> Iterator[int]:
     for folder in folders:
-        with suppress(OSError):  # the folder, or a process while its list is read, is gone
+        with suppress(OSError):  # the folder has been removed, or a process ended while the list was read
             yield from map(int, (folder / "cgroup.procs").read_text(encoding="ascii").split())
 
 

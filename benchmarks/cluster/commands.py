@@ -11,7 +11,8 @@ from shared.reasons.system_reasons import system_reason
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TOOL_TIMEOUT_S = 10.0  # the slowest tool, `ip netns delete`, waits for the kernel a few tenths of a second
+TOOL_TIMEOUT_S = 10.0
+"""The slowest tool, `ip netns delete`, waits for the kernel for a few tenths of a second."""
 
 
 class EmulationError(DeepThingsError):

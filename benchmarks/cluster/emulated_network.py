@@ -1,6 +1,6 @@
 """Emulates a network of nodes: a network namespace for each, connected by a bridge in another namespace.
 
-The machine's own namespace gets no link, address or route, and the others have no connection to the outside.
+Nothing is added to the machine's own namespace: no link, address or route. Nodes cannot reach anything outside.
 """
 
 from __future__ import annotations
@@ -21,10 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SUBNET = "10.77.1"
+"""The first three numbers of each node's IPv4 address."""
+
 MAX_NODES = 250
-_HUB = "+hub"  # no node can have this name
+"""Their addresses must fit into the subnet, which has 254."""
+
+_HUB = "+hub"
+"""Ends the name of the namespace with the bridge. No node can have this name, because of its "+"."""
+
 _MEDIUM = "medium"
-PROBE_LINK = Link(rate_mbit=100, shared=True)  # the kind of link that needs most kernel features
+"""Name of the device through which all frames go if nodes share one medium."""
+
+PROBE_LINK = Link(rate_mbit=100, shared=True)
+"""Link of the network that is built to see whether this machine can: the kind that needs most kernel features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class InterfaceCounters:
 
 
 class EmulatedNetwork:
-    """A context in which `nodes` have addresses on a network of the given `link`; its end removes everything.
+    """A context in which `nodes` have addresses on a network with this `link`. Leaving the context removes all of it.
 
     Entering it also removes leftovers of dead processes. Raises ConfigurationError for invalid names, EmulationError
     when the kernel refuses something.
@@ -113,14 +122,14 @@ class EmulatedNetwork:
 
     def _remove(self) -> None:
         existing = set(list_namespaces())
-        with ExitStack() as removing:  # all of them, even when one fails
+        with ExitStack() as removing:  # removes all namespaces, even when removing one of them fails
             for name in (self._hub, *self._namespaces.values()):
                 if name in existing:
                     removing.callback(remove_namespace, name)
 
 
 def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
-    """Return why a network with this link cannot be emulated, in one line; empty if it can. Tries it with two nodes."""
+    """Build a network of two nodes with this link. Return why it cannot be emulated, in one line; empty if it can."""
     if os.geteuid() != 0:
         return "emulating a network needs root"
     missing = [tool for tool in ("ip", "tc") if shutil.which(tool) is None]
@@ -134,7 +143,7 @@ def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
 
 
 def _start_link(namespace: str, device: str) -> None:
+    # Without an IPv6 address, no IPv6 frames are sent, which would be counted as the cluster's.
     with suppress(EmulationError):  # fails on a kernel without IPv6, where it is not needed
-        # So that no IPv6 frame is counted.
         run_tool("ip", "-n", namespace, "link", "set", device, "addrgenmode", "none")
     run_tool("ip", "-n", namespace, "link", "set", device, "up")

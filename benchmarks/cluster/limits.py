@@ -16,7 +16,10 @@ from shared.reasons.system_reasons import system_reason
 
 _MIB = 2**20
 MIN_MEMORY_MB = 4
+"""The smallest memory limit that is accepted, in MiB."""
+
 _JOIN_GROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+"""Shell script: its process joins the groups that are named before "--", then becomes the command behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class NodeLimits:
 
 
 class ControlGroup:
-    """A context in which commands run within `limits`; those that still run at its end are killed.
+    """A context in which commands run within `limits`. Leaving it kills the commands that still run.
 
     Entering it also removes leftovers of dead processes. Raises EmulationError when the kernel refuses something.
     """
@@ -60,7 +63,7 @@ class ControlGroup:
     def command(self) -> list[str]:
         """Return the arguments to put before a command so that it and its children run within the limits.
 
-        Put them before those that change the network namespace, because control groups are not visible there.
+        They must come before the arguments that enter a network namespace, where control groups are not visible.
         """
         return ["sh", "-c", _JOIN_GROUPS, "sh", *map(str, self._folders()), "--"]
 
@@ -102,7 +105,7 @@ class ControlGroup:
 
 
 def limits_unavailable_reason() -> str:
-    """Return why CPU and memory cannot be limited, in one line; empty if they can. Tries it."""
+    """Make a control group with limits. Return why CPU and memory cannot be limited, in one line; empty if they can."""
     if os.geteuid() != 0:
         return "limiting CPU and memory needs root"
     try:

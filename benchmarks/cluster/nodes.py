@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class BenchNodes(Protocol):
-    """The nodes that the processes of a cluster run on; a context that ends remaining processes."""
+    """The nodes that the processes of a cluster run on. Leaving the context ends the processes that still run."""
 
     shaped: bool
-    """True if link and limits are emulated."""
+    """True if the link, CPU and memory of each node are emulated."""
     reason: str
-    """The reason if they are not."""
+    """The reason why they are not; empty if they are."""
 
     def __enter__(self) -> Self: ...
 
@@ -37,7 +37,10 @@ class BenchNodes(Protocol):
         """Return the arguments to put before a command so that it runs on `node`, within its limits."""
 
     def bare_command(self, node: str) -> list[str]:
-        """Return the same without limits: for a camera agent, which does not use the edge's CPU."""
+        """Return the arguments for running a command on `node` without its limits.
+
+        A camera agent runs like this, because it must not use the CPU time of the edge on the same node.
+        """
 
     def counters(self, node: str) -> InterfaceCounters | None:
         """Return the bytes counted at the interface of `node`; None if it is not emulated."""
@@ -55,7 +58,7 @@ class BenchNodes(Protocol):
         """Set the CPU limits again."""
 
     def set_cpu(self, node: str, cores: float) -> None:
-        """Change the CPU limit of one node at once, until the limits of all are set again."""
+        """Change the CPU limit of one node at once. It holds until `set_cpu_limits` restores the limits of all."""
 
     def set_rate(self, node: str, link: Link) -> None:
         """Change the link of one node at once, in both directions."""

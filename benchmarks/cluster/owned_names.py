@@ -1,4 +1,7 @@
-"""Names of namespaces, links and control groups with their process's ID, so that those of dead ones can be removed."""
+"""Names of namespaces, links and control groups, which contain the ID of the process that made them.
+
+By the ID, another process recognises what a dead process left behind, and can remove it.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,30 @@ if TYPE_CHECKING:
 
 NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 OWNED_NAME = re.compile(r"(dt([0-9]+)\.[0-9]+\.).+")
+"""A name with one of our prefixes. Its groups are the prefix and the process ID."""
 
 _numbers = itertools.count()
-_handed_out: set[str] = set()
+_own_prefixes: set[str] = set()
+"""The prefixes that this process has made."""
 
 
 def new_prefix() -> str:
-    """Return a prefix for names, "dtPID.NUMBER.", that no living process uses."""
+    """Return a new prefix for names, "dtPID.NUMBER.", which no running process uses."""
     prefix = f"dt{os.getpid()}.{next(_numbers)}."
-    _handed_out.add(prefix)
+    _own_prefixes.add(prefix)
     return prefix
 
 
 def is_leftover(name: str) -> bool:
-    """Return whether `name` has our form and a dead owner, or one that had our own process ID before us."""
+    """Return whether `name` has our form, and the process that made it is dead.
+
+    A name with our own process ID that we have not made is from a dead process, too: it had this ID before us.
+    """
     match = OWNED_NAME.fullmatch(name)
     if match is None:
         return False
     pid = int(match[2])
-    return match[1] not in _handed_out if pid == os.getpid() else not is_alive(pid)
+    return match[1] not in _own_prefixes if pid == os.getpid() else not is_alive(pid)
 
 
 def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:

@@ -1,1 +1,1 @@
-"""Compares a cluster with what its devices do alone, bare: one loop that does the whole job on each."""
+"""Compares a cluster with its devices alone: each runs a bare loop, a single program that does the whole job."""

@@ -1,4 +1,4 @@
-"""Runs a bare loop on each of several nodes, within the node's limits, all at once."""
+"""Runs bare loops on several nodes at the same time, each within its node's limits."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ if TYPE_CHECKING:
     from benchmarks.cluster.nodes import BenchNodes
 
 START_TIMEOUT_S = 120.0
+"""Time for a bare loop to load its network."""
+
 ANSWER_GRACE_S = 120.0
-"""A frame of the largest network may take this long when an order's time is over."""
+"""Time for an answer after the time of the order: a frame of the largest network may take this long."""
 
 
 class BareDevices:
-    """The bare loops of some nodes; they wait, and cost nothing, between two orders."""
+    """The bare loops of some nodes. Between two orders they wait, which takes no CPU time."""
 
     def __init__(self, processes: dict[str, asyncio.subprocess.Process]) -> None:
         self._processes = processes
 
     async def measure(self, order: BareOrder, names: Sequence[str] = ()) -> dict[str, BareFigures]:
-        """Let these devices (none named: all) work at the same time. Raises UnfinishedError."""
+        """Give an order to these devices at the same time, and return their figures. Raises UnfinishedError.
+
+        Without `names`, all devices get the order.
+        """
         chosen = names or tuple(self._processes)
         line = json.dumps(asdict(order)).encode() + b"\n"
         for name in chosen:
@@ -43,7 +48,7 @@ class BareDevices:
         return {name: BareFigures(**json.loads(answer)) for name, answer in zip(chosen, answers, strict=True)}
 
     async def wait_ready(self) -> None:
-        """Wait until all have loaded the network. Raises UnfinishedError."""
+        """Wait until all bare loops have loaded their network. Raises UnfinishedError."""
         await asyncio.gather(*(self._answer(name, START_TIMEOUT_S) for name in self._processes))
 
     async def _answer(self, name: str, timeout_s: float) -> bytes:
@@ -63,9 +68,10 @@ class BareDevices:
 async def open_bare(
     nodes: BenchNodes, names: Sequence[str], description: Path, folder: Path, threads: int = 1
 ) -> AsyncIterator[BareDevices]:
-    """Start a bare loop on each node, and end them with the context. The nodes' CPU limits are set meanwhile.
+    """Start a bare loop on each node; they run as long as the context lasts.
 
-    `description`: see bare_export; `folder`: for the logs; it must exist.
+    CPU limits are lifted during the start, and set when the context begins. `description`: the file that bare_export
+    writes; `folder`: for the logs, it must exist; `threads`: of each loop.
     """
     processes: dict[str, asyncio.subprocess.Process] = {}
     nodes.lift_cpu_limits()

@@ -1,4 +1,4 @@
-"""Writes a model of the catalogue as a bare loop reads it."""
+"""Writes a model of the catalogue in the form that a bare loop reads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def export_bare(name: str, folder: Path) -> Path:
-    """Write the network and its description into the folder; return the description.
+    """Write the network and its description into the folder, and return the path of the description.
 
-    A file that is there already is not written again.
+    If the description exists already, nothing is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = open_model(name)

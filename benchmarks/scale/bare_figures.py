@@ -1,4 +1,4 @@
-"""Orders to bare loops, their figures, and what those of several devices are together. Pure."""
+"""Orders to bare loops, the figures with which they answer, and computations with these figures. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BareOrder:
-    """Work for at least `seconds` and `frames`. `session_only`: nothing but `session.run`."""
+    """An order to work for at least `seconds`, and on at least `frames`.
+
+    `session_only`: run only the network (`session.run`), not the whole job.
+    """
 
     seconds: float
     frames: int = 1
@@ -21,7 +24,7 @@ class BareOrder:
 
 @dataclass(frozen=True, slots=True)
 class BareFigures:
-    """The speed of a bare loop: frames a second, latency of a frame (median), and processor time for a frame."""
+    """The speed of a bare loop. `latency_s`: median of all frames; `core_ms`: CPU time for a frame, in milliseconds."""
 
     frames: int
     frames_per_s: float
@@ -30,21 +33,21 @@ class BareFigures:
 
     @classmethod
     def of(cls, latencies: Sequence[float], seconds: float, cpu_s: float) -> BareFigures:
-        """Return the figures of frames that took `seconds` and `cpu_s` together."""
+        """Return the figures of frames. All frames together took `seconds`, and `cpu_s` seconds of CPU time."""
         count = len(latencies)
         return cls(count, count / seconds, median(latencies), cpu_s / count * 1e3)
 
 
 @dataclass(frozen=True, slots=True)
 class BareDevice:
-    """A device alone: the whole job in a loop, and `session.run` alone."""
+    """The figures of a device alone. `loop`: when it does the whole job; `session`: when it runs only the network."""
 
     loop: BareFigures
     session: BareFigures
 
 
 def mean_figures(measured: Sequence[BareFigures]) -> BareFigures:
-    """Return the mean of the same device's figures, measured before and after the cluster's."""
+    """Return the mean of one device's figures, which were measured several times."""
     return BareFigures(
         sum(each.frames for each in measured),
         fmean(each.frames_per_s for each in measured),
@@ -54,11 +57,14 @@ def mean_figures(measured: Sequence[BareFigures]) -> BareFigures:
 
 
 def sum_of_rates(devices: Mapping[str, BareFigures], names: Iterable[str]) -> float:
-    """Return the frames a second of these devices together."""
+    """Return the sum of these devices' frames a second."""
     return sum(devices[name].frames_per_s for name in names)
 
 
 def drift(before: Mapping[str, BareFigures], after: Mapping[str, BareFigures]) -> float:
-    """Return how much faster the second run was than the first, as a part of it: the noise of the machine."""
+    """Return by which part the second measurement was faster than the first.
+
+    Both measure the same work, so the difference shows how much the speed of the machine itself varied.
+    """
     first, second = sum_of_rates(before, before), sum_of_rates(after, before)
     return second / first - 1 if first else 0.0

@@ -1,9 +1,9 @@
-"""One loop that does a detector's whole job, bare, and tells how fast it is.
+"""A program that does a detector's whole job in one loop, without any cluster, and measures its speed.
 
 python -P -m benchmarks.scale.bare_loop DESCRIPTION THREADS
 
-It prints "ready", then answers each line of its input, an order as JSON, with a line of figures. Only the parts of
-the product that any such program would have are used: letterbox, decoding and suppression.
+It prints "ready". Then it reads orders as JSON, one a line, and answers each with a line of figures. Of the product it
+uses only the parts that any such program would have: letterbox, decoding and suppression.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 WARM_UP_FRAMES = 2
-"""The first runs allocate the network's memory."""
+"""Frames that are not measured: the first runs take longer, because they allocate the network's memory."""
 
 
 class BareDetector:
-    """The network in an ordinary session, and everything around it."""
+    """A detector with an ordinary session of onnxruntime, which reads its pictures from the project's footage."""
 
     def __init__(self, description: Path, threads: int) -> None:
         model = BareModel.read(description)
@@ -62,7 +62,7 @@ class BareDetector:
         self._detector.detect(maps, letterbox)
 
     def run_session(self) -> None:
-        """Run nothing but the network, always for the same picture."""
+        """Run only the network, always with the same picture."""
         self._session.run(self._outputs, {self._name: self._feed})
 
     def _next_picture(self) -> Pixels:
@@ -78,7 +78,7 @@ class BareDetector:
 
 
 def normalising_tables(preprocessing: Preprocessing) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return a table for each channel: the network's input for each of the 256 values of a pixel."""
+    """Return a table for each channel, which maps each of the 256 values of a pixel to the network's input."""
     values = np.arange(256, dtype=np.float32)
     mean, std = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.std))
     return [(values - mean[channel]) / std[channel] for channel in range(3)]
@@ -94,7 +94,7 @@ def normalised(pixels: Pixels, tables: list[np.ndarray[Any, np.dtype[np.float32]
 
 
 def measure(work: Callable[[], None], order: BareOrder) -> BareFigures:
-    """Repeat the work for the order's time, and until it was done as often as ordered."""
+    """Repeat the work until both the order's time has passed and its number of frames is done."""
     latencies: list[float] = []
     begun, used = time.perf_counter(), time.process_time()
     now = begun

@@ -1,4 +1,4 @@
-"""The file that a bare loop runs: the whole network, and what decoding needs beside it."""
+"""The files that a bare loop reads: the whole network, and a description with what decoding needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.model.spec import CompleteSpec
 
 @dataclass(frozen=True, slots=True)
 class BareModel:
-    """A network in an ONNX file and its description; `outputs`: shapes by name, `input_size`: (height, width)."""
+    """A network in an ONNX file, and its description. `input_size`: (height, width); `outputs`: shapes by name."""
 
     file: Path
     spec: CompleteSpec
@@ -19,7 +19,7 @@ class BareModel:
     outputs: dict[str, tuple[int, ...]]
 
     def write(self, path: Path) -> None:
-        """Write the description; the network's file must be there already."""
+        """Write the description. The network's file must exist already."""
         document = {
             "file": str(self.file),
             "spec": self.spec.model_dump(mode="json"),

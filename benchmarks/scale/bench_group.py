@@ -1,4 +1,4 @@
-"""Rows that are measured on the same emulated devices, step by step."""
+"""Groups of rows of the table. Those of a group are measured one after the other on the same devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScaleScope:
-    """The extent of the bench: its folder, and the gateway's method; empty: its own choice."""
+    """The extent of the bench.
+
+    `folder`: for results, logs and programs; `quick`: observe each row only for a short time; `method`: of the
+    gateway, empty if it shall choose itself.
+    """
 
     folder: Path
     quick: bool = False
@@ -26,27 +30,27 @@ class ScaleScope:
 
     @property
     def loop(self) -> BareOrder:
-        """Return the order for a bare loop with all devices at once."""
+        """Return the order for the bare loops of all devices at the same time."""
         return BareOrder(4.0) if self.quick else BareOrder(15.0, frames=30)
 
     @property
     def alone(self) -> BareOrder:
-        """Return the order for a bare loop on a single device."""
+        """Return the order for the bare loop of one device while the others are idle."""
         return BareOrder(4.0, frames=3) if self.quick else BareOrder(8.0, frames=30)
 
     @property
     def session(self) -> BareOrder:
-        """Return the order for `session.run` alone."""
+        """Return the order for running only the network."""
         return BareOrder(2.0, session_only=True) if self.quick else BareOrder(10.0, frames=30, session_only=True)
 
     @property
     def warm_s(self) -> float:
-        """Return the seconds that a cluster gets to settle under a new load."""
+        """Return the seconds that a cluster gets to adapt to a new load before it is observed."""
         return 2.0 if self.quick else 8.0
 
     @property
     def settle_s(self) -> float:
-        """Return the seconds that a cluster gets to measure devices and links anew, whose limits have changed."""
+        """Return the seconds that a cluster gets to measure its devices and links again after their limits changed."""
         return 10.0 if self.quick else 20.0
 
     @property
@@ -56,7 +60,7 @@ class ScaleScope:
 
     @property
     def latency_s(self) -> float:
-        """Return the seconds for which a single, unhurried camera is observed."""
+        """Return the seconds for which a single camera is observed, whose frames never wait for each other."""
         return 5.0 if self.quick else 20.0
 
     @property
@@ -65,21 +69,22 @@ class ScaleScope:
         return ("--method", self.method) if self.method else ()
 
     def logs(self, name: str) -> Path:
-        """Return a folder for logs; it is made."""
+        """Make a folder for logs, and return it."""
         folder = self.folder / "logs" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
 
 ScaleStep = Callable[[Any], Awaitable["Sequence[ScaleResult]"]]
-"""Measures some rows on an open bench."""
+"""A function that measures some rows on an open bench, and returns their results."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchGroup:
-    """A bench and its steps in order, each with the rows that it contributes to.
+    """A bench and the steps that are made on it, in this order.
 
-    A step whose rows were not chosen is left out; `emulated`: the bench needs root.
+    `emulated`: the bench emulates devices, which needs root; `open`: makes the bench; `steps`: each with the rows that
+    need it. A step of which no row was chosen is left out.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The frames that a cluster published in a span of time, and what they say. Pure."""
+"""The frames that a cluster published in a span of time, and the figures computed from them. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MIN_FRAMES_OF_A_RATE = 2
+"""A rate is computed from the time between frames, of which there must be at least two."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFrame:
-    """A frame as its detections describe it: seconds since 1970, and seconds from capture to publication.
+    """A frame as the message with its detections describes it.
 
-    `waited_s`: from its capture until its owner had it; `tiles`: computed, by node.
+    `published_at`: in seconds since 1970; `age_s`: from its capture to its publication; `waited_s`: from its capture
+    until its owner received it; `tiles`: how many each node computed.
     """
 
     camera: str
@@ -43,9 +45,10 @@ class PublishedFrame:
 
 @dataclass(frozen=True, slots=True)
 class ClusterWindow:
-    """The frames of a span of time; `earlier`: each camera's last frame before it.
+    """The frames of a span of time, from `begun` to `ended` (seconds since 1970).
 
-    CPU seconds by node or process; `machine_cpu_s`: of all programs of this machine.
+    `earlier`: each camera's last frame before the span; `cpu_seconds`: by node or process; `dropped`: number of frames
+    by reason; `machine_cpu_s`: CPU time of all programs of this machine.
     """
 
     begun: float
@@ -67,12 +70,12 @@ class ClusterWindow:
         dropped: dict[str, int],
         machine_cpu_s: float,
     ) -> Self:
-        """Sort messages of detections into the frames of the span, and those before."""
+        """Return the window of these cameras; `messages`: those with detections, `span`: its begin and end."""
         known = tuple(cameras)
-        every = sorted(map(PublishedFrame.of, messages), key=lambda frame: frame.published_at)
-        every = [frame for frame in every if frame.camera in known]
-        last_before = {frame.camera: frame for frame in every if frame.published_at < span[0]}
-        within = tuple(frame for frame in every if span[0] <= frame.published_at <= span[1])
+        frames = sorted(map(PublishedFrame.of, messages), key=lambda frame: frame.published_at)
+        frames = [frame for frame in frames if frame.camera in known]
+        last_before = {frame.camera: frame for frame in frames if frame.published_at < span[0]}
+        within = tuple(frame for frame in frames if span[0] <= frame.published_at <= span[1])
         return cls(*span, within, tuple(last_before.values()), cpu_seconds, known, dropped, machine_cpu_s)
 
     @property
@@ -83,8 +86,9 @@ class ClusterWindow:
     def rates(self) -> dict[str, float]:
         """Return the frames a second of each camera.
 
-        From the last frame before the span to the last one in it, as a slow camera's frames are few: counting them
-        would round. A camera that has stopped is counted over the whole span.
+        They are computed from the time between the last frame before the span and the last one in it. A slow camera
+        has few frames in the span, so their number alone would be too coarse. If a camera stopped early in the span,
+        its frames are divided by the length of the span.
         """
         return {camera: self._rate(camera) for camera in self.cameras}
 
@@ -94,17 +98,17 @@ class ClusterWindow:
 
     @property
     def latency_s(self) -> float:
-        """Return the median from capture to publication; 0 without frames."""
+        """Return the median time from capture to publication; 0 without frames."""
         return median(frame.age_s for frame in self.frames) if self.frames else 0.0
 
     @property
     def latency_without_waiting_s(self) -> float:
-        """Return the median from arrival at the owner to publication; 0 without frames."""
+        """Return the median time from arrival at the owner to publication; 0 without frames."""
         return median(frame.age_s - frame.waited_s for frame in self.frames) if self.frames else 0.0
 
     @property
     def oldest_s(self) -> float:
-        """Return the age of the oldest frame at its publication; 0 without frames."""
+        """Return the longest time from capture to publication; 0 without frames."""
         return max((frame.age_s for frame in self.frames), default=0.0)
 
     @property
@@ -115,22 +119,22 @@ class ClusterWindow:
 
     @property
     def unfairness(self) -> float:
-        """Return the difference between the cameras with the most and the fewest frames, as a part of the mean."""
+        """Return the difference between the most and the fewest frames of a camera, divided by the mean."""
         counts = self.counts.values()
         return (max(counts) - min(counts)) * len(counts) / sum(counts) if sum(counts) else 0.0
 
     @property
     def others_cores(self) -> float:
-        """Return the cores that programs which do not belong to the cluster used meanwhile."""
+        """Return the cores that were used by programs that do not belong to the cluster."""
         return max(0.0, self.machine_cpu_s - sum(self.cpu_seconds.values())) / self.seconds
 
     def share_computed_by(self, node: str) -> float:
-        """Return the part of all tiles that a node computed."""
-        every = sum(sum(frame.tiles.values()) for frame in self.frames)
-        return sum(frame.tiles.get(node, 0) for frame in self.frames) / every if every else 0.0
+        """Return the share of all tiles that a node computed."""
+        count = sum(sum(frame.tiles.values()) for frame in self.frames)
+        return sum(frame.tiles.get(node, 0) for frame in self.frames) / count if count else 0.0
 
     def core_ms(self, node: str) -> float | None:
-        """Return the processor time of a node for each frame; None if it was not counted."""
+        """Return the CPU time of a node for one frame, in milliseconds; None if it was not counted."""
         used = self.cpu_seconds.get(node)
         return None if used is None or not self.frames else used / len(self.frames) * 1e3
 

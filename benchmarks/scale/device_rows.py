@@ -31,19 +31,27 @@ if TYPE_CHECKING:
     from benchmarks.scale.bench_group import ScaleScope
 
 EDGE_COUNT = 6
+"""As many edges as the paper has."""
+
 UNHURRIED_FPS = 2.0
-"""Pictures a second of one camera: fewer than any device computes, so that none waits for the one before."""
+"""Pictures a second of a camera whose frames never wait for each other: fewer than any device computes."""
 
 SLOW_OWNER_FPS = 0.5
-"""The same for a camera whose own edge is ten times slower."""
+"""Pictures a second of such a camera if its own edge is ten times slower."""
 
 SLOWER = 10
-THIN = Link(2, shared=False)
+"""By this factor the slow edge is slower than the others."""
+
+THIN_LINK = Link(2, shared=False)
 LAST_EDGE = f"edge-{EDGE_COUNT}"
+"""The edge that is slowed down, or that gets the slow link."""
+
 LATENCY_SLACK_S = 0.01
+"""The goal of latency also counts as reached if the cluster takes no more than this time longer than the device alone.
+"""
 
 MEASURING_S = 30.0
-"""Until idle edges have measured what kinds of layers cost: that takes most of a slow one's time for half a minute."""
+"""In this time, idle edges measure the cost of each kind of layer. A slow edge has hardly time for tiles meanwhile."""
 
 
 def camera_on_each(edges: Sequence[str], fps: float | None = None) -> CameraFeed:
@@ -52,19 +60,22 @@ def camera_on_each(edges: Sequence[str], fps: float | None = None) -> CameraFeed
 
 
 async def watch_all(bench: EmulatedBench) -> list[ScaleResult]:
-    """Observe a camera on every edge, each as fast as its frames are taken; the first plans are searched before."""
+    """Observe a camera on every edge, which sends pictures as fast as they are taken.
+
+    The warm-up is long enough for the gateway to search for its first plans.
+    """
     await observe(bench, camera_on_each(bench.edges), bench.scope.settle_s, bench.scope.window_s)
     return []
 
 
 async def measure_alone(bench: EmulatedBench) -> list[ScaleResult]:
-    """Measure the best devices alone, before there is a cluster, whose start takes some of their time."""
+    """Measure the best devices alone. This must come before the cluster starts, which takes some of their time."""
     await best_alone(bench)
     return []
 
 
 async def observe(bench: EmulatedBench, feed: CameraFeed, warm_s: float, seconds: float) -> None:
-    """Observe the cluster, and if it can be told so, once more without the gateway's computing."""
+    """Observe the cluster, and then once more with a gateway that computes no tiles, if it has an option for that."""
     bench.windows["all"] = await (await bench.cluster()).watch(feed, warm_s, seconds)
     if can_gateway_stand_aside():
         aside = await bench.restart(NO_COMPUTING_OPTION)
@@ -73,7 +84,7 @@ async def observe(bench: EmulatedBench, feed: CameraFeed, warm_s: float, seconds
 
 
 async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:
-    """Measure latency while one edge is ten times slower: not the camera's, then the camera's own."""
+    """Measure latency while one edge is ten times slower: first another edge, then the camera's own."""
 
     @contextmanager
     def slow() -> Iterator[None]:
@@ -82,27 +93,32 @@ async def with_slow_edge(bench: EmulatedBench) -> list[ScaleResult]:
         bench.nodes.set_cpu_limits()
 
     await (await bench.cluster()).pause(MEASURING_S)
-    at_owner = Trouble(LAST_EDGE, slow, fps=SLOW_OWNER_FPS, slower=SLOWER)
-    return await _in_trouble(bench, "slow-edge", Trouble("edge-1", slow), at_owner)
+    at_owner = EdgeTrouble(LAST_EDGE, slow, fps=SLOW_OWNER_FPS, slower=SLOWER)
+    return await _worst_latency(bench, "slow-edge", EdgeTrouble("edge-1", slow), at_owner)
 
 
 async def with_thin_link(bench: EmulatedBench) -> list[ScaleResult]:
-    """Measure latency while one edge has a slow link: not the camera's, then the camera's own."""
+    """Measure latency while one edge has a slow link: first another edge, then the camera's own."""
 
     @contextmanager
     def thin() -> Iterator[None]:
-        bench.nodes.set_rate(LAST_EDGE, THIN)
+        bench.nodes.set_rate(LAST_EDGE, THIN_LINK)
         try:
             yield
-        finally:  # the limits of all are set for each measurement, but links are not
+        finally:  # each measurement sets the CPU limits of all nodes again, but not the links
             bench.nodes.set_rate(LAST_EDGE, LINK)
 
-    return await _in_trouble(bench, "thin-link", Trouble("edge-1", thin), Trouble(LAST_EDGE, thin, THIN))
+    another, own = EdgeTrouble("edge-1", thin), EdgeTrouble(LAST_EDGE, thin, THIN_LINK)
+    return await _worst_latency(bench, "thin-link", another, own)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Trouble with an edge while a camera is observed: the camera's `owner`, its link, and how much slower it is."""
+class EdgeTrouble:
+    """Trouble with the last edge while a camera is observed.
+
+    `owner`: the camera's own edge, which has this `link`, and is `slower` by this factor; `begin`: makes the context
+    in which there is trouble; `fps`: of the camera.
+    """
 
     owner: str
     begin: Callable[[], AbstractContextManager[None]]
@@ -111,8 +127,8 @@ class Trouble:
     slower: float = 1
 
 
-async def _in_trouble(bench: EmulatedBench, row: str, *troubles: Trouble) -> list[ScaleResult]:
-    """Return the worse of two measurements: in the second, the trouble is with the camera's own edge."""
+async def _worst_latency(bench: EmulatedBench, row: str, *troubles: EdgeTrouble) -> list[ScaleResult]:
+    """Measure latency with trouble at another edge, then with trouble at the camera's own; return the worse result."""
     cluster, found = await bench.cluster(), []
     for trouble in troubles:
         best, session = await best_alone(bench, trouble.link, trouble.slower)
@@ -121,28 +137,29 @@ async def _in_trouble(bench: EmulatedBench, row: str, *troubles: Trouble) -> lis
         window = await cluster.watch(feed, bench.scope.settle_s, seconds, trouble.begin())
         found.append(latency_result(row, window.latency_s, best, session, 1.05, ""))
     another, own = (f"{result.measured} of {result.bare}" for result in found)
-    # Without a frame there is no ratio, which is the worst.
+    # If no frame was published, there is no ratio. Nothing is worse than that.
     worst = max(found, key=lambda result: result.ratio or math.inf)
     return [replace(worst, remark=f"another edge: {another}; the camera's own: {own}; the worse is here")]
 
 
 async def best_alone(bench: EmulatedBench, link: Link = LINK, slower: float = 1) -> tuple[float, float]:
-    """Return the latency of the best device alone, the picture's way to it counted, and that of `session.run` there.
+    """Return the latency of the best device alone, and that of `session.run` on it, both in seconds.
 
-    `link`: of the camera's own edge, which is `slower` by this factor: it captures and scales the picture in any case.
+    That is the camera's own edge, or the gateway with the time to send a picture to it. `link`: of the camera's own
+    edge, which is `slower` by this factor. The edge captures and scales the picture in both cases.
     """
     edge, gateway = await bench.alone("edge-1"), await bench.alone(GATEWAY_NODE)
-    way_s = bench.picture_bytes() / link.rate_bytes
-    around_s = max(0.0, edge.loop.latency_s - edge.session.latency_s)
-    here = edge.loop.latency_s * slower
-    there = gateway.loop.latency_s + way_s + around_s * (slower - 1)
-    if here <= there:
-        return here, edge.session.latency_s * slower
-    return there, gateway.session.latency_s + way_s
+    sending_s = bench.picture_bytes() / link.rate_bytes
+    around_network_s = max(0.0, edge.loop.latency_s - edge.session.latency_s)
+    on_edge_s = edge.loop.latency_s * slower
+    on_gateway_s = gateway.loop.latency_s + sending_s + around_network_s * (slower - 1)
+    if on_edge_s <= on_gateway_s:
+        return on_edge_s, edge.session.latency_s * slower
+    return on_gateway_s, gateway.session.latency_s + sending_s
 
 
 async def one_camera(bench: EmulatedBench) -> list[ScaleResult]:
-    """Measure one camera's latency with fewer and fewer edges."""
+    """Measure one camera's latency with all edges, and then with fewer and fewer."""
     cluster = await bench.cluster()
     best, session = await best_alone(bench)
     counts = (EDGE_COUNT, 1) if bench.scope.quick else range(EDGE_COUNT, 0, -1)
@@ -162,7 +179,7 @@ async def one_camera(bench: EmulatedBench) -> list[ScaleResult]:
 
 
 async def built_in_throughput(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare what was observed with the sum of the bare devices."""
+    """Compare the observed throughput with the sum of the bare devices' throughput."""
     return [
         await compared(bench, "built-in", 0.90, edges_only=True),
         await compared(bench, "built-in-gateway", 0.85, edges_only=False),
@@ -170,9 +187,9 @@ async def built_in_throughput(bench: EmulatedBench) -> list[ScaleResult]:
 
 
 async def compared(bench: EmulatedBench, row: str, goal: float, *, edges_only: bool) -> ScaleResult:
-    """Return a row of throughput against the sum of the edges, or of these and the gateway.
+    """Return a row of throughput against the sum of all bare devices, or of the edges only; `goal`: the least ratio.
 
-    The former was observed while the gateway took no part in computing, if it can be told so.
+    With `edges_only`, the window counts in which the gateway computed no tiles, if it has an option for that.
     """
     devices = await bench.compare()
     window = bench.windows.get("edges", bench.windows["all"]) if edges_only else bench.windows["all"]
@@ -184,17 +201,18 @@ async def compared(bench: EmulatedBench, row: str, goal: float, *, edges_only: b
     )  # fmt: skip
 
 
-async def of_one_edge(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare one edge and its gateway with the edge alone."""
+async def one_edge_throughput(bench: EmulatedBench) -> list[ScaleResult]:
+    """Compare the throughput of one edge and its gateway with that of the edge alone."""
     row = "one-edge" if bench.model == DEFAULT_MODEL else "one-edge-depthwise"
     return [await compared(bench, row, 0.92, edges_only=True)]
 
 
 async def handling(bench: EmulatedBench) -> list[ScaleResult]:
-    """Return the processor time of a frame that the reference's steps do not need."""
+    """Return the row of the CPU time of a frame beyond what the steps of a bare loop need."""
     cluster = await bench.cluster()
     edge = "edge-1"
-    window = bench.windows.get("edges", bench.windows["all"])  # whole frames of the gateway would count as its handling
+    # Frames that the gateway computes as a whole would count as its handling, so it should compute none.
+    window = bench.windows.get("edges", bench.windows["all"])
     return [handling_result(window, bench.model, cluster.state.plan, bench.before[edge],
                             bench.sessions[edge], edge)]  # fmt: skip
 
@@ -211,20 +229,20 @@ def _depthwise(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
     return open_emulated(scope, "depthwise", str(write_depthwise(scope.folder / "models")), 1)
 
 
-_ALL = ("built-in", "built-in-gateway")
-_TROUBLED = ("slow-edge", "thin-link", "one-camera")
+_THROUGHPUT = ("built-in", "built-in-gateway")
+_LATENCY = ("slow-edge", "thin-link", "one-camera")
 SIX_EDGES = BenchGroup(
     "six edges", True, _six_edges,
     (
-        (_TROUBLED, measure_alone), (_ALL, watch_all), (("slow-edge",), with_slow_edge),
-        (("thin-link",), with_thin_link), (("one-camera",), one_camera), (_ALL, built_in_throughput),
+        (_LATENCY, measure_alone), (_THROUGHPUT, watch_all), (("slow-edge",), with_slow_edge),
+        (("thin-link",), with_thin_link), (("one-camera",), one_camera), (_THROUGHPUT, built_in_throughput),
     ),
 )  # fmt: skip
 ONE_EDGE = BenchGroup(
     "one edge", True, _one_edge,
-    ((("one-edge", "handling"), watch_all), (("handling",), handling), (("one-edge",), of_one_edge)),
+    ((("one-edge", "handling"), watch_all), (("handling",), handling), (("one-edge",), one_edge_throughput)),
 )  # fmt: skip
 DEPTHWISE = BenchGroup(
     "a depthwise network", True, _depthwise,
-    ((("one-edge-depthwise",), watch_all), (("one-edge-depthwise",), of_one_edge)),
+    ((("one-edge-depthwise",), watch_all), (("one-edge-depthwise",), one_edge_throughput)),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Plans that divide a camera's frames among weak devices: their options, their predictions, and what is observed.
+"""Tries plans that divide the work of one camera among weak devices, and predicts their speed.
 
-A plan of whole frames is one of them: it divides frames among devices, and none of the frames.
+Most plans divide each frame. One does not: it gives whole frames to different devices.
 """
 
 from __future__ import annotations
@@ -32,23 +32,31 @@ if TYPE_CHECKING:
     from shared.wire.map_values import MapType
 
 SEVERAL_FRAMES = ("--frames-in-flight", "3")
+"""Options of an edge that lets several frames of a camera be under way, so that no device is idle."""
+
 PATIENT = ("--deadline", "30", "--lease", "5", "--verify-share", "0")
-"""Frames of weak devices take seconds. The gateway checks no results meanwhile: a check takes many seconds, but comes
-once in an hour, so that it would be in one window and not in another."""
+"""Options of a gateway for frames that take weak devices several seconds.
+
+It does not check results. A check takes many seconds and comes once in an hour, so it would slow down one window and
+not another.
+"""
 
 FITTING_S = SEARCH_LASTS_S + 20.0
-"""Until tiles are fitted to the speeds of devices and to where the camera is, and weak devices have prepared them."""
+"""In this time, the gateway fits tiles to the speeds of the devices and to the camera's edge, and weak devices prepare
+their programs for these tiles."""
 
 ALONE_FPS = 0.5
-"""Pictures a second of a camera whose frames are each alone in the cluster."""
+"""Pictures a second of a camera so slow that the cluster has only one frame at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class DividedPlan:
-    """A plan that is tried; `maps` on the wire. `alone`: the latency of a frame that is alone is measured, too.
+    """A plan to try.
 
-    Without a `grid`, there is a tile for each device, as large as fits its speed. Whole frames are what method `auto`
-    chooses for many of them; only with that do the gateway's own cores take part.
+    `grid`: None for one tile for each device, as large as fits its speed; `maps`: type of their values on the wire;
+    `options`: more of the gateway; `alone`: also measure the latency of a frame while there is no other.
+    With method `whole`, the gateway runs with method `auto`, which chooses whole frames if there are many. Only then
+    do the gateway's own cores take part.
     """
 
     method: Method
@@ -66,7 +74,7 @@ class DividedPlan:
         return self.method is Method.WHOLE
 
     def gateway_options(self, cut: str) -> tuple[str, ...]:
-        """Return the options of the gateway; `cut`: where frames are divided."""
+        """Return the options of the gateway; `cut`: the maps up to which frames are divided."""
         if self.whole:
             return ("--method", Method.AUTO, *PATIENT, *self.options)
         grid = ("--grid", str(self.grid)) if self.grid else ()
@@ -74,7 +82,7 @@ class DividedPlan:
         return ("--method", self.method, *division, *PATIENT, *self.options, NO_COMPUTING_OPTION)
 
     def divide(self, model: Model, cut: str, cluster: ClusterProfile) -> tuple[PartitionedModel, ClusterProfile]:
-        """Return the model as this plan divides it, and the devices in the order of its tiles."""
+        """Return the model divided by this plan, and the cluster with its devices in the order of the tiles."""
         if self.whole:
             return PartitionedModel.whole(model), cluster
         if self.grid is not None:
@@ -86,10 +94,11 @@ class DividedPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanTrial:
-    """A plan that ran: its name, the frames a second that were predicted of it, and what was observed.
+    """The observation of a plan that was tried.
 
-    `frame_bytes`: of a frame on all links; `alone_s`: latency of a frame alone, 0 if not measured; `memory_bytes`: of
-    the edge that has most; `maps_share`: its maps, of those of the whole network.
+    `predicted_per_s`: frames a second, as predicted; `frame_bytes`: of a frame on all links; `alone_s`: latency of a
+    frame while there is no other, 0 if not measured; `memory_bytes`: of the edge that has most; `maps_share`: memory
+    of the maps of the largest tile, divided by that of the whole network's maps.
     """
 
     name: str
@@ -109,7 +118,7 @@ class PlanTrial:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Return the numbers for plots and for the row of predictions."""
+        """Return the numbers that plots and the row of predictions use."""
         return {
             "measured": self.window.frames_per_s,
             "predicted": self.predicted_per_s,
@@ -123,8 +132,11 @@ class PlanTrial:
 async def try_plan(
     bench: EmulatedBench, model: Model, cut: str, plan: DividedPlan, link: Link, windows: int = 1
 ) -> PlanTrial:
-    """Observe one camera with a plan, as fast as its frames are taken. `windows`: of time, more if frames take long."""
-    # Of whole frames, as many are under way as devices compute; of divided ones, what keeps all devices busy.
+    """Observe a camera with a plan; it sends pictures as fast as they are taken.
+
+    `windows`: how many times the scope's usual time the observation lasts; frames that take long need more.
+    """
+    # Without an option, as many whole frames are under way as devices compute. Divided ones need an option for that.
     options = () if plan.whole else SEVERAL_FRAMES
     cluster = await bench.restart(*plan.gateway_options(cut), edge_options=options)
     begun = _sent_bytes(bench)
@@ -140,7 +152,7 @@ async def try_plan(
     partitioned, profile = plan.divide(model, cut, profile)
     costs = partitioned.costs
     predicted = predict_plan(plan.method, costs, profile)
-    # A planner knows the links of devices, and not that they share one medium, which carries all bytes.
+    # The prediction knows only the link of each device. If they share one medium, this carries the bytes of all.
     medium_per_s = link.rate_bytes / predicted.frame_bytes if link.shared else math.inf
     return PlanTrial(
         str(plan),
@@ -154,33 +166,33 @@ async def try_plan(
 
 
 async def _latency_alone(bench: EmulatedBench, cluster: ScaleCluster) -> float:
-    """Return the median latency of frames that are alone in the cluster."""
+    """Return the median latency of frames while the cluster has only one frame at a time."""
     seconds = bench.scope.window_s * 2
     window = await cluster.watch(CameraFeed({"camera": "edge-1"}, ALONE_FPS), bench.scope.warm_s, seconds)
     return window.latency_s
 
 
 def _memory_of_edges(cluster: ScaleCluster) -> int:
-    """Return the proportional memory of the edge that has most, without its cameras."""
+    """Return the proportional memory, in bytes, of the edge that has most; its camera agents are not counted."""
     return max(proportional_bytes(process_tree(edge.process.pid)[0]) for edge in cluster.edges.values())
 
 
 def _maps_share(costs: DivisionCosts, whole: DivisionCosts) -> float:
-    """Return the memory of the largest tile's maps, of those of the whole network."""
+    """Return the memory of the largest tile's maps, divided by that of the whole network's maps."""
     return max(costs.tile_bytes) / max(whole.tile_bytes)
 
 
 def _sent_bytes(bench: EmulatedBench) -> int:
-    """Return the bytes that all devices have sent."""
+    """Return the bytes that all devices have sent so far."""
     return sum(counted.sent_bytes for name in bench.devices if (counted := bench.nodes.counters(name)) is not None)
 
 
 def _profile(
     bench: EmulatedBench, plan: DividedPlan, speed: float, link: Link, window: ClusterWindow
 ) -> ClusterProfile:
-    """Return the devices, tile by tile if the gateway assigns these: as it did in the window.
+    """Return the cluster for a prediction; `speed`: operations a second of the first edge.
 
-    `speed`: operations a second of the first edge.
+    If the gateway assigns tiles to devices, there is a device for each tile: the one that computed it in the window.
     """
 
     def device(name: str) -> DeviceProfile:
@@ -194,7 +206,10 @@ def _profile(
 
 
 def assigned_nodes(window: ClusterWindow, tiles: int) -> tuple[str, ...]:
-    """Return the node of each tile as most frames were assigned, in turns; empty if nodes changed meanwhile."""
+    """Return a node for each tile, so that each node has as many tiles as in most frames of the window.
+
+    Nodes take turns. Empty if most frames had another number of tiles.
+    """
     counts = Counter(tuple(sorted(frame.tiles.items())) for frame in window.frames)
     usual = dict(counts.most_common(1)[0][0]) if counts else {}
     nodes = [name for turn in range(tiles) for name, count in usual.items() if count > turn]

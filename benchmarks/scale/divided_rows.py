@@ -1,7 +1,8 @@
 """Rows of one camera whose frames are divided among six weak devices: YOLOv2's first 16 layers, and all of it.
 
-The bare rival computes the same layers undivided in a loop while all other devices do so too, as they share caches and
-memory of one machine here; what it does while they are idle is printed beside it.
+They are compared with one device alone, whose bare loop computes the same layers undivided. All other devices run bare
+loops at the same time, because here they share the caches and the memory of one machine; otherwise the device alone
+would be faster than in the cluster. Its speed while the others are idle is printed as well.
 """
 
 from __future__ import annotations
@@ -38,19 +39,22 @@ if TYPE_CHECKING:
 GIGABIT, WIRELESS = Link(1000, shared=False), Link(62, shared=True)
 
 DEEPEST_CUT = "layer_24,layer_26"
-"""The maps before YOLOv2's reorganisation, which cannot be divided."""
+"""The maps before YOLOv2's reorganisation, a layer that cannot be divided."""
 
 WEAK_GATEWAY_CORES = EDGE_CORES
+"""Cores of a gateway that is no faster than an edge."""
 
 PAPER_CORES = 0.06
-"""With so much of a core, an edge is as slow as one of the paper's with the authors' program."""
+"""With this part of a core, an edge is as slow as one of the paper's with the authors' program."""
 
 PAPER_FLOATS = ("--pixels", "float32")
-"""The paper sends pixels as float32, too."""
+"""Options of a gateway that sends pixels as float32, as the paper does."""
 
 FEWER_BYTES = 0.75
+"""Goal: the share of the bytes of the paper's method that is not sent."""
+
 MAX_MAPS_SHARE = 0.25
-"""The memory of an edge's maps, of those of the whole network."""
+"""Goal: the memory of the largest tile's maps, divided by that of the whole network's maps."""
 
 
 def _edges_only(maps: MapType = "float32") -> tuple[DividedPlan, ...]:
@@ -58,19 +62,28 @@ def _edges_only(maps: MapType = "float32") -> tuple[DividedPlan, ...]:
 
 
 EXACT, HALF = _edges_only(), _edges_only("float16")
+"""Plans for the first 16 layers: maps as they are, and in half precision."""
+
 ALL_OF_IT = DividedPlan(Method.STAGED, alone=True), DividedPlan(Method.WHOLE)
+"""Plans for all layers of YOLOv2."""
+
 UNEVEN = tuple(
     DividedPlan(method, grid, alone=True)
     for method, grid in ((Method.STAGED, None), (Method.STAGED, Grid(3, 4)), (Method.WST, Grid(3, 4)))
 )
+"""Plans for edges of unequal speed: tiles of unequal size, or more tiles than edges."""
+
 OF_THE_PAPER = DividedPlan(Method.WSH, Grid(3, 3), options=PAPER_FLOATS)
+"""The paper's method, with whose bytes ours are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class DividedRow:
-    """A row: the least ratio to the device `alone`, undivided; the best of the plans counts.
+    """A row that compares a cluster with the device `alone`, which computes frames undivided.
 
-    `memory`: see `rows`; `windows`: of observation, more for frames that take long.
+    `goal`: the least ratio of the cluster's throughput to the device's; `plans`: the best of them counts; `cut`: the
+    maps up to which frames are divided; `memory`: also measure the row of memory; `windows`: how many times the usual
+    time each plan is observed, more for frames that take long.
     """
 
     row: str
@@ -83,7 +96,7 @@ class DividedRow:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """Return the rows that are measured at once: that of memory, too, if wanted."""
+        """Return the names of the rows that one step measures."""
         return (self.row, "divided-memory") if self.memory else (self.row,)
 
 
@@ -91,7 +104,7 @@ def _step(row: DividedRow, link: Link) -> ScaleStep:
     """Return the step that measures a row on devices with these links."""
 
     async def measure(bench: EmulatedBench) -> list[ScaleResult]:
-        rival, undisturbed = await bench.beside_others(row.alone), await bench.alone(row.alone)
+        alone, undisturbed = await bench.beside_others(row.alone), await bench.alone(row.alone)
         edge = await bench.beside_others("edge-1")
         model = open_model(bench.model)
         trials = [await try_plan(bench, model, row.cut, plan, link, row.windows) for plan in row.plans]
@@ -101,14 +114,17 @@ def _step(row: DividedRow, link: Link) -> ScaleStep:
         bound = bound_frames_per_s(job, [bench.relative_speed(name) for name in bench.edges], link)
         if any(plan.whole for plan in row.plans):
             bound = max(bound, bench.session_rate(bench.devices))
-        result = divided_result(row, trials, rival, undisturbed, bound)
+        result = divided_result(row, trials, alone, undisturbed, bound)
         return [result, memory_result(trials)] if row.memory else [result]
 
     return measure
 
 
 def _job(undivided: PartitionedModel, device_s: float, maps: MapType, gateway_speed: float) -> DividedJob:
-    """Return the job for the bound; `device_s`: seconds of the whole network on an edge."""
+    """Return a frame's work, from which the physical bound is computed.
+
+    `device_s`: seconds that an edge needs for the whole network; `gateway_speed`: relative to an edge.
+    """
     costs = undivided.costs
     seconds = device_s / (costs.total + costs.tail)
     return DividedJob(
@@ -120,14 +136,18 @@ def _job(undivided: PartitionedModel, device_s: float, maps: MapType, gateway_sp
 
 
 def divided_result(
-    row: DividedRow, trials: Sequence[PlanTrial], rival: BareDevice, undisturbed: BareDevice, bound: float
+    row: DividedRow, trials: Sequence[PlanTrial], alone: BareDevice, undisturbed: BareDevice, bound: float
 ) -> ScaleResult:
-    """Return the row with its best plan. `bound`: the frames a second that physics allows."""
+    """Return the result of the row's best plan.
+
+    `alone`: the device with which it is compared, while the others run bare loops; `undisturbed`: the same device
+    while the others are idle; `bound`: the frames a second that physics allows.
+    """
     best = max(trials, key=lambda trial: trial.window.frames_per_s)
-    measured, bare = best.window.frames_per_s, rival.loop.frames_per_s
-    plans = "; ".join([*_alone(trials, undisturbed), *map(str, trials)])
+    measured, bare = best.window.frames_per_s, alone.loop.frames_per_s
+    plans = "; ".join([*_single_frame_texts(trials, undisturbed), *map(str, trials)])
     return ScaleResult(
-        row.row, rate_text(measured), rate_text(bare), rate_text(rival.session.frames_per_s), measured / bare,
+        row.row, rate_text(measured), rate_text(bare), rate_text(alone.session.frames_per_s), measured / bare,
         measured >= row.goal * bare,
         f"physics allows {bound / bare:.2f}x, {measured / bound * 100:.0f} % of it was reached; with the other devices "
         f"idle, the device alone has {rate_text(undisturbed.loop.frames_per_s)}; {plans}",
@@ -138,8 +158,11 @@ def divided_result(
     )  # fmt: skip
 
 
-def _alone(trials: Sequence[PlanTrial], undisturbed: BareDevice) -> list[str]:
-    """Return what a frame takes that is alone, by the best plan, against the device alone; nothing if not measured."""
+def _single_frame_texts(trials: Sequence[PlanTrial], undisturbed: BareDevice) -> list[str]:
+    """Return a text that compares the latency of a frame, while there is no other, with that of the device alone.
+
+    It is that of the best plan. The list is empty if no plan was measured in this way.
+    """
     soonest = min((trial.alone_s for trial in trials if trial.alone_s), default=0.0)
     if not soonest:
         return []
@@ -148,7 +171,7 @@ def _alone(trials: Sequence[PlanTrial], undisturbed: BareDevice) -> list[str]:
 
 
 def memory_result(trials: Sequence[PlanTrial]) -> ScaleResult:
-    """Return the row of memory, of the first plan that divides frames; others are beside it."""
+    """Return the row of memory. The first plan that divides frames counts; the others are in the remark."""
     divided = next(trial for trial in trials if trial.maps_share < 1)
     used = "; ".join(f"{trial.name}: {trial.memory_bytes / 1e6:.0f} MB" for trial in trials)
     return ScaleResult(
@@ -160,7 +183,7 @@ def memory_result(trials: Sequence[PlanTrial]) -> ScaleResult:
 
 
 def _bytes_step(link: Link) -> ScaleStep:
-    """Return the step that counts the bytes of a frame, of ours in half precision against the paper's method."""
+    """Return the step that compares the bytes of a frame: our plans in half precision with the paper's method."""
 
     async def measure(bench: EmulatedBench) -> list[ScaleResult]:
         await bench.beside_others("edge-1")
@@ -174,7 +197,7 @@ def _bytes_step(link: Link) -> ScaleStep:
 
 
 def bytes_result(paper: PlanTrial, exact: Sequence[PlanTrial], half: Sequence[PlanTrial]) -> ScaleResult:
-    """Return the row of bytes; of each kind of plans, the one with the fewest counts."""
+    """Return the row of bytes. Of the `exact` plans and of those in `half` precision, that with the fewest counts."""
     fewest_exact, fewest = (min(trials, key=lambda trial: trial.frame_bytes) for trials in (exact, half))
     saved, saved_exact = (1 - trial.frame_bytes / paper.frame_bytes for trial in (fewest, fewest_exact))
     return ScaleResult(
@@ -187,7 +210,7 @@ def bytes_result(paper: PlanTrial, exact: Sequence[PlanTrial], half: Sequence[Pl
 
 
 async def _unequal(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare the throughput of unequal edges with the sum of what each has alone."""
+    """Compare the throughput of a cluster of unequal edges with the sum of their throughput alone."""
     cluster = await bench.restart(NO_COMPUTING_OPTION, *PATIENT)
     window = await cluster.watch(camera_on_each(bench.edges), bench.scope.settle_s, bench.scope.window_s)
     await bench.close()
@@ -198,7 +221,7 @@ async def _unequal(bench: EmulatedBench) -> list[ScaleResult]:
 
 
 async def _unequal_head(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare the throughput of one camera's divided frames with the sum of what unequal edges have alone."""
+    """Compare the throughput of unequal edges that divide one camera's frames with the sum of what each has alone."""
     for name in bench.edges:
         await bench.beside_others(name)
     model = open_model(bench.model)
@@ -206,13 +229,14 @@ async def _unequal_head(bench: EmulatedBench) -> list[ScaleResult]:
     await bench.close()
     best = max(trials, key=lambda trial: trial.window.frames_per_s)
     bare, sessions = sum_of_rates(bench.before, bench.edges), bench.session_rate(bench.edges)
-    plans = "; ".join([*_alone(trials, await bench.alone("edge-1")), *map(str, trials)])
+    plans = "; ".join([*_single_frame_texts(trials, await bench.alone("edge-1")), *map(str, trials)])
     others = best.window.others_cores
     result = throughput_result("unequal-head", best.window.frames_per_s, bare, sessions, 0.85, plans, others)
     return [replace(result, figures=result.figures | {"plans": {trial.name: trial.figures for trial in trials}})]
 
 
 UNEQUAL_CORES = tuple(EDGE_CORES * part for part in (1.0, 1.0, 0.5, 0.5, 0.25, 0.25))
+"""Cores of each edge in the rows of unequal edges."""
 
 
 def _group(

@@ -1,4 +1,4 @@
-"""Emulated weak devices with bare loops on all of them, and a cluster on the same devices between two runs of these."""
+"""Emulated weak devices, on which first bare loops are measured, then a cluster, and then bare loops again."""
 
 from __future__ import annotations
 
@@ -30,14 +30,22 @@ if TYPE_CHECKING:
     from benchmarks.scale.cluster_window import ClusterWindow
 
 EDGE_CORES, GATEWAY_CORES = 0.2, 0.4
+"""The usual CPU limits, as in the measurements of the authors' program."""
+
 LINK = Link(100, shared=False)
+"""The usual link of each device."""
+
 ONE_CORE = ("--max-cores", "1")
-"""The limits are lifted while the processes start: they would find all cores of this machine, and use them."""
+"""Options of all nodes. They start without CPU limits, and would otherwise prepare for all cores of the machine."""
 
 
 @dataclass(slots=True)
 class EmulatedBench:
-    """The devices, the bare loops on them, and the cluster; `windows`: what was observed of it, by name."""
+    """The devices, the bare loops on them, and the cluster.
+
+    `description`: of the model, for the bare loops; `before`: figures of the bare loops before the cluster started;
+    `sessions`: those of `session.run` alone; `windows`: observations of the cluster, by a name that the steps choose.
+    """
 
     scope: ScaleScope
     name: str
@@ -55,7 +63,7 @@ class EmulatedBench:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def cluster(self) -> ScaleCluster:
-        """Return the cluster; the first call measures the bare devices, then starts it."""
+        """Return the cluster. The first call measures the bare devices, and then starts the cluster."""
         if self._cluster is None:
             await self._measure_before()
             self._cluster = await self._start()
@@ -68,7 +76,7 @@ class EmulatedBench:
             self.sessions = await self.bare.measure(self.scope.session)
 
     async def restart(self, *gateway_options: str, edge_options: Sequence[str] = ()) -> ScaleCluster:
-        """Return another cluster, whose gateway and edges have more options, after stopping the one before."""
+        """Stop the cluster, and start and return another one, whose gateway and edges have these options as well."""
         await self.close()
         self._cluster = await self._start(gateway_options, edge_options)
         return self._cluster
@@ -82,7 +90,7 @@ class EmulatedBench:
         return await self._open.enter_async_context(open_cluster(setup, self.nodes, logs, cache))
 
     async def alone(self, name: str) -> BareDevice:
-        """Return the figures of a bare device while the others do nothing: measured while there is no cluster."""
+        """Return the figures of a bare device while the others are idle. The first call must come without a cluster."""
         if name not in self._alone:
             assert self._cluster is None, "a cluster takes some of the device's time"
             self.nodes.set_cpu_limits()
@@ -92,12 +100,15 @@ class EmulatedBench:
         return self._alone[name]
 
     async def beside_others(self, name: str) -> BareDevice:
-        """Return the figures of a bare device while all others do the same, as they share this machine's caches."""
+        """Return the figures of a bare device while the bare loops of all others run as well.
+
+        As in a cluster, it then shares the caches of this machine with the others.
+        """
         await self._measure_before()
         return BareDevice(self.before[name], self.sessions[name])
 
     async def compare(self) -> Mapping[str, BareFigures]:
-        """Stop the cluster and measure the bare devices again; return the means of before and after."""
+        """Stop the cluster and measure the bare devices again; return the mean of each before and after the cluster."""
         if not self._after:
             await self.close()
             self.nodes.set_cpu_limits()
@@ -119,15 +130,15 @@ class EmulatedBench:
 
     @property
     def remark(self) -> str:
-        """Return what to know about a comparison of before and after."""
+        """Return a text about how much the bare devices differed before and after the cluster."""
         return f"bare after, against before: {drift(self.before, self._after):+.0%}".replace("%", " %")
 
     def session_rate(self, names: tuple[str, ...]) -> float:
-        """Return the frames a second of `session.run` on these devices together."""
+        """Return the sum of these devices' frames a second when they run only the network."""
         return sum_of_rates(self.sessions, names)
 
     def picture_bytes(self) -> int:
-        """Return the bytes of a picture that is scaled to the network's input, without bars."""
+        """Return the bytes of a picture that is scaled to the network's input. Bars beside it are not counted."""
         model = BareModel.read(self.description)
         picture = next(open_source(str(FOOTAGE)).pictures())
         height, width = Letterbox.for_picture(picture.shape, model.input_size, model.spec.preprocessing).size
@@ -139,9 +150,9 @@ async def open_emulated(
     scope: ScaleScope, name: str, model: str, edges: Sequence[float] | int, link: Link = LINK,
     gateway_cores: float = GATEWAY_CORES,
 ) -> AsyncIterator[EmulatedBench]:  # fmt: skip
-    """Make the devices with such links, and start the bare loops on them. Raises EmulationError.
+    """Make the devices with these links, and start the bare loops on them. Raises EmulationError.
 
-    `edges` are the cores of each, or their number.
+    `name`: of the folder for logs; `edges`: the cores of each edge, or the number of edges with the usual cores.
     """
     cores = (EDGE_CORES,) * edges if isinstance(edges, int) else edges
     limits = {f"edge-{number}": NodeLimits(each) for number, each in enumerate(cores, 1)}
@@ -158,7 +169,7 @@ async def open_emulated(
 
 
 def can_gateway_stand_aside() -> bool:
-    """Return whether this release's gateway has an option to take no part in computing."""
+    """Return whether the gateway of this release has an option with which it computes no tiles."""
     known = [name for each in gateway_command.params if isinstance(each, click.Option) for name in each.opts]
     known += [name for each in gateway_command.params for name in each.secondary_opts]
     return NO_COMPUTING_OPTION in known

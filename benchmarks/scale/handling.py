@@ -1,4 +1,4 @@
-"""Processor time of a frame beyond the steps that a single program needs as well."""
+"""Computes the handling of a frame: its CPU time beyond the steps that a single program without a cluster needs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.scale.cluster_window import ClusterWindow
 
 OWNER_GOAL_MS, GATEWAY_GOAL_MS = 1.5, 1.2
+"""Goals: the most CPU time for handling one frame, in milliseconds."""
 
 
 def handling_result(
@@ -27,7 +28,7 @@ def handling_result(
     session: BareFigures,
     owner: str,
 ) -> ScaleResult:
-    """Return the row for frames of one owner. `loop`, `session`: of the bare device, in core-ms a frame."""
+    """Return the row for frames of one owner. `loop`, `session`: figures of the bare device."""
     tail = tail_share(model, plan)
     used = {node: window.core_ms(node) for node in (owner, GATEWAY_NODE)}
     if None in used.values():
@@ -49,17 +50,17 @@ def handling_result(
 def reference_ms(
     loop: BareFigures, session: BareFigures, tail: float, computed_by_gateway: float
 ) -> tuple[float, float]:
-    """Return the core-ms that the reference's steps of one frame need at the owner and at the gateway.
+    """Return the core-ms that a bare loop's steps for one frame need at the owner and at the gateway.
 
-    `tail`: the part of the network behind the cut, which the gateway runs; `computed_by_gateway`: the part of what is
-    before it that the gateway computed. Everything but the network is counted at the owner.
+    `tail`: the share of the network behind the cut, which the gateway runs; `computed_by_gateway`: the share of the
+    part before the cut that the gateway computed. All steps except the network count for the owner.
     """
     gateway = session.core_ms * (tail + (1 - tail) * computed_by_gateway)
     return loop.core_ms - gateway, gateway
 
 
 def tail_share(model: str, plan: Mapping[str, Any]) -> float:
-    """Return the part of the network's operations behind the plan's cut."""
+    """Return the share of the network's operations that are behind the plan's cut."""
     opened = open_model(model)
     network = opened.network
     if sum(stage["layers"] for stage in plan["stages"]) >= len(network.layers):

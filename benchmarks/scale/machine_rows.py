@@ -1,4 +1,4 @@
-"""Rows of this machine without limits, on loopback: throughput, cores, memory, and the first detections."""
+"""Rows that are measured on this machine without limits, on loopback: throughput, cores, memory, first detections."""
 
 from __future__ import annotations
 
@@ -33,18 +33,26 @@ if TYPE_CHECKING:
     from benchmarks.scale.cluster_window import ClusterWindow
 
 LOOPS = ("loop-1", "loop-2")
+"""Names of the bare loops, one for each of two cores."""
+
 EDGE = "edge-1"
 SETTLED_FRAMES = 15
-"""Of each camera, after which everything is loaded that will be."""
+"""Frames of each camera before memory is read: by then, every process has loaded all that it needs."""
 
 FIRST_DETECTIONS_TIMEOUT_S = 120.0
+"""Time until there are detections of all cameras; edges prepare programs before these."""
+
 _MB = 1e6
 GATEWAY_GOAL_MB, EDGE_GOAL_MB, CAMERA_GOAL_MB = 150, 90, 40
+"""Goals: the most proportional memory of a gateway, of an edge, and of each camera after the first."""
 
 
 @dataclass(slots=True)
 class MachineBench:
-    """Two bare loops, one for each of two cores."""
+    """Two bare loops, and what was observed of the cluster that ran on this machine between their measurements.
+
+    `edge`: the edge as the gateway described it.
+    """
 
     scope: ScaleScope
     nodes: LoopbackNodes
@@ -62,7 +70,7 @@ async def _open_machine(scope: ScaleScope) -> AsyncIterator[MachineBench]:
 
 
 async def one_machine(bench: MachineBench) -> list[ScaleResult]:
-    """Compare gateway, one edge and two cameras with two bare loops, which have the machine before and after."""
+    """Compare a gateway, one edge and two cameras with two bare loops, which run before and after the cluster."""
     scope = bench.scope
     before, sessions = await bench.bare.measure(scope.loop), await bench.bare.measure(scope.session)
     setup = ClusterSetup(DEFAULT_MODEL, (EDGE,), scope.gateway_options)
@@ -73,7 +81,7 @@ async def one_machine(bench: MachineBench) -> list[ScaleResult]:
         bench.edge = cluster.state.nodes[EDGE]
     after = await bench.bare.measure(scope.loop)
     devices = {name: mean_figures([before[name], after[name]]) for name in LOOPS}
-    remark = f"{_used(bench.window)}; bare after, against before: {drift(before, after) * 100:+.0f} %"
+    remark = f"{_core_ms_text(bench.window)}; bare after, against before: {drift(before, after) * 100:+.0f} %"
     return [
         throughput_result(
             "one-machine", bench.window.frames_per_s, sum_of_rates(devices, LOOPS), sum_of_rates(sessions, LOOPS), 0.9,
@@ -86,15 +94,15 @@ def _core_ms(devices: dict[str, BareFigures]) -> float:
     return sum(each.core_ms for each in devices.values()) / len(devices)
 
 
-def _used(window: ClusterWindow) -> str:
-    """Return a text with the core-ms of a frame by process."""
+def _core_ms_text(window: ClusterWindow) -> str:
+    """Return a text with the CPU time of each process for a frame."""
     cameras = sum(window.core_ms(name) or 0.0 for name in window.cpu_seconds if name.startswith("camera"))
     gateway, edge = (window.core_ms(name) or 0.0 for name in (GATEWAY_NODE, EDGE))
     return f"gateway {gateway:.0f}, edge {edge:.0f}, cameras {cameras:.0f} core-ms a frame"
 
 
 async def cores(bench: MachineBench) -> list[ScaleResult]:
-    """Return the cores that the edge used in the measurement before, and its threads."""
+    """Return the row of the edge's threads and cores, as observed in the step before; nothing if that failed."""
     if bench.window is None:
         return []
     allowed = len(os.sched_getaffinity(0))
@@ -113,7 +121,7 @@ async def cores(bench: MachineBench) -> list[ScaleResult]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """Proportional memory in bytes: of the gateway's processes, the edge itself, and the processes below it."""
+    """Proportional memory in bytes: of the gateway's processes, of the edge itself, and of its camera agents."""
 
     gateway: int
     edge: int
@@ -121,17 +129,20 @@ class ProcessMemory:
 
 
 async def memory(scope: ScaleScope) -> list[ScaleResult]:
-    """Measure a gateway and an edge with one camera of the gateway's configuration, then with two."""
+    """Measure the memory of a gateway and an edge with one camera, and then with two.
+
+    The cameras are in the gateway's configuration, so the edge starts their agents.
+    """
     one, two = await _memory_with(scope, 1), await _memory_with(scope, 2)
     further = two.edge + two.agents - one.edge - one.agents
-    every = two.gateway + two.edge + two.agents
+    total = two.gateway + two.edge + two.agents
     found = {"gateway": one.gateway / _MB, "edge": one.edge / _MB, "further camera": further / _MB}
     goals = (GATEWAY_GOAL_MB, EDGE_GOAL_MB, CAMERA_GOAL_MB)
     return [
         ScaleResult(
             "memory", " / ".join(f"{value:.0f}" for value in found.values()) + " MB",
             reached=all(value <= goal for value, goal in zip(found.values(), goals, strict=True)),
-            remark=f"the first camera {one.agents / _MB:.0f} MB; all with two cameras {every / _MB:.0f} MB; the "
+            remark=f"the first camera {one.agents / _MB:.0f} MB; all with two cameras {total / _MB:.0f} MB; the "
             "gateway's figure has its broker in it",
             figures={"memory": found, "goals": dict(zip(found, goals, strict=True))},
         )
@@ -157,7 +168,7 @@ async def _memory_with(scope: ScaleScope, count: int) -> ProcessMemory:
 
 
 def _write_configuration(folder: Path, cameras: list[str]) -> Path:
-    """Write a configuration with cameras that play the footage without a pause; return its path."""
+    """Write a configuration with these cameras, which play the footage without a motion gate; return its path."""
     camera = {"source": str(FOOTAGE), "motion": {"enabled": False}}
     path = folder / "deepthings.yaml"
     path.write_text(json.dumps({"cameras": dict.fromkeys(cameras, camera), "state": str(folder / "gateway")}))
@@ -165,7 +176,10 @@ def _write_configuration(folder: Path, cameras: list[str]) -> Path:
 
 
 async def cold_start(scope: ScaleScope) -> list[ScaleResult]:
-    """Measure the time from starting gateway and edge at once to the first detections: twice, then from the cache."""
+    """Measure the time from the start of gateway and edge to the first detections, twice.
+
+    The first time, the edge has no cached programs; the second time, it has those of the first.
+    """
     logs = scope.logs("cold-start")
     cache = logs / f"cache-{time.time_ns()}"
     first = await _time_to_detections(scope, logs, cache)

@@ -1,6 +1,7 @@
-"""Computes what no plan can exceed: the throughput of divided frames if everything overlapped perfectly. Pure.
+"""Computes the throughput of divided frames that no plan can exceed. Pure.
 
-It is a model of its own, apart from the planner's: it knows devices and links only, no messages, no waiting.
+It assumes that computing and sending overlap perfectly. The planner's prediction is not used: this model knows only
+the speeds of devices and links, and nothing of messages and waiting.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from benchmarks.cluster.shaping import Link
 
 STAGED_WORK = 1.054
-"""Operations of three stages, relative to those of the undivided layers: the least that any division has."""
+"""Operations of a division into three stages, relative to those of the undivided layers. No division has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DividedJob:
-    """A frame that is divided: seconds of it on one device, bytes of its pixels and of its results, and the tail's.
+    """The work of a frame that is divided.
 
-    `tail_s`: seconds of the layers behind the cut on the gateway.
+    `device_s`: time that one device needs for the layers before the cut; `result_bytes`: those of the maps at the cut;
+    `tail_s`: time that the gateway needs for the layers behind the cut.
     """
 
     device_s: float
@@ -31,10 +33,11 @@ class DividedJob:
 
 
 def bound_frames_per_s(job: DividedJob, speeds: Sequence[float], link: Link) -> float:
-    """Return the greatest number of frames a second; `speeds` are those of devices, relative to the job's.
+    """Return the largest possible number of frames a second.
 
-    The first device has the camera. Over links of their own, it sends the pixels of the others' tiles, which are as
-    large as fits their speeds, and all results meet at the gateway's link; a shared medium carries both.
+    `speeds`: of each device, relative to the one of `device_s`; the first device has the camera. It sends the pixels
+    of the other devices' tiles, whose sizes fit these speeds. All results go over the gateway's link. A shared medium
+    carries both.
     """
     sent = job.pixel_bytes * (1 - speeds[0] / sum(speeds))
     sending_s = sent / link.rate_bytes, job.result_bytes / link.rate_bytes

@@ -1,4 +1,4 @@
-"""Measures the chosen rows, group by group, and keeps each result at once."""
+"""Measures the chosen rows, group by group, and saves the results after each step."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 
 DISTURBING_CORES = 0.2
-"""The emulated devices may use 1.6 cores together: of two cores, others may use some of the rest without harm."""
+"""With other programs that use more cores, figures are uncertain.
+
+All emulated devices together may use 1.6 cores. On a machine with two, other programs may use some of the rest.
+"""
 
 
 @dataclass(slots=True)
 class ScaleCampaign:
-    """Results by row, and the reasons of rows without one; an interrupted campaign continues where it stopped.
+    """Results by row; an interrupted campaign continues where it stopped.
 
-    `seconds`: the duration of each group when it was measured last.
-    `unavailable`: why devices cannot be emulated; empty if they can.
+    `failures`: why rows have no result, by row; `seconds`: the duration of each group when it was measured last;
+    `unavailable`: why devices cannot be emulated, empty if they can.
     """
 
     scope: ScaleScope
@@ -41,7 +44,7 @@ class ScaleCampaign:
 
     @classmethod
     def open(cls, scope: ScaleScope) -> ScaleCampaign:
-        """Load the results in the folder, if any. Raises ConfigurationError for those of another scope or format."""
+        """Load the results in the folder, if any. Raises ConfigurationError if they have another scope or format."""
         scope.folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(scope.folder)
         campaign = cls(scope)
@@ -76,16 +79,17 @@ class ScaleCampaign:
 
     @property
     def disturbance(self) -> str:
-        """Return a sentence about other programs that were busy during the measurements; empty if none was."""
+        """Return a sentence about other programs that disturbed the measurements; empty if none did."""
         most = max((result.figures.get(OTHERS_CORES, 0.0) for result in self.results.values()), default=0.0)
         if most < DISTURBING_CORES:
             return ""
         return f"Other programs of this machine used up to {most:.1f} cores meanwhile: the figures are uncertain."
 
     async def run(self, groups: Sequence[BenchGroup], rows: Sequence[str], report: Callable[[int, str], None]) -> None:
-        """Measure the rows that have no result yet; `report` gets the number of finished rows, and what is done now.
+        """Measure the rows that have no result yet.
 
-        A row that fails, or that this machine cannot measure, is left out with its reason.
+        `report` is called with the number of finished rows and a text about what is measured now. If a row fails, or
+        this machine cannot measure it, the reason is put into `failures`.
         """
         wanted = set(rows) - self.results.keys()
         for group in groups:

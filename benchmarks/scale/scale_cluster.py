@@ -1,4 +1,4 @@
-"""A cluster that stays up while cameras come and go, and is observed for a while with each set of them."""
+"""A cluster that keeps running while sets of cameras are started and stopped. It is observed with each set."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
     from benchmarks.cluster.nodes import BenchNodes
 
 WARM_UP_FRAMES_OF_A_CAMERA = 1
-"""Until each camera has had this many frames published, its device is not limited: imports take seconds of a core."""
+"""CPU limits are lifted until each camera has this many published frames: its start takes seconds of a whole core."""
 
 FIRST_FRAME_TIMEOUT_S = 90.0
+"""Time until each camera has its first published frames."""
+
 NO_COMPUTING_OPTION = "--no-compute"
-"""Option of a gateway whose own cores shall take no part; without it, a gateway has no choice."""
+"""Option of a gateway that computes no tiles itself."""
 
 LAST_MESSAGES_S = 0.3
-"""Messages of frames that were published within the span are received meanwhile."""
+"""Wait after an observation, so that messages about frames published at its end are received as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSetup:
-    """The cluster's parts: `model` to load, edges by name, options of all edges and of the gateway."""
+    """The parts of a cluster: the gateway's model, the names of the edges, and more options of the commands."""
 
     model: str
     edges: tuple[str, ...]
@@ -49,7 +51,7 @@ class ClusterSetup:
 
 @dataclass(frozen=True, slots=True)
 class CameraFeed:
-    """Cameras by name, each with its edge; `fps` None: each sends pictures as fast as they are taken."""
+    """Cameras to start. `owners`: the edge of each camera; `fps`: None if they send as fast as pictures are taken."""
 
     owners: Mapping[str, str]
     fps: float | None = None
@@ -63,7 +65,7 @@ class CameraFeed:
 
 @dataclass(slots=True)
 class ScaleCluster:
-    """A running cluster."""
+    """A running cluster; `state`: the messages of its broker."""
 
     setup: ClusterSetup
     nodes: BenchNodes
@@ -79,11 +81,13 @@ class ScaleCluster:
     ) -> ClusterWindow:
         """Start cameras, let the cluster settle for `warm_s`, observe it for `seconds`, and stop them.
 
-        `trouble` is entered when the limits are set, and left before the cameras stop: it may change a node's core or
-        link. Raises DeepThingsError when a process ends, or a camera has no frame published.
+        `trouble`: a context for the observation, which may change a node's CPU limit or link. It is entered after the
+        CPU limits are set, and left before the cameras stop. Raises DeepThingsError when a process ends, or when no
+        frame of a camera is published.
         """
         self._number += 1
-        owners = {f"{name}-{self._number}": owner for name, owner in feed.owners.items()}  # counts begin anew
+        # Cameras get new names for each observation, so that their counts begin at 0.
+        owners = {f"{name}-{self._number}": owner for name, owner in feed.owners.items()}
         try:
             await self._start_cameras(owners, feed)
             self.nodes.set_cpu_limits()
@@ -105,7 +109,10 @@ class ScaleCluster:
         await self.processes.until(over, self._children, "the end of the measurement", None)
 
     async def wait_until(self, event: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait until a condition on the received messages holds. Raises DeepThingsError."""
+        """Wait until a condition on the received messages holds.
+
+        Raises DeepThingsError if it does not in time, or when a process ends.
+        """
         met = asyncio.Event()
 
         async def look() -> None:
@@ -147,9 +154,9 @@ class ScaleCluster:
         return ClusterWindow.cut(self.state.detections, (begun, ended), spent, cameras, lost, busy)
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time used by each node so far; where nodes are not emulated, by each process and its children.
+        """Return the CPU time used so far, in seconds: by each node if nodes are emulated, else by each process.
 
-        An emulated edge's contains that of its cameras.
+        That of an emulated edge contains its cameras', that of a process its descendants'.
         """
         if not self.nodes.shaped:
             return {child.name: tree_cpu_seconds(child.process.pid) for child in self._children}
@@ -168,10 +175,10 @@ class ScaleCluster:
 async def open_cluster(
     setup: ClusterSetup, nodes: BenchNodes, folder: Path, cache: Path
 ) -> AsyncIterator[ScaleCluster]:
-    """Start a gateway and its edges without CPU limits, and wait until all edges have their programs.
+    """Start a gateway and its edges without CPU limits; the context begins when all edges have their programs.
 
-    `folder`: for the logs; `cache`: for the edges' programs. The first edge starts alone, so that it prepares the
-    programs for all: they have one cache.
+    `folder`: for the logs; `cache`: for the edges' programs. The first edge starts alone and prepares the programs. As
+    all edges have the same cache, the others find them there.
     """
     broker = Address(nodes.address(GATEWAY_NODE), 1883 if nodes.shaped else free_port())
     state = WitnessedState()
@@ -208,6 +215,6 @@ def _nodes_ready(cluster: ScaleCluster, names: Iterable[str]) -> bool:
 
 
 def _gateway_computes(options: Sequence[str]) -> bool:
-    """Return whether a gateway with these options starts a node of its own, if no edge is on its machine."""
+    """Return whether a gateway with these options computes tiles itself, if no edge runs on its machine."""
     method = options[options.index("--method") + 1] if "--method" in options else Method.AUTO
     return method == Method.AUTO and NO_COMPUTING_OPTION not in options

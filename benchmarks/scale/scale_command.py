@@ -1,16 +1,17 @@
-"""`deepthings bench scale`: what a cluster gains over its devices alone."""
+"""`deepthings bench scale`: compares a cluster with its devices alone."""
 
 from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.campaign_progress import print_failures, print_line, run_campaign
 from benchmarks.cluster.nodes import emulation_unavailable_reason
 from benchmarks.page import PAGE_FILE
 from benchmarks.scale.bench_group import BenchGroup, ScaleScope
@@ -27,10 +28,8 @@ from gateway.broker.mosquitto import find_mosquitto
 from gateway.planning.methods import Method
 from shared.cli.common_options import ParsedType, json_option
 from shared.errors import DeepThingsError
-from shared.process.lifecycle import run_service, run_together
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
 GROUPS: tuple[BenchGroup, ...] = (
@@ -46,12 +45,17 @@ GROUPS: tuple[BenchGroup, ...] = (
 
 
 @click.command()
-@click.option("--rows", type=ParsedType("ROW,ROW", parse_rows), default="all", help="What to measure.")
+@click.option("--rows", type=ParsedType("ROW,ROW", parse_rows), default="all", help="Rows to measure.")
 @click.option(
     "--method", type=click.Choice([str(method) for method in Method]), help="The gateway's method.  [default: its own]"
 )
 @click.option("--quick", is_flag=True, help="A quarter of an hour: rows are observed for a short time only.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-scale"), help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("bench-scale"),
+    help="Folder for the results.",
+)
 @json_option
 def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_json: bool) -> None:
     """Compare a cluster with its devices alone: throughput, latency, overload, memory; write a table and a page.
@@ -70,10 +74,10 @@ def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no row was chosen')}")
     drawn = draw_scale(campaign.results, out)
     (out / PAGE_FILE).write_text(scale_page(campaign, drawn))
-    text = f"{len(campaign.results)} rows in {time.monotonic() - begun:.0f} s; the page is {out / PAGE_FILE}"
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    seconds = time.monotonic() - begun
+    print_line(f"{len(campaign.results)} rows in {seconds:.0f} s; the page is {out / PAGE_FILE}", console)
     if campaign.disturbance:
-        console.print(campaign.disturbance, highlight=False, markup=False, soft_wrap=True)
+        print_line(campaign.disturbance, console)
     if as_json:
         print(json.dumps([result.to_json() for result in campaign.ordered]))
     else:
@@ -81,19 +85,5 @@ def scale(rows: tuple[str, ...], method: str | None, quick: bool, out: Path, as_
 
 
 def _measure(campaign: ScaleCampaign, rows: Sequence[str], console: Console) -> None:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(rows))
-
-        def report(number: int, text: str) -> None:
-            progress.update(task, completed=number, description=text)
-
-        async def measure(stop: asyncio.Event) -> None:
-            await run_together(campaign.run(GROUPS, rows, report), stop.wait())
-            if stop.is_set():
-                raise DeepThingsError(f"stopped; the results so far are kept in {campaign.scope.folder}")
-
-        run_service(measure)
-        progress.update(task, completed=len(rows), description="measured")
-    for row, reason in campaign.failures.items():
-        console.print(f"Not measured: {row}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    run_campaign(partial(campaign.run, GROUPS, rows), len(rows), campaign.scope.folder, console)
+    print_failures(campaign.failures, console)

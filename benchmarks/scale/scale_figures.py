@@ -37,7 +37,7 @@ _LATENCY = ("one-camera", "slow-edge", "thin-link", "overload", "age")
 
 
 def draw_scale(results: Mapping[str, ScaleResult], folder: Path) -> list[DrawnFigure]:
-    """Write every figure that has data, as PNG; return them."""
+    """Write every figure that has data as PNG; return the figures."""
     drawn = []
     with mpl.rc_context(rc=FIGURE_STYLE):
         for name, caption, figure in _figures(results):

@@ -1,4 +1,4 @@
-"""Writes the table in Markdown, and as text for a terminal."""
+"""Writes the table of rows: as a page in Markdown, and for a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEAD = ("what", "goal", "measured", "bare", "session.run", "ratio", "reached")
 
 
 def scale_page(campaign: ScaleCampaign, drawn: Sequence[DrawnFigure]) -> str:
-    """Return the whole page."""
+    """Return the text of the page."""
     scope = campaign.scope
     parts = [
         "# What a cluster gains over its devices",

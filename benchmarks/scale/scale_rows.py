@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, the goal, and a measured row. Pure."""
+"""The rows of the table: what each measures, its goal, and its result. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 
 OTHERS_CORES = "others_cores"
-"""The figure of cores that programs which do not belong to the bench used meanwhile."""
+"""Name of the figure with the cores that were used by programs that do not belong to the bench."""
 
 PREDICTIONS = "predictions"
-"""The row that is made of the plans in the others."""
+"""The row about the predictions of all plans in the other rows."""
 
 MAX_PREDICTION_ERROR, PREDICTED_SHARE = 0.2, 0.9
+"""Goal: this share of the plans is predicted with at most this error, relative to the measured frames a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleRow:
-    """A row: its title, and its goal in words."""
+    """A row of the table, with its goal in words."""
 
     title: str
     goal: str
@@ -64,10 +65,11 @@ SCALE_ROWS: dict[str, ScaleRow] = {
 
 @dataclass(frozen=True, slots=True)
 class ScaleResult:
-    """A measured row. `bare`, `session`: the devices alone, the whole job and `session.run`; empty: no such figure.
+    """The result of a row, as texts for the table.
 
-    `ratio`: measured against bare; None where it says nothing. `reached`: the goal; None: there is no number to reach.
-    `figures`: numbers for plots, by name.
+    `bare`: the devices alone with the whole job; `session`: the devices alone with only the network; both may be empty.
+    `ratio`: measured divided by bare, None if that has no meaning. `reached`: whether the goal is; None if the goal has
+    no number, or if this is undecided. `figures`: numbers for plots, by name.
     """
 
     row: str
@@ -92,7 +94,7 @@ class ScaleResult:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote. Raises KeyError, TypeError for anything else."""
+        """Read a result that `to_json` wrote. Raises KeyError or TypeError for anything else."""
         SCALE_ROWS[values["row"]]
         return cls(**values)
 
@@ -109,21 +111,21 @@ def parse_rows(text: str) -> tuple[str, ...]:
 
 
 def rate_text(frames_per_s: float) -> str:
-    """Return frames a second as text."""
+    """Return a text with frames a second."""
     return f"{frames_per_s:.2f} frames/s" if frames_per_s < 10 else f"{frames_per_s:.1f} frames/s"
 
 
 def time_text(seconds: float) -> str:
-    """Return a latency as text."""
+    """Return a text with a latency."""
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
 
 
 def throughput_result(
     row: str, measured: float, bare: float, session: float, goal: float, remark: str, others_cores: float = 0.0
 ) -> ScaleResult:
-    """Return a row of frames a second; `goal`: the least ratio to the bare devices' sum.
+    """Return a row of frames a second. `goal`: the least ratio of `measured` to `bare`, the sum of the devices alone.
 
-    `others_cores`: used by programs that do not belong to the bench.
+    `others_cores`: those used by programs that do not belong to the bench.
     """
     ratio = measured / bare
     return ScaleResult(
@@ -136,9 +138,9 @@ def throughput_result(
 def latency_result(
     row: str, measured: float, bare: float, session: float, goal: float, remark: str, slack_s: float = 0.0
 ) -> ScaleResult:
-    """Return a row of seconds; `goal`: the greatest ratio to the bare device; `slack_s` more is reached as well.
+    """Return a row of latency in seconds. `measured` is 0 if no frame was published.
 
-    `measured` is 0 when nothing was published.
+    `goal`: the largest ratio of `measured` to `bare`. The goal is also reached if the difference is at most `slack_s`.
     """
     if not measured:
         return ScaleResult(row, "no frame was published", time_text(bare), time_text(session), None, False, remark)
@@ -151,7 +153,7 @@ def latency_result(
 
 
 def predictions_result(results: Iterable[ScaleResult]) -> ScaleResult | None:
-    """Return the row of how many plans were predicted well, of those in the results; None when there are none."""
+    """Return the row of how many of the plans in these results were predicted well; None if there are no plans."""
     errors = {
         f"{result.row}, {name}": plan["predicted"] / plan["measured"] - 1
         for result in results

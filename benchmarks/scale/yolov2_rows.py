@@ -18,49 +18,56 @@ if TYPE_CHECKING:
     from benchmarks.scale.bench_group import ScaleScope
     from benchmarks.scale.cluster_window import ClusterWindow
 
-ENOUGH = 3.0
-"""Pictures of a camera for each that its edge could compute: it soon has a new one, also after another device took one.
+FULL_LOAD = 3.0
+"""Pictures of a camera for each one that its edge alone could compute.
+
+With that many, an edge soon has a new picture even when another device has taken one from it.
 """
 
-TWELVEFOLD = 12.0
-UNLOADED = 0.5
-FAIR = 0.05
+OVERLOAD = 12.0
+"""Pictures of a camera for each one that its edge alone could compute, when the cluster is overloaded."""
+
+LOW_LOAD = 0.5
+"""Pictures of the only camera for each one that its edge alone could compute, so that no frame waits."""
+
+MAX_UNFAIRNESS = 0.05
+"""Goal: the largest difference between the frames of two cameras, relative to the mean."""
 
 
 def _window_s(scope: ScaleScope) -> float:
-    """Return the seconds of observation: a frame takes a weak device several."""
+    """Return the seconds of an observation. It must be long, because a weak device takes seconds for one frame."""
     return 14.0 if scope.quick else 90.0
 
 
 async def unloaded(bench: EmulatedBench) -> list[ScaleResult]:
     """Observe one camera whose pictures come more slowly than one device computes them."""
     cluster = await bench.cluster()
-    rate = UNLOADED * bench.before["edge-1"].frames_per_s
+    rate = LOW_LOAD * bench.before["edge-1"].frames_per_s
     feed = CameraFeed({"camera-1": "edge-1"}, rate)
     bench.windows["unloaded"] = await cluster.watch(feed, bench.scope.warm_s, _window_s(bench.scope) * 2 / 3)
     return []
 
 
 async def loaded(bench: EmulatedBench) -> list[ScaleResult]:
-    """Observe a camera on every edge with somewhat more pictures than can be computed."""
+    """Observe a camera on every edge, all of which send somewhat more pictures than the cluster can compute."""
     await bench.cluster()
-    feed = camera_on_each(bench.edges, ENOUGH * bench.before["edge-1"].frames_per_s)
+    feed = camera_on_each(bench.edges, FULL_LOAD * bench.before["edge-1"].frames_per_s)
     seconds = _window_s(bench.scope)
     await observe(bench, feed, seconds / 3, seconds)
     return []
 
 
 async def oldest(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare the oldest published frame with the latency of one device."""
+    """Compare the age of the oldest frame at its publication with the latency of one device."""
     window, device = bench.windows["all"], bench.before["edge-1"]
     remark = f"median {time_text(window.latency_s)} of {len(window.frames)} frames"
     return [latency_result("age", window.oldest_s, device.latency_s, bench.sessions["edge-1"].latency_s, 2.0, remark)]
 
 
 async def overloaded(bench: EmulatedBench) -> list[ScaleResult]:
-    """Observe twelve times as many pictures as can be computed: latency, and what each camera gets."""
+    """Observe cameras that send twelve times as many pictures as can be computed; return latency and fairness."""
     cluster, seconds = await bench.cluster(), _window_s(bench.scope)
-    feed = camera_on_each(bench.edges, TWELVEFOLD * bench.before["edge-1"].frames_per_s)
+    feed = camera_on_each(bench.edges, OVERLOAD * bench.before["edge-1"].frames_per_s)
     window = await cluster.watch(feed, seconds / 3, seconds)
     fairness = fairness_result(window)
     quiet = bench.windows["unloaded"].latency_s
@@ -74,9 +81,9 @@ async def overloaded(bench: EmulatedBench) -> list[ScaleResult]:
 
 
 def fairness_result(window: ClusterWindow) -> ScaleResult:
-    """Return the row of fairness; a difference of one frame says nothing when cameras have few."""
+    """Return the row of fairness. It is undecided if cameras differ by one frame, but have too few for the goal."""
     counts = list(window.counts.values())
-    close = window.unfairness <= FAIR
+    close = window.unfairness <= MAX_UNFAIRNESS
     undecided = not close and min(counts) > 0 and max(counts) - min(counts) <= 1
     text = f"frames of each camera: {', '.join(map(str, counts))}"
     return ScaleResult(
@@ -86,7 +93,7 @@ def fairness_result(window: ClusterWindow) -> ScaleResult:
 
 
 async def yolov2_throughput(bench: EmulatedBench) -> list[ScaleResult]:
-    """Compare what was observed with the sum of the bare devices."""
+    """Compare the observed throughput with the sum of the bare devices' throughput."""
     return [
         await compared(bench, "yolov2", 0.95, edges_only=True),
         await compared(bench, "yolov2-gateway", 0.90, edges_only=False),
@@ -97,11 +104,11 @@ def _open(scope: ScaleScope) -> AbstractAsyncContextManager[EmulatedBench]:
     return open_emulated(scope, "yolov2", str(write_yolov2(scope.folder / "models", whole=True)), EDGE_COUNT)
 
 
-_ALL = ("yolov2", "yolov2-gateway")
+_THROUGHPUT = ("yolov2", "yolov2-gateway")
 YOLOV2 = BenchGroup(
     "YOLOv2", True, _open,
     (
-        (("overload", "fairness"), unloaded), ((*_ALL, "age"), loaded), (("age",), oldest),
-        (("overload", "fairness"), overloaded), (_ALL, yolov2_throughput),
+        (("overload", "fairness"), unloaded), ((*_THROUGHPUT, "age"), loaded), (("age",), oldest),
+        (("overload", "fairness"), overloaded), (_THROUGHPUT, yolov2_throughput),
     ),
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""The camera agent: reads a source, selects frames, and feeds them to an edge."""
+"""The camera agent: reads a source, selects pictures, and sends them as frames to an edge."""

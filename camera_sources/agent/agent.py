@@ -46,33 +46,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPORT_PERIOD_S = 1.0
-"""Between reports of the frame counts; a change of the camera's state is reported at once."""
+"""Period of the reports of frame counts; a change of the camera's state is reported at once."""
 
 _CHECK_PERIOD_S = 0.5
-"""Between checks of the camera's state, and of a reader that hangs."""
+"""Period of the checks whether the camera's state has changed, and whether the reader hangs."""
 
 MAX_PICTURE_AGE_S = 5.0
-"""A live picture that has waited longer for its edge is outdated and dropped."""
+"""A live picture that has waited longer for its edge is outdated, and is dropped."""
 
 HUNG_EXIT_CODE = 3
-"""Exit code when the driver or library that reads the camera hangs: only a new process helps."""
+"""Exit code if the driver or library that reads the camera hangs; only a new process helps then."""
 
 _HUNG_REPORT_TIMEOUT_S = 1.0
-"""For the report to the edge before that exit."""
+"""Time for the report to the edge before the exit with HUNG_EXIT_CODE."""
 
 _LAST_FRAMES_TIMEOUT_S = 30.0
-"""For frames under way after the source has ended; longer than a frame's deadline."""
+"""Time for the outcomes of frames under way after the source has ended; longer than a frame's deadline."""
 
 _STOP_TIMEOUT_S = 2.0
-"""The same after a signal, when somebody waits for the process to end."""
+"""Time for the outcomes of frames under way after a signal, when a user or the edge waits for the process to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
     """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect.
 
-    `identity` are the keys of a camera that has joined the cluster, which then asks its `gateway` for the list of
-    members, at its data plane; `permit` is what an edge of this machine wants.
+    `identity` are the keys of a camera that has joined the cluster. Such a camera requests the list of members at the
+    data plane of the `gateway`. `permit` is the content of the permit file, for an edge on this machine.
     """
 
     camera: str
@@ -84,7 +84,7 @@ class AgentConfig:
 
 
 class CameraAgent:
-    """Feeds one camera to its edge. Retries a lost edge for ever; frames in between are counted as dropped."""
+    """Sends the frames of one camera to its edge. It reconnects for ever; frames in between are counted as dropped."""
 
     def __init__(self, config: AgentConfig, reader: SourceReader) -> None:
         self.counts = FrameCounts()
@@ -114,7 +114,7 @@ class CameraAgent:
         self._edge_wants_offers = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
+        """Send frames until the source ends or `stop` is set. Raises SourceError when the source failed."""
         loop = asyncio.get_running_loop()
         notification.current_manager.notify_ready(f"not connected to edge {self._config.edge} yet")
         self._reader.start(
@@ -146,7 +146,7 @@ class CameraAgent:
         self._changed.set()
 
     async def _watch_camera(self) -> None:
-        """Report changes of the camera's state; end the process when the reader's thread hangs."""
+        """Report changes of the camera's state and of motion; end the process when the reader's thread hangs."""
         while True:
             now = time.monotonic()
             before, self._condition = self._condition, self._reader.health.condition(now)
@@ -168,8 +168,10 @@ class CameraAgent:
             log.warning("camera %s is offline: %s", name, condition.reason)
 
     async def _exit_hung(self) -> NoReturn:
-        """Report the camera as offline, then end the process without waiting for the reader's thread."""
-        # A call into a driver cannot be interrupted, and a normal exit of the interpreter would wait for it.
+        """Report the camera as offline, then end the process without waiting for the reader's thread.
+
+        The thread is in a call into a driver, which cannot be interrupted, and a normal exit would wait for it.
+        """
         log.error("camera %s: its reader hangs; this process ends", self._config.camera)
         reason = "its reader hangs; the agent is started again"
         if self._connection is not None:
@@ -204,7 +206,7 @@ class CameraAgent:
         self._finder.note_connected(connection.member)
         try:
             self._edge_wants_offers = False
-            with contextlib.suppress(OSError):  # without shared memory pictures are sent
+            with contextlib.suppress(OSError):  # where there is no shared memory, pictures are sent
                 self._shared = SharedPictureWriter()
             hello = CameraHeader(
                 camera=self._config.camera, token=self._config.token, under_way=self._under_way, offers=True,
@@ -215,7 +217,7 @@ class CameraAgent:
             log.info("camera %s feeds edge %s", self._config.camera, self._finder.address)
             notification.current_manager.notify_status(f"feeds edge {self._finder.address}")
             await run_together(
-                self._receive_messages(connection),  # first: of several failures, the edge's refusal is reported
+                self._receive_messages(connection),  # the first one: if several fail, the edge's refusal is reported
                 self._send_frames(connection),
                 self._send_reports(connection),
                 *([] if members is None else [members.run()]),
@@ -236,11 +238,11 @@ class CameraAgent:
                 offered = False
 
     async def _send_frame(self, connection: Connection) -> bool:
-        """Send the waiting picture, which is not kept here; return whether there was one."""
+        """Send the waiting picture, of which no copy is kept; return whether there was one."""
         shot = self._take_fresh_shot()
         if shot is None:
             return False
-        # Under way before it is sent: if the connection breaks meanwhile, the next one requests its outcome.
+        # The frame is under way before it is sent, so that its outcome is requested if the connection breaks meanwhile.
         self._credit -= 1
         frame = frame_name(f"{self._config.camera}-{self._session}", shot.number)
         self._under_way[shot.number] = frame
@@ -276,7 +278,7 @@ class CameraAgent:
     async def _send_reports(self, connection: Connection) -> None:
         while True:
             self._report_due.clear()
-            if not self._leaving:  # else the last report is already sent
+            if not self._leaving:  # _send_last_report sends the last report
                 now = time.monotonic()
                 condition = self._reader.health.condition(now)
                 self._reported_motion = self._reader.selection.motion(now)
@@ -327,16 +329,17 @@ class CameraAgent:
             self._reader.selection.set_rate(detect=control.detect, fps=control.fps)
 
     def _on_disconnected(self) -> None:
-        """Keep the frames under way: after a reconnect the edge reports their outcomes.
+        """Prepare for the next connection.
 
-        The shared memory is given up: the edge may still read pictures there, and will not say when it has.
+        Frames under way are kept: the edge reports their outcomes after the reconnect. The shared memory is closed,
+        because the edge may still read pictures there, and cannot report any more when it has finished.
         """
         self._connection = None
         if self._shared is not None:
             self._shared.close()
         self._shared, self._edge_reads_shared = None, False
         notification.current_manager.notify_status(f"not connected to edge {self._finder.address}; trying again")
-        for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # only if edges never report outcomes
+        for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # there are more only if edges report no outcomes
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)
         self._changed.set()
@@ -358,7 +361,7 @@ class CameraAgent:
             log.info("camera %s: %s frames did not finish in time", self._config.camera, self.counts.under_way)
 
     async def _send_last_report(self, *, stopped: bool) -> None:
-        """Send the final counts; frames still under way count as stopped. `stopped`: by a signal, not by the source."""
+        """Send the final counts, in which frames under way are stopped. `stopped`: by a signal, not by the source."""
         if self._reader.mailbox.take_shot() is not None:
             self.counts.count(Outcome.NO_EDGE if self._connection is None else Outcome.STOPPED)
         for _ in self._under_way:
@@ -373,7 +376,7 @@ class CameraAgent:
             await connection.send(ReportHeader(counts=self.counts, ended=True, state=State.OFFLINE, reason=reason))
             connection.end_sending()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                while self._connection is connection:  # the edge closes it after it has read the report
+                while self._connection is connection:  # the edge closes the connection when it has read the report
                     self._settled.clear()
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:

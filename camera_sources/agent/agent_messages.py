@@ -1,4 +1,4 @@
-"""Makes the messages of a camera agent to its edge, and describes those that it gets."""
+"""Makes the header of a frame for the edge, and describes the edge's control messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def frame_header(info: FrameInfo, shot: Shot, offset: int | None, *, waited: bool) -> FrameHeader:
-    """Return the header of a frame that is sent now; `offset`: the place of its picture in the shared memory."""
+    """Return the header of a frame that is sent now; `offset` and `waited` as in FrameHeader."""
     return FrameHeader(
         info=info,
         offset=offset,
@@ -26,7 +26,7 @@ def frame_header(info: FrameInfo, shot: Shot, offset: int | None, *, waited: boo
 
 
 def describe_control(control: ControlHeader) -> str:
-    """Return what the edge has told the agent to do, in words."""
+    """Return an edge's control message as text for the log."""
     if not control.detect:
         return "detection is off"
     return f"detection is on{f', at most {control.fps:g} frames a second' if control.fps else ''}"

@@ -10,16 +10,16 @@ from camera_sources.source import no_picture_for
 from shared.payloads.cluster import MAX_REASON_LENGTH, State
 
 MAX_RECENT_PICTURES = 50
-"""For the frame rate: two seconds of most cameras."""
+"""Pictures by which the frame rate is measured: those of two seconds for most cameras."""
 
 CONNECTING = "connecting"
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCondition:
-    """State of a camera. `reason`: why it is offline, or a problem while it is online.
+    """The state of a camera; `reason` says why it is offline, or states a problem while it is online.
 
-    `fps`, `width` and `height` (pixels, as the camera sends them) are 0 while it is offline.
+    `fps`, `width` and `height` (in pixels, as the camera sends them) are 0 while it is offline.
     """
 
     state: State
@@ -60,19 +60,19 @@ class CameraHealth:
                 self._recent.clear()  # the rate must not include the pause
             self._recent.append(now)
             if size is None and self._undecodable:
-                return  # not decoded, so it does not prove that pictures are good again
+                return  # a picture that was not decoded does not prove that pictures are good again
             self._good_at, self._undecodable = now, False
             self._size = size or self._size
             self._reason, self._failed, self._lost = "", False, False
 
     def on_broken_picture(self, reason: str) -> None:
-        """Note data that is not a picture: the reason if no good picture follows."""
+        """Note data that is not a picture; `reason` is reported if no good picture follows."""
         with self._lock:
             self._undecodable = True
             self._reason = reason[:MAX_REASON_LENGTH]
 
     def on_failure(self, reason: str) -> None:
-        """Note that the source failed and will be opened again; a working camera stays online until that fails too."""
+        """Note that the source failed and will be opened again; a camera that was online stays so until that fails."""
         with self._lock:
             self._lost = self._failed or self._good_at is None
             self._failed = True

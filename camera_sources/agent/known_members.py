@@ -1,6 +1,6 @@
-"""The list of members as a camera on a device of its own knows it: fetched from the gateway, and kept for later starts.
+"""The list of members on a camera's own device: fetched from the gateway, and kept for later starts.
 
-Without it a camera would show its pictures to any edge that was ever a member, also to one that was revoked.
+Without it, a camera would send its pictures to any edge that was ever a member, even to a revoked one.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEMBERS_PERIOD_S = 60.0
-"""The list is fetched this often: so long a revoked edge may still see pictures of a camera that it has."""
+"""Period at which the list is fetched, and so the longest time in which a revoked edge still gets pictures."""
 
 FRESH_LIST_S = 5.0
-"""A list that is not older is not fetched again before a connection to the edge: these may follow each other fast."""
+"""A list is not fetched again within this time: connections to the edge may follow each other fast."""
 
 
 class KnownMembers:
-    """Keeps the list of members up to date; `security` follows it, and closes connections of those that are gone."""
+    """Keeps the list of members up to date; `security` closes the connections of peers that are no longer listed."""
 
     def __init__(
         self, camera: str, identity: NodeIdentity, gateway: Address, finder: MemberFinder | None = None
@@ -55,9 +55,9 @@ class KnownMembers:
         self._outage = Outage()
 
     async def refresh(self) -> None:
-        """Fetch the list, unless it is fresh; while the gateway is away, the last one goes on to hold.
+        """Fetch the list, unless it is fresh. While the gateway does not answer, the last list stays valid.
 
-        Raises PeerLostError when there never was one.
+        Raises PeerLostError if there is no list yet.
         """
         async with self._fetching:
             if self._fetched_at is not None and time.monotonic() - self._fetched_at < FRESH_LIST_S:
@@ -74,7 +74,7 @@ class KnownMembers:
         self.security.on_members(members)
         if members != self._kept:
             self._kept = members
-            with contextlib.suppress(OSError):  # it is only needed at a start without the gateway
+            with contextlib.suppress(OSError):  # the file is needed only for a start without the gateway
                 await asyncio.to_thread(write_whole, self._file, members.model_dump_json().encode())
 
     async def run(self) -> None:
@@ -84,7 +84,7 @@ class KnownMembers:
             await self.refresh()
 
     async def _fetch(self) -> MemberList:
-        """Return the list as the gateway has it, proved by its role and, once a list is here, by its key."""
+        """Return the gateway's list. The gateway must prove its role and, if there is a list already, its key."""
         gateway = self._finder.address
         connection = await Connection.open(gateway, self._traffic, THE_GATEWAY)
         self._finder.note_connected(connection.member)
@@ -102,7 +102,7 @@ class KnownMembers:
             raise PeerLostError(f"the gateway at {gateway} sent no list of members") from error
 
     async def _look_elsewhere(self) -> None:
-        """Look for a gateway that has moved, and keep its address for later starts."""
+        """Search for the gateway at other addresses, and keep its new address for later starts."""
         before = self._finder.address
         await self._finder.look_after_failure()
         known, folder = self._finder.address, self._file.parent
@@ -113,7 +113,7 @@ class KnownMembers:
             store_gateway(folder, Address(known.host, known.port if kept is None else kept.port))
 
     def _on_failure(self, reason: str) -> None:
-        """Log that the list is not fetched. Raises PeerLostError when there is none."""
+        """Log that the list cannot be fetched. Raises PeerLostError if there is no list yet."""
         where = f"its address is in {self._file.parent / ADDRESS_FILE}"
         if self.security.members is None:
             raise PeerLostError(
@@ -131,7 +131,7 @@ class KnownMembers:
         return f"the one of {(time.monotonic() - self._fetched_at) / 60:.0f} minutes ago"
 
     def _read_file(self) -> MemberList | None:
-        """Return the list of an earlier start; None when there is none, or it is damaged."""
+        """Return the list that an earlier process has kept; None if there is none, or if it is damaged."""
         try:
             return MemberList.model_validate_json(self._file.read_bytes())
         except (OSError, ValueError):

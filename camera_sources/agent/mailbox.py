@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture, uint8 BGR (H, W, 3), its number, and when it was taken (seconds since 1970).
+    """A picture, uint8 BGR (H, W, 3), and its number.
 
-    It was ready for the edge at `ready_at`; reading the camera took `cpu_s` of CPU time since the shot before.
+    It was taken at `captured_at` and ready for the edge at `ready_at`, both in seconds since 1970. `cpu_s` is the CPU
+    time that reading the camera took since the shot before.
     """
 
     number: int
@@ -49,7 +50,7 @@ class Mailbox:
             return shot
 
     def wait_until_empty(self, timeout_s: float) -> bool:
-        """Return whether the mailbox was empty within the time."""
+        """Wait until the mailbox is empty, at most `timeout_s`; return whether it is."""
         return self._emptied.wait(timeout_s)
 
     @property

@@ -1,7 +1,8 @@
-"""Finds the gateway of a camera that has joined, or its edge beside the gateway, when that machine has moved.
+"""Finds a camera's gateway, or its edge on the gateway's machine, when that machine has a new address.
 
-An edge does not announce itself, but a gateway does. So a camera whose edge or gateway is silent tries its port where
-somebody announces the cluster, and believes who proves to be that member.
+Gateways announce themselves on the network, edges do not. If its edge or gateway does not answer, a camera that has
+joined the cluster tries the same port at the addresses at which the cluster is announced, and accepts the one at which
+this member proves its identity.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ log = logging.getLogger(__name__)
 
 
 async def require_member_at(address: Address, identity: NodeIdentity, member: Member) -> None:
-    """Connect, and require that this member answers. Raises PeerLostError or PeerTimeoutError."""
+    """Check that this member answers at an address. Raises PeerRefusedError, PeerLostError or PeerTimeoutError."""
     traffic = WireTraffic(DataSecurity(identity, by_certificate=True))
     connection = await Connection.open(address, traffic, ExpectedPeer(member.role, member.name))
     connection.close()
 
 
 class MemberFinder:
-    """Knows where the edge or the gateway of a camera is.
+    """Knows the `address` of a camera's edge or gateway, and searches for a new one when it does not answer.
 
-    Without keys, nobody could prove anything, and that never changes.
+    Without keys the address never changes, because no device could prove its identity.
     """
 
     def __init__(
@@ -57,11 +58,11 @@ class MemberFinder:
         self._silent_since: float | None = None
 
     def note_connected(self, member: Member | None) -> None:
-        """Note that somebody has proved to be this member; None: without keys."""
+        """Note a connection with this member, which has proved its identity; None without keys."""
         self._member, self._silent_since = member or self._member, None
 
     async def look_after_failure(self) -> None:
-        """Look for the member elsewhere, if it has been silent for long enough; takes some seconds then."""
+        """Search for the member at other addresses, which takes some seconds, if it has not answered long enough."""
         now = time.monotonic()
         if self._silent_since is None:
             self._silent_since = now

@@ -1,4 +1,4 @@
-"""Finds motion in a small grey copy of each picture, so that still scenes are not sent on."""
+"""Detects motion in a small grey copy of each picture, so that still scenes are not sent."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
     from shared.settings.polygons import Polygon
 
 MAX_SIDE_PIXELS = 160
-"""Longer side of the grey copy: enough to see a person far away, small enough to average noise out."""
+"""Longer side of the grey copy: large enough to see a person far away, small enough to average out noise."""
 
 BACKGROUND_PERIOD_S = 4.0
-"""Time constant of the background: objects that stop, and changes of light, become part of it after a few of these."""
+"""Time constant of the background: objects that have stopped, and changes of light, become part of it after a few
+times this period."""
 
 DAYLIGHT, DAYLIGHT_CONTRAST = 130.0, 40.0
-"""Mean and standard deviation of brightness by day. At night all differences are smaller, those of motion too."""
+"""Mean and standard deviation of brightness by day, of 255. At night all differences are smaller, motion's too."""
 
 MIN_CHANGE = 5.0
-"""Of 255. Smaller changes are steps of the camera's encoder, which spends few bits on dark areas."""
+"""Smallest change that counts, of 255. Smaller ones come from the camera's encoder, which has few bits for the dark."""
 
 NOISE_FACTOR = 4.0
 """Motion changes a pixel by at least this many times its average change without motion."""
 
 NOISE_PERIOD_S = 20.0
-"""Time constant of each pixel's noise: sensor noise, rain, leaves."""
+"""Time constant of the average change of each pixel, by which sensor noise, rain and leaves are recognised."""
 
 MIN_MOTION_S = 1.0
-"""Motion is reported for at least this long, so that it is in one of the reports, two a second."""
+"""Motion is reported for at least this time, so that at least one of the reports, two a second, includes it."""
 
 Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Level = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -58,11 +59,11 @@ class MotionGate:
         self._held_open = True
 
     def hold_open(self) -> None:
-        """Pass pictures on for `hold` seconds although nothing moves, for a receiver that does not know the scene."""
+        """Pass all pictures for the next `hold` seconds, for a receiver that does not know the scene."""
         self._held_open = True
 
     def motion(self, now: float) -> bool | None:
-        """Return whether something moves at `now`, or did less than `hold` seconds ago; None while nothing is known.
+        """Return whether something moves at `now`, or has moved within the last `hold` seconds; None if not known.
 
         Callable from other threads.
         """
@@ -96,19 +97,19 @@ class MotionGate:
         least = self._least_change(self._background)
         over = change >= np.maximum(NOISE_FACTOR * self._noise, least)
         moving = np.where(over & (self._counted != 0), np.uint8(255), np.uint8(0))
-        # Motion counts as noise too, but never as more than the least change: frequent motion must stay visible.
+        # Motion is counted as noise, too, but at most as the least change, so that frequent motion is still detected.
         cv2.accumulateWeighted(np.minimum(change, least), self._noise, 1 - math.exp(-since_s / NOISE_PERIOD_S))
         cv2.accumulateWeighted(grey, self._background, 1 - math.exp(-since_s / BACKGROUND_PERIOD_S))
         return _largest_patch(moving) >= self._settings.contour_area * moving.size
 
     def _least_change(self, background: Level) -> float:
-        """Return how much a pixel without noise must change, of 255: the threshold by day, less in the dark."""
+        """Return the change, of 255, that is motion in a pixel without noise: the threshold by day, less at night."""
         light = max(float(background.mean()) / DAYLIGHT, float(background.std()) / DAYLIGHT_CONTRAST)
         return min(float(self._settings.threshold), max(MIN_CHANGE, self._settings.threshold * light))
 
 
 def _small_grey(picture: Pixels) -> Grey:
-    """Return the picture in grey, smoothed, with at most MAX_SIDE_PIXELS a side."""
+    """Return a grey, smoothed copy of a picture, uint8 (h, w), with sides of at most MAX_SIDE_PIXELS."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     # Halving repeatedly is several times faster than a single step.
     while min(grey.shape) > 1 and max(grey.shape) >= 4 * MAX_SIDE_PIXELS:
@@ -121,7 +122,7 @@ def _small_grey(picture: Pixels) -> Grey:
 
 
 def _largest_patch(moving: Grey) -> int:
-    """Return the size in pixels of the largest connected patch; patches that nearly touch are joined."""
+    """Return the number of pixels of the largest connected patch; patches that nearly touch are joined before."""
     if not moving.any():
         return 0
     joined = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MAX_EARLINESS = 0.1
-"""Part of the interval by which a picture may come early: cameras are not perfectly regular."""
+"""Share of the interval by which a picture may come early, because cameras are not perfectly regular."""
 
 
 class FramePacing:
@@ -17,7 +17,7 @@ class FramePacing:
         """Return whether the picture received at `now` (monotonic seconds) is wanted."""
         if self._due is not None and now < self._due - MAX_EARLINESS * self._interval_s:
             return False
-        # Behind by more than an interval, the schedule starts anew: no burst of pictures catches up.
+        # If a picture is late by more than an interval, the schedule starts anew, so that no burst of pictures follows.
         behind = self._due is None or now > self._due + self._interval_s
         self._due = (now if behind or self._due is None else self._due) + self._interval_s
         return True

@@ -1,4 +1,4 @@
-"""Selects the pictures of a camera to send on, and turns and crops them. Pure: the caller gives the time."""
+"""Selects the pictures of a camera that are sent, and rotates and crops them. Pure: the caller gives the time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 MIN_DECODED_FPS = 1.0
-"""Pictures decoded a second while detection is off, to check that the camera still works."""
+"""Pictures per second that are decoded while detection is off, to check that the camera still works."""
 
 
 class PictureSelection:
@@ -31,11 +31,11 @@ class PictureSelection:
         self._pace = FramePacing(self._fps)
 
     def on_opened(self) -> None:
-        """Start the pacing anew after the source was opened, so that its first picture is wanted."""
+        """Restart the pacing after the source was opened, so that its first picture is selected."""
         self._pace = FramePacing(self._fps)
 
     def show_still_scene(self) -> None:
-        """Send pictures on for a while although nothing moves. Callable from other threads."""
+        """Select pictures for a while although nothing moves. Callable from other threads."""
         self._motion.hold_open()
 
     def motion(self, now: float) -> bool | None:
@@ -47,7 +47,7 @@ class PictureSelection:
         return self._pace.wants(now)
 
     def choose(self, picture: Pixels, now: float) -> Pixels | None:
-        """Return the turned and cropped picture, uint8 BGR (H, W, 3), to send on; None: do not send it."""
+        """Return the picture to send, rotated and cropped, uint8 BGR (H, W, 3); None if it must not be sent."""
         if not self._detect:
             return None
         chosen = turn_and_crop(picture, self._settings.rotate, self._settings.crop)

@@ -33,22 +33,22 @@ FIRST_RETRY_S, MAX_RETRY_S = 2.0, 30.0
 """Pauses before a failed camera is opened again; half of each is random: at first 1 to 2 s, in the end 15 to 30 s."""
 
 HANG_GRACE_S = 1.0
-"""A source ends its own waits within stale_after; one that takes longer by this hangs."""
+"""A source ends its own waits within stale_after; if a call takes this much longer, the source hangs."""
 
 RETRY_REFUSED_S = 300.0
-"""After a wrong password: many cameras lock a user out after a few attempts within minutes."""
+"""Pause after a wrong password: many cameras lock a user out after a few attempts within minutes."""
 
 MAX_BROKEN_IN_A_ROW = 10
 """Undecodable pictures in a row after which the source is opened again, which may help."""
 
 LATE_REMARK_PERIOD_S = 600.0
-"""The report says for this long after the last late picture that this device is too slow."""
+"""For this time after the last late picture, reports say that this device is too slow."""
 
 MIN_FROZEN_S = 10.0
-"""A camera is frozen when it sends the same picture for this long, and for stale_after."""
+"""A camera is frozen if it sends the same picture for this time and for stale_after, whichever is longer."""
 
 BROKEN_LOG_PERIOD_S = 60.0
-"""Between log lines about undecodable pictures."""
+"""Undecodable pictures are logged once in this time."""
 
 T = TypeVar("T")
 
@@ -105,12 +105,15 @@ class SourceReader:
         self._on_end: Callable[[], None] = lambda: None
 
     def start(self, on_shot: Callable[[Shot | None], None], on_end: Callable[[], None]) -> None:
-        """Start reading. Both run in the reader's thread: `on_shot` with the superseded shot, if any; `on_end` last."""
+        """Start reading. Both functions are called in the reader's thread.
+
+        `on_shot` is called for each new shot with the one that it supersedes, or None; `on_end` at the end.
+        """
         self._on_shot, self._on_end = on_shot, on_end
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop soon; the picture that is being read may still come."""
+        """Stop reading; the picture that is just being read may still come."""
         self._stop.set()
 
     def join(self, timeout_s: float) -> None:
@@ -157,7 +160,7 @@ class SourceReader:
 
     def _as_failure(self, error: Exception) -> DeepThingsError:
         """Return the error to report, without secrets."""
-        # Our own messages contain no secrets, and redacting them could remove a word that equals a short password.
+        # Our own messages contain no secrets, and redacting could remove a word that is also a short password.
         own = isinstance(error, DeepThingsError) and _is_own_error(error)
         text = str(error) if own else self._redact(str(error))
         if isinstance(error, DeepThingsError):
@@ -243,6 +246,7 @@ class SourceReader:
         return self.captured != self._frames
 
     def _pictures(self, source: Source) -> Iterator[Pixels]:
+        """Yield the pictures of a recording, with `loop` again and again, unless it has none."""
         again = True
         while again and not self._stop.is_set():
             again = False
@@ -252,7 +256,7 @@ class SourceReader:
                 again = self._loop
 
     def _run_bounded(self, step: Callable[[], T], patience_s: float) -> T:
-        """Return the result of a call that may hang; `hangs` reports one that takes longer than `patience_s`."""
+        """Return the result of a call that may hang; `hangs` returns True if it takes longer than `patience_s`."""
         self._hangs_from = time.monotonic() + patience_s + HANG_GRACE_S
         try:
             return step()

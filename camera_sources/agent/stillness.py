@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 SAMPLE_STEP = 8
-"""Only every eighth pixel of each side is compared: a sensor's noise changes some of them in every picture."""
+"""Only every eighth pixel of each side is compared; that is enough, as sensor noise changes some in every picture."""
 
 MIN_CONTRAST = 4.0
-"""Standard deviation of brightness. Pictures with less, as at night, may be equal although the camera works."""
+"""Pictures with a lower standard deviation of brightness, as at night, may be equal although the camera works."""
 
 MIN_EQUAL_PICTURES = 5
-"""Fewer equal pictures, which a camera with a low frame rate may send in a long time, do not count."""
+"""Fewer equal pictures do not count: a camera with a low frame rate may need a long time for them."""
 
 
 class Stillness:
-    """Measures for how long pictures have been equal bit by bit, which a real sensor never produces."""
+    """Measures for how long all pictures have been identical, which pictures of a real sensor never are."""
 
     def __init__(self) -> None:
         self._sample: Pixels | None = None

@@ -1,1 +1,1 @@
-"""A process that imports once what cameras' agents need, and forks an agent for each camera."""
+"""A process that imports the modules of camera agents once, and forks an agent for each camera."""

@@ -11,13 +11,13 @@ from shared.payloads.base import Message
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 MAX_FORK_MESSAGE_BYTES = 2 * MAX_PAYLOAD_BYTES[MessageKind.SETTINGS] + 2**16
-"""Settings in JSON, once more in JSON: every quotation mark in them becomes two characters."""
+"""The largest size of a message. Settings are JSON in JSON, so every quotation mark in them becomes two characters."""
 
 
 class StartAgent(Message):
-    """Start an agent: the words of its command line, its token, and its settings as it reads them.
+    """Start an agent with these words of its command line, this token, and these settings on its standard input.
 
-    `agent` is a number that the edge gives it; no other agent of the edge ever has it.
+    `agent` is the number by which the edge identifies it; the edge never uses a number twice.
     """
 
     kind: Literal["start"] = "start"
@@ -37,7 +37,7 @@ class SignalAgent(Message):
 
 
 class AgentStarted(Message):
-    """An agent runs, as this process."""
+    """An agent was started; `process` is its process id."""
 
     kind: Literal["started"] = "started"
     agent: int
@@ -45,7 +45,7 @@ class AgentStarted(Message):
 
 
 class AgentNotStarted(Message):
-    """An agent could not be forked, for this `errno`."""
+    """An agent could not be forked; `errno` is the reason."""
 
     kind: Literal["not_started"] = "not_started"
     agent: int
@@ -53,7 +53,7 @@ class AgentNotStarted(Message):
 
 
 class AgentEnded(Message):
-    """An agent has ended with this exit code; -n when signal n has ended it."""
+    """An agent has ended with the exit code `code`; -n if signal n has ended it."""
 
     kind: Literal["ended"] = "ended"
     agent: int
@@ -70,7 +70,7 @@ def encode_message(message: ForkMessage) -> bytes:
 
 
 def decode_message(line: bytes) -> ForkMessage:
-    """Parse a line. Raises ProtocolError, which does not contain it, for anything but a message."""
+    """Parse a line. Raises ProtocolError, which does not contain the line, if it is no message."""
     try:
         return _any_message.validate_json(line)
     except ValidationError:
@@ -84,7 +84,7 @@ class MessageBuffer:
         self._unfinished = b""
 
     def add(self, data: bytes) -> list[bytes]:
-        """Return the lines that are complete now. Raises ProtocolError for one that is too long."""
+        """Add received bytes; return the lines that are complete now. Raises ProtocolError if a line is too long."""
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         if len(self._unfinished) > MAX_FORK_MESSAGE_BYTES:
             raise ProtocolError(f"a message of more than {MAX_FORK_MESSAGE_BYTES} bytes")

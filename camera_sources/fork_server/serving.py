@@ -1,8 +1,9 @@
 """The fork server: python -P -m camera_sources.fork_server.serving DESCRIPTOR
 
-The edge executes it, and speaks with it over a pair of sockets. It has a single thread, and imports nothing that starts
-others, such as onnxruntime: a fork has only the thread that forked it, and locks that others held stay locked for ever.
-It ends when the edge has closed its socket or is gone; the agents end with it, see `exit_with_parent`.
+The edge starts this process, and communicates with it over a pair of sockets. The process has a single thread, and
+imports nothing that starts other threads, such as onnxruntime: a forked process has only the thread that forked it, and
+locks that other threads held stay locked for ever. The fork server ends when the edge has closed its socket or has
+ended; its agents end with it, see `exit_with_parent`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-import camera_sources.command  # noqa: F401  (what all agents need is imported once, here)
+import camera_sources.command  # noqa: F401  (imports all that agents need, once for all of them)
 from camera_sources.camera_settings import TOKEN_VARIABLE
 from camera_sources.fork_server.fork_messages import (
     AgentEnded,
@@ -42,13 +43,15 @@ if TYPE_CHECKING:
     from types import FrameType
 
 RECEIVE_BYTES = 65536
+"""One call receives at most this many bytes."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""The edge alone ends this process: a signal to all processes lets the agents take leave of it first."""
+"""Signals that this process ignores, so that only the edge ends it. When all processes of a service get a signal, the
+agents can still send their last reports, because the fork server goes on running."""
 
 
 RARE_SCHEMES = {"mqtt", "mqtts"}
-"""Few cameras publish their pictures; the agents of those load paho-mqtt themselves."""
+"""Schemes of few cameras; only their agents load paho-mqtt."""
 
 
 class ForkServer:
@@ -66,7 +69,7 @@ class ForkServer:
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
 
     def serve(self) -> StartAgent | None:
-        """Serve until the edge is gone, then return None. In a forked process, return what it is to run."""
+        """Serve until the edge has ended, then return None. In a forked process, return the request for its agent."""
         while True:
             ready, _, _ = select.select([self._channel, self._woken], [], [])
             if self._woken in ready:
@@ -77,24 +80,25 @@ class ForkServer:
                 if not data:
                     return None
                 for line in self._received.add(data):
-                    request = self._obey(decode_message(line))
+                    request = self._handle(decode_message(line))
                     if request is not None:
                         return request
 
-    def _obey(self, message: ForkMessage) -> StartAgent | None:
-        """Do what the edge requests; return it in a forked process only."""
+    def _handle(self, message: ForkMessage) -> StartAgent | None:
+        """Handle a message of the edge. Return the request in a forked process, else None."""
         if isinstance(message, StartAgent):
             return self._fork(message)
         if isinstance(message, SignalAgent) and message.agent in self._processes:
-            os.kill(self._processes[message.agent], message.number)  # not reaped yet: the ID is still its own
+            os.kill(self._processes[message.agent], message.number)  # it was not reaped, so its id is not used again
         return None
 
     def _fork(self, request: StartAgent) -> StartAgent | None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # or the agent would lose one that comes at once
+        # A signal that comes before the agent has restored its handlers must not be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process = os.fork()
             if process == 0:
-                self._leave()
+                self._become_independent()
                 return request
         except OSError as error:
             self._send(AgentNotStarted(agent=request.agent, errno=error.errno or errno.EAGAIN))
@@ -105,8 +109,8 @@ class ForkServer:
         self._send(AgentStarted(agent=request.agent, process=process))
         return None
 
-    def _leave(self) -> None:
-        """Make a process of its own of a fork: out of the session of the server, with signals as they were."""
+    def _become_independent(self) -> None:
+        """Separate a forked process from the server: a session of its own, no sockets, the original signal handlers."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         for each in (self._channel, self._woken, self._waking):
@@ -124,21 +128,21 @@ class ForkServer:
                 self._send(AgentEnded(agent=agent, code=os.waitstatus_to_exitcode(status)))
 
     def _send(self, message: ForkMessage) -> None:
-        with contextlib.suppress(ConnectionError):  # the edge is gone: the next look at the channel finds out
+        with contextlib.suppress(ConnectionError):  # the edge has ended, which the next read of the channel shows
             self._channel.sendall(encode_message(message))
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing. An ignored signal would be lost in a fork; one with a handler waits until it is unblocked."""
+    """Do nothing. While blocked, a signal that is ignored (SIG_IGN) is lost, but one with a handler is kept."""
 
 
 def prepare() -> None:
-    """Import and allocate what agents share."""
+    """Import the modules that all agents use, and prepare the memory that they share with this process."""
     cv2.setNumThreads(1)
     for reference in {reference for scheme, reference in BUILT_IN_SOURCES.items() if scheme not in RARE_SCHEMES}:
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
-    release_freed_memory()  # it freezes objects, too: the collector would copy their pages in each agent
+    release_freed_memory()  # frozen objects share their memory pages: garbage collection would write to them
 
 
 def become_agent(request: StartAgent, server: int) -> None:

@@ -1,1 +1,1 @@
-"""Asking a camera over HTTP: requests, logins, and streams in parts."""
+"""HTTP for cameras: requests, logins, and multipart streams."""

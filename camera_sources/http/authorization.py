@@ -32,7 +32,7 @@ class Authorization:
         self._used = 0
 
     def accept_challenge(self, challenges: Iterable[str]) -> bool:
-        """Store the strongest challenge of the WWW-Authenticate values; return whether one can be answered."""
+        """Store the strongest answerable challenge among WWW-Authenticate values; return whether there is one."""
         known = [challenge for challenge in map(_parse, challenges) if _can_be_answered(challenge)]
         if not known or not (self._user or self._password):
             return False

@@ -12,10 +12,10 @@ from camera_sources.pictures.picture_end import JPEG_START, JpegWalk
 from shared.errors import SourceError
 
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
-"""Ten times the largest JPEG of a camera."""
+"""The largest size of a picture: ten times that of the largest JPEG of a camera."""
 
 MAX_JUNK_BYTES = 1024 * 1024
-"""Bytes without the beginning of a picture: headers are only a few lines."""
+"""A picture must begin within this many bytes; the headers before it have only a few lines."""
 
 OTHER_FORMATS = (b"\x89PNG", b"RIFF", b"BM")
 """First bytes of pictures in other formats, which end at the next boundary."""
@@ -34,7 +34,7 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class PictureStreamParser:
-    """Turns bytes into pictures; an incomplete picture comes out as empty bytes, so that it can be counted."""
+    """Splits received bytes into pictures; an incomplete picture becomes empty bytes, so that it can be counted."""
 
     def __init__(self, boundary: bytes = b"") -> None:
         self._boundary = boundary
@@ -76,7 +76,7 @@ class PictureStreamParser:
         return picture if end.whole or not self._ends_seen else b""
 
     def _next_other_format(self, start: int) -> bytes | None:
-        """Return the part at the front if it is complete and not a JPEG; `start`: of the next JPEG, or -1."""
+        """Return the first part if it is complete and not a JPEG. `start` is the position of the next JPEG, or -1."""
         body = self._body_start()
         if body is None:
             return None

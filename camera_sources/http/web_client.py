@@ -18,10 +18,10 @@ from shared.errors import ConfigurationError, SourceError
 from shared.reasons.network_reasons import network_reason
 
 MAX_REDIRECTIONS = 3
-"""From http to https, and from an old path to a new one; more are a loop."""
+"""Redirections that are followed: from http to https, and from an old path to a new one; more would be a loop."""
 
 MAX_ERROR_PAGE_BYTES = 64 * 1024
-"""Of a page that is read only to reuse its connection."""
+"""Bytes of an error page that is read so that its connection can be reused."""
 
 _STATUS_REASONS = {403: "this user has no permission to see it", 404: "no such path (404)"}
 
@@ -49,18 +49,18 @@ class WebClient:
         self._connection = self._response = self._socket = None
 
     def abort(self) -> None:
-        """End all waiting, for good. Callable from another thread."""
+        """End all waiting now and in the future. Callable from another thread."""
         self.aborted.set()
         connected = self._socket
         if connected is not None:
             with contextlib.suppress(OSError):  # already closed
-                # The plain shutdown, also for TLS: that of SSLSocket would wait for the other side.
+                # The plain socket's shutdown is used, also for TLS: SSLSocket's would wait for the other side.
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def get(self, until: float) -> http.client.HTTPResponse:
-        """Return the response with status 200; it must be received and read by `until` (monotonic seconds).
+        """Return a response with status 200, which must be received and read by `until` (monotonic seconds).
 
-        `set_deadline` moves that time. Raises SourceError with a reason.
+        `set_deadline` changes this time. Raises SourceError with the reason of a failure.
         """
         self.set_deadline(until)
         answered, redirections = False, 0
@@ -190,5 +190,5 @@ def unverified_tls_context() -> ssl.SSLContext:
 
 
 def unreachable_reason(error: OSError) -> str:
-    """Return the reason as text, without the address, which may contain a password."""
+    """Return the reason why a camera was not reached, without the address, which may contain a password."""
     return f"not reachable: {network_reason(error)}"

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 FFMPEG_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")
-"""Options that the user has set; they replace ours."""
+"""Options of FFmpeg that the user has set; they replace ours."""
 
 
 class _FfmpegOptions:
-    """Sets FFmpeg's options, which are global: openings with the same options run at once, others wait for them."""
+    """Sets FFmpeg's options, which are global for the process.
+
+    Sources with the same options can be opened at the same time; those with other options wait.
+    """
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
@@ -32,7 +35,7 @@ class _FfmpegOptions:
 
     @contextmanager
     def holding(self, options: str) -> Iterator[None]:
-        """Put these options into the environment, none if empty, until the context ends."""
+        """Put these options into the environment until the context ends; "" stands for no options."""
         with self._turn:
             self._turn.wait_for(lambda: not self._openings or self._options == options)
             self._options = options
@@ -55,10 +58,10 @@ _ffmpeg_options = _FfmpegOptions()
 def open_with_ffmpeg(
     location: str, options: Mapping[str, str] | None = None, limits: Sequence[int] = ()
 ) -> cv2.VideoCapture:
-    """Return a capture, opened or not. `limits`: OpenCV properties, each followed by its value.
+    """Return a capture, whether opening it succeeded or not. `limits` are OpenCV properties, each with its value.
 
-    FFmpeg reads its `options` from the environment. They are removed after opening: a recording that is opened with
-    the options of a live stream loses most of its pictures, and child processes would inherit them.
+    FFmpeg reads its `options` from the environment. They are removed after opening, because a recording that is opened
+    with the options of a live stream loses most of its pictures, and because child processes would inherit them.
     """
     ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
     with nullcontext() if USER_FFMPEG_OPTIONS else _ffmpeg_options.holding(ours):

@@ -1,4 +1,4 @@
-"""Holds the newest picture between the thread that receives and the one that reads."""
+"""Holds the newest picture between the thread that receives pictures and the thread that reads them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class PictureInbox:
             self._changed.notify()
 
     def take_picture(self, timeout_s: float) -> tuple[float, bytes] | None:
-        """Return the picture's time (seconds since 1970) and bytes; None: none in time. Raises the error of `fail`."""
+        """Return the time (seconds since 1970) and the bytes of a picture; None if none comes within `timeout_s`.
+
+        Raises the error of `fail`.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._picture or self._error, max(0.0, timeout_s))
             picture, self._picture = self._picture, None

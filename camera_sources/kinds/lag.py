@@ -1,21 +1,21 @@
-"""Measures how old a picture is when it is read, by comparing the stream's own time with the clock. Pure."""
+"""Measures the age of a picture when it is read, by comparing the stream's own time with the clock. Pure."""
 
 from __future__ import annotations
 
 LATE_S = 3.0
-"""An older picture is of little use, and reading on would not make the next ones newer."""
+"""An older picture is late: it is of little use, and reading on would not make the next pictures newer."""
 
 MAX_DRIFT = 2e-4
-"""Error of a camera's clock, in seconds a second: twice that of cheap quartz."""
+"""Error of a camera's clock, in seconds per second: twice that of cheap quartz."""
 
 MAX_STREAM_JUMP_S = 1.0
-"""A larger jump of the stream's time against the clock between two pictures: the camera has set its clock."""
+"""If the stream's time moves by this much more than the clock between two pictures, the camera has set its clock."""
 
 
 class StreamLag:
     """Compares the stream's times of pictures with the times at which they were read.
 
-    The least difference so far is that of a picture that was read without delay.
+    The smallest difference so far is taken as that of a picture which was read without delay.
     """
 
     def __init__(self) -> None:
@@ -23,9 +23,9 @@ class StreamLag:
         self._least_s = 0.0
 
     def lateness_s(self, now: float, position_s: float) -> float:
-        """Return by how many seconds a picture is late: `position_s` in its stream, read at `now` (monotonic seconds).
+        """Return the delay, in seconds, with which a picture was read at `now` (monotonic seconds).
 
-        0 if the stream's time is useless, because it stands still or jumped.
+        `position_s` is the picture's time in its stream.
         """
         difference_s = now - position_s
         before, self._last = self._last, (now, position_s)
@@ -37,11 +37,11 @@ class StreamLag:
             # The stream's time jumped or stood still: shift the baseline so that the lateness stays as it was.
             self._least_s += difference_s - (before[0] - before[1])
         else:
-            # Otherwise a camera's slow clock would look like growing lateness.
+            # Raised by the drift of clocks, or a camera's slow clock would look like growing lateness.
             self._least_s += MAX_DRIFT * passed_s
         self._least_s = min(self._least_s, difference_s)
         return difference_s - self._least_s
 
     def reset(self) -> None:
-        """Start anew, when the measured lateness was an error of the stream's own time."""
+        """Restart the measurement, after the lateness turned out to be an error of the stream's own time."""
         self._last = None

@@ -1,4 +1,4 @@
-"""mqtt://: receives published pictures, JPEG or PNG."""
+"""mqtt:// and mqtts://: cameras that publish pictures, JPEG or PNG, on a topic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 _KEEPALIVE_S = 15
-"""A broker that vanishes is noticed after 1.5 times this."""
+"""MQTT's keep-alive: a broker that no longer answers is noticed after 1.5 times this."""
 
 _REFUSAL_REASONS = {
     134: "wrong password",

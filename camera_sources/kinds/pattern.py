@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 DEFAULT_PATTERN_FPS = 10.0
+"""Frames a second of a pattern whose address names no rate."""
 
 ROUND_FRAMES = 100
 """Frames for one round of the square."""

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 MAX_PICTURE_FILE_BYTES = 256 * 2**20
-"""Slightly more than a BMP of the largest decodable picture."""
+"""The largest size of a picture file: slightly more than a BMP of the largest decodable picture has."""
 
 
 class PictureFolder(Source):

@@ -35,20 +35,20 @@ _TRANSPORT_OPTIONS = {
 }
 
 LATE_READ_SHARE = 0.9
-"""A read that took this part of its time-out has timed out: a picture that it returns anyway is old."""
+"""A read that took this share of its timeout has timed out; a picture that it returns anyway is old."""
 
 MIN_UNREAD_BYTES = 4096
-"""A late process has at least this much unread data; with less, the stream's own time is wrong."""
+"""A process that reads too slowly has at least this much unread data; with less, the stream's own time is wrong."""
 
 
 class RtspCamera(LiveSource):
-    """Reads RTSP streams. FFmpeg ends its own waits; if even that hangs, the agent's process is ended.
+    """Reads RTSP streams. FFmpeg limits its own waits; if it hangs nevertheless, the agent's process is ended.
 
-    No picture comes before the first key frame: stale_after must be longer than the time between key frames. No
-    picture can be skipped before it is decoded, so a device that is too slow for the stream gets older and older ones:
-    then the stream is opened again, which begins with the newest.
+    No picture comes before the first key frame, so stale_after must be longer than the time between key frames.
+    Pictures cannot be skipped without decoding them, so on a device that is too slow for the stream, they get older and
+    older. Then the stream is opened again, which begins with the newest picture.
 
-    One thread decodes, which uses less CPU than several and delays pictures less. If it is too slow for a stream, the
+    A single thread decodes, which uses less CPU and delays pictures less than several threads. If it is too slow, the
     stream is opened again with one thread for each core.
     """
 
@@ -70,6 +70,7 @@ class RtspCamera(LiveSource):
                 capture.release()
 
     def _until_late(self, capture: cv2.VideoCapture) -> Generator[Grab, None, None]:
+        """Yield pictures until they come so late that the stream must be opened again."""
         lag = StreamLag()
         while True:
             begun = time.monotonic()
@@ -91,7 +92,7 @@ class RtspCamera(LiveSource):
                 return
 
     def _has_unread(self) -> bool:
-        """Return whether unread data waits, which confirms that pictures are late; True if unknown."""
+        """Return whether there is unread data, which confirms that pictures are late; True if it is not known."""
         unread = unread_bytes(self._locator.port or RTSP_PORTS[self._locator.scheme])
         return unread is None or unread >= MIN_UNREAD_BYTES or self._transport == "udp"
 

@@ -1,4 +1,4 @@
-"""Counts received but unread network data of this process, which shows that it is too slow."""
+"""Counts the network data that this process has received but not read; much of it shows that it is too slow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 _ESTABLISHED = "01"
+"""The state of an open connection in /proc/net/tcp."""
 
 
 def unread_bytes(port: int) -> int | None:

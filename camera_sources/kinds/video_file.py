@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 PLAUSIBLE_FPS = (0.1, 240.0)
+"""Bounds of the frame rates that are believed."""
+
 FALLBACK_FPS = 10.0
-"""For files without a frame rate, or with an implausible one."""
+"""The rate for files without a frame rate, or with an implausible one."""
 
 
 class VideoFile(Source):
@@ -49,7 +51,7 @@ class VideoFile(Source):
             capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        one_thread = [cv2.CAP_PROP_N_THREADS, 1]  # each further one holds more decoded pictures in memory
+        one_thread = [cv2.CAP_PROP_N_THREADS, 1]  # each further thread keeps more decoded pictures in memory
         capture = open_with_ffmpeg(str(self._path), limits=one_thread)
         if not capture.isOpened():
             raise SourceError(f"video {self._path} cannot be decoded: it is broken, or not a video")

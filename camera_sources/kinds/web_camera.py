@@ -29,16 +29,16 @@ SNAPSHOT_FPS = 1.0
 """Default rate at which snapshots are requested."""
 
 STREAM_KINDS = ("multipart/", "video/x-motion-jpeg", "video/mjpeg", "video/x-jpeg")
-"""Beginnings of Content-Types of Motion JPEG."""
+"""Prefixes of the Content-Types of Motion JPEG."""
 
 RECEIVER_STOP_TIMEOUT_S = 1.0
-"""For the receiving thread to end after its connection is shut down."""
+"""Time for the receiving thread to end after its connection is shut down."""
 
 
 class WebCamera(LiveSource):
-    """Reads Motion JPEG or snapshots, by the settings or by the camera's Content-Type.
+    """Reads Motion JPEG or snapshots, as the settings say, else by the Content-Type that the camera sends.
 
-    A thread receives continuously, so that a slow reader finds no old pictures in the connection.
+    A thread receives continuously, so that no old pictures wait in the connection for a slow reader.
     """
 
     def __init__(self, settings: CameraSettings) -> None:
@@ -57,7 +57,7 @@ class WebCamera(LiveSource):
         patience_s = max(OPENING_S, self._patience_s)
         try:
             while True:
-                # The thread ends its waits sooner, unless single bytes keep coming.
+                # The receiving thread reports a timeout sooner, unless single bytes keep coming.
                 found = inbox.take_picture(patience_s)
                 if found is None:
                     raise SourceError(no_picture_for(patience_s))
@@ -116,7 +116,7 @@ class WebCamera(LiveSource):
             response = client.get(begun + self._silence_s)
 
     def _read_answer(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
-        """Return the whole body of a response, received by `until`; the connection is then ready for the next."""
+        """Return the complete body of a response, received by `until`; then the connection is ready for a request."""
         body, length = bytearray(), response.length
         while length is None or len(body) < length:
             client.set_deadline(until)

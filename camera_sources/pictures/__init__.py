@@ -1,1 +1,1 @@
-"""Pictures as bytes: their size, their end, and decoding them."""
+"""Encoded pictures: their size, their end, decoding them, and the part of them that is used."""

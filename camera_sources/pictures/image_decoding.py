@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 MAX_PIXELS = 2**26
-"""67 million: more than a phone's camera of 64 megapixels has; a PNG of it takes 200 MB when decoded."""
+"""The most pixels of a picture: 67 million, more than a camera of 64 megapixels has. A PNG of them takes 200 MB."""
 
 REDUCTIONS = {
     1: cv2.IMREAD_COLOR,
@@ -25,7 +25,10 @@ REDUCTIONS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-"""Factors by which a picture can be made smaller while it is decoded; a JPEG never takes more memory than that."""
+"""OpenCV's flags by the factor by which a picture is made smaller while it is decoded.
+
+A JPEG then only takes the memory of the smaller picture.
+"""
 
 
 class LargePictureError(SourceError):
@@ -33,9 +36,9 @@ class LargePictureError(SourceError):
 
 
 def decode_picture(data: bytes) -> Pixels:
-    """Return the picture, uint8 BGR (H, W, 3); one that is too large for a frame is halved until it fits.
+    """Return the picture, uint8 BGR (H, W, 3); a picture that is too large for a frame is halved until it fits.
 
-    Raises NoPictureError and LargePictureError, with reasons that fit behind the name of a camera.
+    Raises NoPictureError and LargePictureError, with messages that can follow the name of a camera.
     """
     size = picture_size_of(data)
     if size is None:

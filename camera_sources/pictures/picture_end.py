@@ -1,4 +1,4 @@
-"""Finds the end of a picture by its own structure, as lengths around it may be wrong or missing. Pure.
+"""Finds the end of a picture by its own structure, because lengths in headers may be wrong or missing. Pure.
 
 Sources: ITU-T T.81 (JPEG) annex B, ISO/IEC 15948 (PNG) section 5, RFC 9649 (WebP), the bitmap headers of Windows.
 """
@@ -12,29 +12,30 @@ from typing import NamedTuple
 JPEG_START = b"\xff\xd8\xff"
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+"""Markers of a JPEG, without the 0xFF before them: start and end of the picture, and start of a scan of its pixels."""
 
 _WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers without a segment behind them."""
+"""Markers that no segment follows."""
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 
 _MARKER_IN_SCAN = re.compile(rb"\xff([\xc4\xcc\xd8-\xdd\xe0-\xef\xfe])")
-"""Markers that may follow the pixels of a scan; others behind 0xFF are pixels, or damage for the decoder to handle.
+"""Markers that may follow the pixels of a scan; other bytes behind 0xFF are pixels, or damage that the decoder handles.
 
-All bytes of a stream are searched for it, and a pattern with a single 0xFF is 17 times faster than with any number."""
+All bytes of a stream are searched for this pattern, and with a single 0xFF it is 17 times faster than with several."""
 
 
 class JpegEnd(NamedTuple):
-    """The position of a JPEG's end, and whether it is complete; a damaged one ends where the damage is found."""
+    """The position of a JPEG's end, and whether the JPEG is complete; a damaged one ends where the damage is found."""
 
     place: int
     whole: bool
 
 
 class JpegWalk:
-    """Goes through a JPEG that begins at byte 0 of a growing buffer, from segment to segment.
+    """Walks from segment to segment through a JPEG that begins at byte 0 of a growing buffer.
 
-    A thumbnail inside a segment is skipped with it.
+    A thumbnail inside a segment is skipped together with the segment.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class JpegWalk:
         self._in_scan = False
 
     def find_end(self, data: bytes | bytearray) -> JpegEnd | None:
-        """Return the end; None while it has not been received. No byte is searched twice."""
+        """Return the end; None if it was not received yet. Later calls do not search the same bytes again."""
         while True:
             if self._in_scan:
                 match = _MARKER_IN_SCAN.search(data, self._position)
@@ -72,7 +73,7 @@ class JpegWalk:
 
 
 def is_complete_picture(data: bytes) -> bool:
-    """Return whether a JPEG, PNG, BMP or WebP is complete; True for other formats, as that is unknown."""
+    """Return whether a JPEG, PNG, BMP or WebP is complete; True for other formats, which are not checked."""
     if data.startswith(JPEG_START):
         end = JpegWalk().find_end(data)
         return end is not None and end.whole

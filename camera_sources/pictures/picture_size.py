@@ -17,10 +17,11 @@ _WITHOUT_SEGMENT = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a segment: restarts, and the start of the image."""
 
 _CORE_HEADER_BYTES = 12
+"""Size of the oldest header of a BMP, whose width and height have 16 bits; in all others they have 32."""
 
 
 def picture_size_of(data: bytes) -> PictureSize | None:
-    """Return width and height of a JPEG, PNG, BMP or WebP; None for other data, or if it ends too early."""
+    """Return the width and height of a JPEG, PNG, BMP or WebP; None for other data, and for incomplete headers."""
     try:
         if data.startswith(b"\xff\xd8"):
             return _of_jpeg(data)
@@ -36,7 +37,7 @@ def picture_size_of(data: bytes) -> PictureSize | None:
 
 
 def _of_jpeg(data: bytes) -> PictureSize | None:
-    """Go from segment to segment: a thumbnail inside one is skipped with it."""
+    """Return the size of a JPEG. A thumbnail inside a segment is skipped together with the segment."""
     position = 2
     while True:
         position = data.find(b"\xff", position)
@@ -49,7 +50,7 @@ def _of_jpeg(data: bytes) -> PictureSize | None:
         if marker in _FRAME_MARKERS:
             height, width = struct.unpack_from(">HH", data, position + 3)
             return _plausible(width, height)
-        if marker in {0xD9, 0xDA}:  # the end, or the pixels: without a size
+        if marker in {0xD9, 0xDA}:  # the end, or the begin of the pixels: there was no size before
             return None
         if marker not in _WITHOUT_SEGMENT and marker != 0:
             position += max(2, struct.unpack_from(">H", data, position)[0])

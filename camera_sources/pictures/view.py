@@ -1,4 +1,4 @@
-"""Turns a picture upright, then crops it. Pure."""
+"""Rotates a picture, then crops it. Pure."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def turn_and_crop(picture: Pixels, rotate: int, crop: PicturePart | None) -> Pix
 
 
 def round_up(pixels: float) -> int:
-    """Round up to whole pixels, but ignore an excess that is only a rounding error."""
+    """Return the number of pixels rounded up, but ignore a fraction that is only a rounding error."""
     return int(np.ceil(pixels - 1e-6))

@@ -1,1 +1,1 @@
-"""RTSP requests that find out why a camera sends no stream."""
+"""RTSP requests that check a camera's login, and find out why it sends no stream."""

@@ -30,7 +30,8 @@ _OTHER_TRANSPORT = {
 _DECODABLE_CODECS = frozenset(
     {"H264", "H265", "HEVC", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1", "MPV", "H263", "H263-1998"}
 )
-"""Names of decodable codecs in stream descriptions; if one of these gives no picture, the fault is another."""
+"""Names of decodable codecs in stream descriptions; if a stream with one of them gives no picture, the codec is not the
+cause."""
 
 _MAX_SHOWN_LENGTH = 40
 """Characters of the camera's own text in a reason."""

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from camera_sources.urls.locator import Locator
 
 INQUIRY_TIMEOUT_S = 2.0
-"""For all requests to find the reason, to a camera that has answered before."""
+"""Timeout of all requests that find the reason, for a camera that has answered before."""
 
 RETRY_BUSY_S = 0.5
-"""Before the second request after an answer 503: the camera may still be closing FFmpeg's connection."""
+"""Pause after an answer 503: the camera may still be closing FFmpeg's connection."""
 
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
 MAX_ANSWER_BYTES = 64 * 1024
-"""Far more than a stream description, which has some lines."""
+"""The largest size of an answer; a stream description has only some lines."""
 
 Transport = Literal["auto", "tcp", "udp"]
 
@@ -47,10 +47,11 @@ _SETUP_TRANSPORTS = {
 
 
 def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
-    """Try the password once, as FFmpeg would try a wrong one several times; None: there is no password.
+    """Try the login once, because FFmpeg would try a wrong password several times. Return None if there is no login.
 
-    Keep the returned connection open until FFmpeg's is: some cameras answer 503 just after another client has left.
-    Raises WrongPasswordError, or SourceError when the camera cannot be reached; FFmpeg handles other answers.
+    Keep the returned connection open until FFmpeg's connection is open: some cameras answer 503 just after another
+    client has disconnected. Raises WrongPasswordError, or SourceError when the camera cannot be reached. All other
+    answers are ignored here; FFmpeg will get them, too.
     """
     if not (locator.user or locator.password):
         return None
@@ -72,9 +73,9 @@ def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
 
 
 def no_stream_reason(locator: Locator, transport: Transport, inquiry: RtspInquiry | None) -> str:
-    """Return why a camera sends no stream: the first answer on the way to it that is not 200.
+    """Return the reason why a camera sends no stream: the first of its answers that is not 200.
 
-    Takes at most twice INQUIRY_TIMEOUT_S. `inquiry`: an open connection to use first.
+    This takes at most twice INQUIRY_TIMEOUT_S. `inquiry` is an open connection to try first.
     """
     try:
         if inquiry is not None:
@@ -160,11 +161,11 @@ class RtspInquiry:
         self._connection.close()
 
     def set_timeout(self, within_s: float) -> None:
-        """Limit the time for all requests from now on."""
+        """Limit the total time of all following requests."""
         self._deadline = time.monotonic() + within_s
 
     def describe(self) -> RtspAnswer | None:
-        """Return the answer to DESCRIBE, sent again with the password if the camera wants it."""
+        """Return the answer to DESCRIBE, which is sent again with the login if the camera requires it."""
         answer = self.request("DESCRIBE", self.url, "Accept: application/sdp")
         if answer is None or answer.status != 401 or not self._authorization.accept_challenge(answer.challenges):
             return answer

@@ -1,1 +1,1 @@
-"""URLs of cameras: their parts, their schemes, and how they may be shown."""
+"""URLs of cameras: their parts, their schemes, and removing secrets before they are shown."""

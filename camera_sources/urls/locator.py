@@ -27,9 +27,10 @@ class Locator:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Split scheme://[user[:password]@]host[:port][/path][?query]. Raises ConfigurationError without secrets.
+        """Split scheme://[user[:password]@]host[:port][/path][?query].
 
-        A password must be escaped only if the URL can otherwise be read in two ways.
+        A password need not be escaped unless the URL could be read in two ways without it. Raises ConfigurationError,
+        whose message contains no secrets.
         """
         readings = url_readings(url)
         scheme = url.strip().partition("://")[0]

@@ -8,26 +8,27 @@ from urllib.parse import quote, unquote
 HIDDEN = "***"
 
 _TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{16,}")
-"""A random part of a path: for some cameras it is the only password."""
+"""A random part of a path, which is the only password of some cameras."""
 
 _SECRET_NAME = re.compile(r"pass|pwd|pw|token|key|auth|secret|user|login|sid|session", re.IGNORECASE)
 
 MIN_SECRET_VALUE_LENGTH = 6
-"""Characters. A query value of this length may be a secret under any name; shorter ones are channel numbers."""
+"""A query value with at least this many characters may be a secret, whatever its name; shorter ones are numbers."""
 
 MIN_SECRET_LENGTH = 4
-"""Characters of a secret that is hidden everywhere in a text; a shorter one would remove parts of words."""
+"""A secret with at least this many characters is hidden everywhere in a text; a shorter one may be part of a word."""
 
 _SECRET_IN_PATH = re.compile(r"([A-Za-z]*)=([^&;/?#]*)")
-"""As in URLs of recorders: /user=admin&password=secret&channel=1, /user=admin_password=secret_channel=1."""
+"""A name and a value in a path, as in recorders' URLs: /user=admin&password=secret&channel=1,
+/user=admin_password=secret_channel=1."""
 
 _HOST = re.compile(r"[A-Za-z0-9.\-_\[\]:]*")
 
 
 def redacted(url: str) -> str:
-    """Return the URL without credentials, also if it is malformed; the path of a file is not changed.
+    """Return the URL without credentials, even if it is malformed; the path of a file is not changed.
 
-    When in doubt it hides too much: all before the last @, all query values, parts of a path that look random.
+    When in doubt, it hides too much: all before the last @, all query values, and parts of a path that look random.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
@@ -39,7 +40,7 @@ def redacted(url: str) -> str:
 
 
 class UrlSecrets:
-    """Removes the secrets of one URL from texts of others, such as error messages of libraries."""
+    """Removes the secrets of one URL from other texts, such as error messages of libraries."""
 
     def __init__(self, url: str) -> None:
         self._url = url

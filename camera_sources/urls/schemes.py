@@ -1,4 +1,4 @@
-"""Schemes of camera URLs, one list for the camera agent and for check-config."""
+"""The schemes of camera URLs, for the camera agent and for check-config."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SCHEMES_WITH_HOST = frozenset(BUILT_IN_SOURCES) - {"test"}
 """Schemes whose URLs need a host."""
 
 FILE_SCHEME = "file"
-"""file://PATH means the same as PATH."""
+"""The scheme of file://PATH, which means the same as PATH."""
 
 DEVICE_PREFIX = "/dev/"
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 
 MIN_SCHEME_SIMILARITY = 0.85
-"""Similarity of two schemes that differ by one letter; other protocols, such as rtmp, differ more from ours."""
+"""The least similarity of two schemes that differ by one letter; other protocols, such as rtmp, differ more."""
 
 
 def scheme_of(url: str) -> str:

@@ -14,14 +14,14 @@ _HOST = re.compile(
 )
 
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[.*\]|.*\.(local|lan|home|internal|fritz\.box|home\.arpa)")
-"""Texts that can only be hosts."""
+"""Texts that can be nothing but hosts."""
 
 _PAIR = re.compile(r"[?&;][\w.-]+=[^/?#]*$")
-"""A query up to an @ that belongs to a value, as in an e-mail address."""
+"""The end of a query before an @ that belongs to a value, as in an e-mail address."""
 
 
 class UrlParts(NamedTuple):
-    """Parts of a URL; `login`: all before the @, not unescaped; `target`: path, query and fragment."""
+    """The parts of a URL. `login` is all before the @, still escaped; `target` is path, query and fragment."""
 
     scheme: str
     login: str
@@ -33,7 +33,8 @@ class UrlParts(NamedTuple):
 def url_readings(url: str) -> tuple[UrlParts, ...]:
     """Return the possible readings of a URL, the likely one first; none if it is invalid, two if it is ambiguous.
 
-    user:12/34@host/path may also be a host `user` with port 12; a text behind the @ that can only be a host decides.
+    For example, user:12/34@host/path may have the password 12/34, or be the host `user` with port 12. If the text
+    behind the @ can be nothing but a host, that decides.
     """
     scheme, separator, rest = url.strip().partition("://")
     if not separator:
@@ -57,7 +58,7 @@ def _readings(scheme: str, rest: str) -> Iterator[UrlParts]:
 
 
 def _host_starts(rest: str) -> Iterator[int]:
-    """Yield where the host may start: behind the last @ before the path, as in the standard, then behind later ones."""
+    """Yield the possible positions of the host: behind the last @ before the path (the standard), behind later ones."""
     end = next((place for place, mark in enumerate(rest) if mark in "/?#"), len(rest))
     yield rest.rfind("@", 0, end) + 1
     for place in range(end, len(rest)):

@@ -7,9 +7,11 @@ import sys
 import threading
 
 if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: the gateway reads the file at its start anyway
+    # SIGHUP asks for a reload of the configuration. A gateway that is starting reads it anyway, and must not end.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
-# As quiet_interrupt does, which would have to be imported for it: Ctrl-C while the following is imported says nothing.
+# Ctrl-C during the following imports ends the process without a traceback. quiet_interrupt does the same for later
+# imports, but would have to be imported itself.
 _interrupt = signal.getsignal(signal.SIGINT)
 _guarded = _interrupt is signal.default_int_handler and threading.current_thread() is threading.main_thread()
 if _guarded:
@@ -30,12 +32,13 @@ finally:
 def main() -> None:
     """Run the console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 128 + n ended by signal n."""
     try:
-        sys.exit(_exit_code())
+        sys.exit(_run_command())
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing catches KeyboardInterrupt while the interpreter ends
 
 
-def _exit_code() -> int:
+def _run_command() -> int:
+    """Run the subcommand, print its error if it fails, and return the exit code."""
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -60,9 +63,10 @@ def _exit_code() -> int:
 
 
 def _signal_exit_code(error: BaseException) -> int | None:
-    """Return the exit code of a signal whose exception is `error`, or became it; None if no signal came.
+    """Return the exit code for the signal that caused `error`, directly or in its context; None if no signal did.
 
-    A handler raises in the middle of anything; a condition variable that is waiting then raises RuntimeError.
+    A signal handler raises its exception wherever the program happens to be. The interrupted code may replace it by
+    another one: a condition variable that was waiting raises RuntimeError.
     """
     cause: BaseException | None = error
     while cause is not None:

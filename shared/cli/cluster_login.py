@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 LOOPBACK_TIMEOUT_S = 1.0
-"""On loopback a connection is made, or refused, at once."""
+"""Timeout of a connection on loopback, which is accepted or refused at once."""
 
 
 def cluster_login(broker: Address) -> tuple[Address, Login]:
-    """Return the address and the login for the broker that is named; without keys, the login is anonymous.
+    """Return the address and the login to use for this broker; without keys, the login is anonymous.
 
     Raises ConfigurationError for damaged keys.
     """
@@ -33,10 +33,10 @@ def cluster_login(broker: Address) -> tuple[Address, Login]:
 
 
 def cluster_identity(broker: Address) -> tuple[Address, NodeIdentity | None]:
-    """Return the address of the broker that is named, and the keys for its cluster.
+    """Return the address to use for this broker, and the keys of its cluster; None without keys.
 
-    A device that has joined uses its keys, and on the gateway's own machine those of the gateway's node. Raises
-    ConfigurationError for damaged keys.
+    A device that has joined the cluster uses its own keys and the broker's encrypted port. The gateway's own machine
+    uses the keys of the gateway's node. Raises ConfigurationError for damaged keys.
     """
     folder = key_place().folder
     joined = _identity_in(folder)
@@ -49,7 +49,10 @@ def cluster_identity(broker: Address) -> tuple[Address, NodeIdentity | None]:
 
 
 def _is_listening(address: Address) -> bool:
-    """Return whether something listens there: a gateway that only its own machine reaches has no encrypted port."""
+    """Return whether a program listens at this address of this machine.
+
+    A gateway that listens on loopback only opens no encrypted port.
+    """
     try:
         with socket.create_connection(address, LOOPBACK_TIMEOUT_S):
             return True

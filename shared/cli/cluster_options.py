@@ -1,4 +1,7 @@
-"""Options that name a cluster, and the type of a grid: apart, so that an agent loads neither topics nor plans."""
+"""Options that name a cluster, and the option type of a grid.
+
+They are not in shared.cli.common_options, because a camera agent must load neither topics nor plans.
+"""
 
 from __future__ import annotations
 

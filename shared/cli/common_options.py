@@ -66,7 +66,7 @@ threads_option = click.option(
     help="Number of computing threads; auto: one for each core that this process may use.",
 )  # fmt: skip
 max_cores_option = click.option(
-    "--max-cores", type=click.IntRange(1), help="Cores to compute on at most; leaves the others to other programs."
+    "--max-cores", type=click.IntRange(1), help="The most cores to compute on; other programs get the others."
 )
 keys_option = click.option(
     "--keys", type=click.Path(file_okay=False, path_type=Path), show_default="~/.local/state/deepthings/node",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity
 
 _FAILED = 1
+"""Exit code if the doctor found a problem."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The place of this device's identity: that of its service, if there is one, else that of the user."""
+"""The folder of this device's keys: that of its service, if there is one, else that of the user."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from shared.systemd.unit import Unit
 
 SERVICES_WITH_KEYS = ("edge", "camera")
+"""Roles of services that read the keys of the device. A gateway has the authority's keys in its own state folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPlace:
-    """A folder of keys, the user that must be able to read it, and the unit that does; None and "" for this user."""
+    """A folder of keys, the `owner` that must be able to read it, and the systemd `service` that reads it.
+
+    `owner` is None and `service` is empty for the keys of the user of this process.
+    """
 
     folder: Path
     owner: ServiceAccount | None = None
@@ -50,7 +54,7 @@ class KeyPlace:
 
 
 def key_place() -> KeyPlace:
-    """Return the place of the service on this device, if this is root, who joins for it; else that of the user."""
+    """Return the place of this device's keys: the service's for root, who joins on its behalf; else this user's."""
     service = next((unit for unit in installed_units() if unit.role in SERVICES_WITH_KEYS), None)
     if service is None or os.geteuid() != 0:
         return KeyPlace(default_key_folder())
@@ -69,9 +73,10 @@ def place_of_service(unit: Unit) -> KeyPlace:
 
 
 def take_over_identity(place: KeyPlace, homes: Iterable[Path]) -> Path | None:
-    """Move the identity with which a person has joined, in one of these homes, to a service that has none.
+    """Move the identity with which a user of this device has joined a cluster to the place of a service.
 
-    Return the folder that it came from; None if there is nothing to do. Raises OSError.
+    Nothing is moved if the service has an identity already. `homes`: the home folders in which that of the user may be.
+    Return the folder that it was in; None if nothing was moved. Raises OSError.
     """
     if has_identity(place.folder):
         return None

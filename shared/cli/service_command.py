@@ -37,7 +37,7 @@ VISIBLE_SOURCE_WARNING = (
 )
 
 CONFIGURATION_CHECK_TIMEOUT_S = 120.0
-"""Enough to open a model and read a configuration on a small device."""
+"""Long enough to open a model and read a configuration on a small device."""
 
 
 @click.group()
@@ -64,16 +64,7 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
         units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
     if "@" in given.get("source", ""):
         click.echo(f"Warning: {VISIBLE_SOURCE_WARNING}", err=True)
-    try:
-        account = choose_account(executable, user)
-        if account.is_ours and not prints:
-            account = make_account()
-        _require_readable(account, given)
-    except ConfigurationError as error:
-        if not prints:
-            raise
-        click.echo(f"Warning: {error}", err=True)
-        account = ServiceAccount(user or SERVICE_USER)
+    account = _account_of_service(executable, user, given, prints=prints)
     unit = Unit(
         role=role,
         executable=executable,
@@ -122,6 +113,25 @@ def _give_keys(unit: Unit) -> None:
     source = take_over_identity(place, homes_of_caller())
     if source is not None:
         click.echo(f"The keys of this device, with which it has joined, are moved from {source} to {place.folder}.")
+
+
+def _account_of_service(executable: Path, user: str | None, given: dict[str, str], *, prints: bool) -> ServiceAccount:
+    """Return the account that the service will run as; make the user "deepthings" if that is needed.
+
+    Raises ConfigurationError if the account cannot be used. If the unit is only printed, nothing is made, and a warning
+    is printed instead of the error.
+    """
+    try:
+        account = choose_account(executable, user)
+        if account.is_ours and not prints:
+            account = make_account()
+        _require_readable(account, given)
+    except ConfigurationError as error:
+        if not prints:
+            raise
+        click.echo(f"Warning: {error}", err=True)
+        return ServiceAccount(user or SERVICE_USER)
+    return account
 
 
 def _command_of(context: click.Context, role: str) -> click.Command:

@@ -1,4 +1,4 @@
-"""`deepthings trace`: where the time of the last frames has gone."""
+"""`deepthings trace`: show on which parts of their way the last frames spent their time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRACE_FILE = "deepthings-trace.json"
 @click.command()
 @gateway_option
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, KEPT_S), default=10.0, help="The frames of this long, up to now."
+    "--seconds", type=click.FloatRange(0.1, KEPT_S), default=10.0, help="Trace the frames of the last so many seconds."
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=TRACE_FILE, help="The file for the trace."
@@ -85,7 +85,9 @@ async def _fetch_trace(broker: Address, prefix: str, seconds: float) -> ClusterT
         facts = await anext(reports)
     require_gateway(facts, broker)
     if facts.info is None or not facts.info.data_port:
-        raise ProtocolError(f"the gateway at {broker} has a release without a trace: install this one there, too")
+        raise ProtocolError(
+            f"the gateway at {broker} has an older release that records no trace: install this release there, too"
+        )
     address = Address(facts.info.cluster_host, facts.info.data_port).seen_from(broker)
     header, payload = await request_cluster(
         address, seconds, None if identity is None else DataSecurity(identity, by_certificate=True)

@@ -94,7 +94,7 @@ def _restart_services() -> None:
 
 
 def _run(*words: str | Path, folder: Path) -> None:
-    """Run a program as the owner of `folder`. Raises DeepThingsError if it fails; it prints the reason itself."""
+    """Run a program as the owner of `folder`. Raises DeepThingsError if it fails; the program prints the reason."""
     done = subprocess.run(list(map(str, words)), check=False, stdin=subprocess.DEVNULL, **_as_owner(folder))
     if done.returncode:
         raise DeepThingsError(f"'{_command_text(words)}' failed; no service was restarted")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 WATCHING_LOGINS = {None, edge_login_name(OWN_NODE)}
-"""Users of the gateway's broker who may see what cameras see: nobody in particular, where it needs no login, and the
-gateway's node."""
+"""Logins that may read detections at the gateway's broker: the anonymous one (None), if the broker accepts it, and the
+login of the gateway's own node."""
 
 
 @click.command()

@@ -45,7 +45,7 @@ class Detections:
         if payload.size % (4 * COLUMNS) or payload.size > 4 * COLUMNS * MAX_OBJECTS_PER_FRAME:
             raise ValueError(f"{payload.size} bytes are not a list of at most {MAX_OBJECTS_PER_FRAME} objects")
         table = payload.view(np.float32).reshape(-1, COLUMNS)
-        # Plain numbers, here and below: between two frames of a busy device, arrays of ten objects take twice as long.
+        # Python's floats, here and in describe(): for some ten objects, numpy takes twice as long.
         for left, top, right, bottom, score, number in table.tolist():
             # The sum of finite sides is finite: they are float32, and added as float64.
             if not (isfinite(left + top + right + bottom) and 0 <= score <= 1 and 0 <= number < MAX_CLASS_NUMBER):

@@ -29,7 +29,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """The objects of one frame, best first, and the time that decoding and suppression took, also of the processor."""
+    """The objects of one frame, best first.
+
+    `decode_ms` is the time that decoding and suppression took, `decode_cpu_ms` the processor time that they used.
+    """
 
     objects: tuple[DetectedObject, ...]
     decode_ms: float
@@ -37,7 +40,7 @@ class DetectionResult:
 
 
 class Detector:
-    """Runs everything behind the cut. Not thread-safe."""
+    """Runs all that is behind the cut: the tail, decoding, and suppression. Not thread-safe."""
 
     def __init__(
         self,
@@ -61,7 +64,9 @@ class Detector:
         self._overlapping = family_of(outputs, input_size, spec).overlapping
 
     def detect(self, maps: list[FeatureMap], letterbox: Letterbox) -> DetectionResult:
-        """Return the objects for maps at the cut, float32 (1, C, H, W); `letterbox` is the place in the input.
+        """Return the objects for maps at the cut, float32 (1, C, H, W).
+
+        `letterbox` is the position of the picture in the network's input; boxes are returned in the picture's pixels.
 
         Raises ModelError when an output is not finite: that must not look like an empty picture.
         """

@@ -1,1 +1,1 @@
-"""`deepthings doctor`: pure checks of what was found out between here and a detection, and what finds it out."""
+"""`deepthings doctor`: probes that collect facts, and pure checks that make findings of them."""

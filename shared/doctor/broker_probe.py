@@ -1,4 +1,4 @@
-"""Finds out what a broker answers, whether a message comes back, and what is retained there."""
+"""Asks a broker: whether it accepts a login, whether a message comes back, and which messages it has retained."""
 
 from __future__ import annotations
 
@@ -34,36 +34,38 @@ if TYPE_CHECKING:
     from shared.security.member_list import MemberList
 
 BROKER_STEP_TIMEOUT_S = 5.0
-"""For each step; a broker in the local network answers within milliseconds."""
+"""Timeout of each step; a broker in the local network answers within milliseconds."""
 
 ECHO_TIMEOUT_S = 3.0
-"""All retained messages come before our own."""
+"""Time to wait for our own message, which comes after all retained messages."""
 
 OBSERVED_S = 3.0
-"""Cameras report their frames every second."""
+"""Time to listen for the reports of cameras, which come every second."""
 
 MAX_HEARD_NODES = 1000
 """Edges that are remembered; a client that invents names without end must not fill the memory."""
 
 MARK_NAME = "doctor"
+"""Name of the MQTT user property that identifies our own message."""
 
 NOBODY = "~doctor"
-"""The name in the topic of the echo for a device without one of its own; no edge can have it."""
+"""The node's name in the topic of our message, for a device that is no edge; no edge can have this name."""
 
 CONNECT_PACKET = bytes.fromhex("100f00044d5154540502000a0000026474")
-"""MQTT 5: a client called dt, without a login."""
+"""The CONNECT packet of an MQTT 5 client with the id "dt" and without a login."""
 
 CONNACK_BYTE = 0x20
+"""First byte of the packet with which a broker answers CONNECT."""
 
 MIN_BROKER_CODE = 128
-"""Codes from here on are MQTT's own, which a broker has sent."""
+"""Reason codes from here on are errors that a broker has sent; smaller ones are paho's own."""
 
 CLUSTER_TOPICS = (topics.NODE_STATE, topics.MEMBERS, topics.PLAN)
 
 
 @dataclass(slots=True)
 class BrokerFacts:
-    """All that a broker told. `echo` and `cluster` are None if it did not let us in."""
+    """All that a broker told. `echo` and `cluster` are None if it did not accept our login."""
 
     answer: BrokerAnswer
     echo: EchoAnswer | None = None
@@ -75,14 +77,14 @@ class BrokerFacts:
     """The counts of cameras that are online, a moment before those in `cluster`."""
 
     def on_message(self, full_topic: str, payload: bytes, prefix: str) -> None:
-        """Remember a message; one that this release does not understand is left out, as `status` does."""
+        """Remember a message. As in `deepthings status`, messages that this release does not understand are ignored."""
         with contextlib.suppress(ValidationError):
             if full_topic == topics.MEMBERS.full_path(prefix=prefix):
                 self.members = topics.MEMBERS.message.model_validate_json(payload)
             elif full_topic == topics.PLAN.full_path(prefix=prefix):
                 self.plan = topics.PLAN.message.model_validate_json(payload)
             elif full_topic.startswith(topics.NODE_CLAIM.full_path("", prefix=prefix)):
-                pass  # of others, who claim the name in our echo
+                pass  # another process claims the name that is in the topic of our message
             elif full_topic.startswith(topics.NODE_STATE.full_path("", prefix=prefix)):
                 (name,) = topics.NODE_STATE.names_in(full_topic, prefix)
                 if len(self.nodes) < MAX_HEARD_NODES:
@@ -92,7 +94,10 @@ class BrokerFacts:
 
 
 async def ask_broker(broker: Address, login: Login, prefix: str, name: str = "") -> BrokerFacts:
-    """Log in, send ourselves a message, and read what is retained. `name` is our edge's, whose topic may be used."""
+    """Log in, send a message to ourselves, and read the retained messages. `name` is this edge's; empty if it is none.
+
+    The broker lets an edge publish below its own name only, so the message to ourselves needs it.
+    """
     try:
         client = BrokerClient(broker, f"deepthings-doctor-{new_instance()}", login=login)
         client.timeout = BROKER_STEP_TIMEOUT_S
@@ -123,7 +128,7 @@ async def _read(client: BrokerClient, login: Login, prefix: str, name: str) -> B
 
 
 async def _watch_cameras(client: BrokerClient, facts: BrokerFacts, prefix: str) -> None:
-    """Hear for a moment what becomes of the frames of the cameras that are online."""
+    """Listen for OBSERVED_S to the frame counts of the cameras that are online; keep the counts of the begin."""
     cameras = facts.cluster.cameras if facts.cluster is not None else {}
     facts.earlier = {name: stats.counts for name, stats in cameras.items() if stats.state is State.ONLINE}
     if facts.earlier:
@@ -131,7 +136,7 @@ async def _watch_cameras(client: BrokerClient, facts: BrokerFacts, prefix: str) 
 
 
 async def _hear(client: BrokerClient, facts: BrokerFacts, prefix: str, seconds: float, mark: str = "") -> bool:
-    """Remember the messages of so many seconds; end at once, and return True, with the one that has our mark."""
+    """Remember the messages of the next `seconds`. Return True as soon as the message with our `mark` comes."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:
@@ -144,7 +149,7 @@ async def _hear(client: BrokerClient, facts: BrokerFacts, prefix: str, seconds: 
 
 
 async def _explain(broker: Address, login: Login, error: BaseException) -> BrokerAnswer:
-    """Return what answers there instead of a broker that lets us in."""
+    """Return the reason why the connection failed: what answers at this address instead of our broker."""
     reason = broker_reason(error)
     if is_refusal(error):
         return BrokerAnswer(BrokerReply.REFUSED, refusal_message(broker, login, reason), login.username)

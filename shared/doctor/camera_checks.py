@@ -1,4 +1,4 @@
-"""Checks of the cameras: pictures, and frames that are dropped; and the speed of all devices together. Pure."""
+"""Checks of the cameras (pictures, dropped frames), and of the speed of all devices together. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from shared.status.status_report import CameraStatus, Problem, Status
 
 MIN_COUNTED_FRAMES = 10
-"""A camera with fewer frames has just begun."""
+"""A camera with fewer dropped frames has just begun, and is not judged."""
 
 MIN_RECENT_FRAMES = 3
-"""Within the seconds that the doctor listens, from a camera of which none was published for ten seconds."""
+"""This many dropped frames, while the doctor listens, show that a camera without published frames is not just still."""
 
 MAX_DROPPED_SHARE = 0.1
-"""Of the frames of a camera; a few are dropped whenever something changes."""
+"""Share of a camera's frames that may be dropped: a few are, whenever something changes."""
 
 
 def check_cameras(facts: Facts, status: Status | None, problems: Mapping[str, Sequence[Problem]]) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def check_cameras(facts: Facts, status: Status | None, problems: Mapping[str, Se
         if not found and camera.state == "offline":
             reason = camera.reason or "it is offline"
             found = [failed(f"camera {name}", reason, find_cause(f"camera {name}: {reason}"), TRY_CAMERA)]
-        yield from found or [_camera_words(name, camera, stats)]
+        yield from found or [_healthy_camera(name, camera, stats)]
 
 
 def check_speed(status: Status | None) -> Iterator[Finding]:
@@ -89,7 +89,8 @@ def _main_reason(dropped: Mapping[Outcome, int]) -> Outcome:
     return max(sorted(dropped), key=dropped.__getitem__)
 
 
-def _camera_words(name: str, camera: CameraStatus, stats: CameraStats | None) -> Finding:
+def _healthy_camera(name: str, camera: CameraStatus, stats: CameraStats | None) -> Finding:
+    """Return the finding for a camera without problems, with its edge, size and rates."""
     check = f"camera {name}"
     if camera.state == "unknown":
         return not_tried(check, "no edge has reported it yet")

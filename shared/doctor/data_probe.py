@@ -1,4 +1,4 @@
-"""Finds out whether the data planes of the gateway and of the edges answer, and how fast the gateway's is."""
+"""Connects to the data planes of the gateway and of the edges, and measures the rate of the gateway's."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from shared.security.data_security import DataSecurity
 
 MIN_PART_BYTES = 16 * 1024
-"""With a smaller part, the time of the request would be measured."""
+"""Smaller parts are not used: fetching them would measure the time of the request, not the rate of the link."""
 
 MEASURED_BYTES = 2**20
-"""The largest part of the program is fetched again until so much has come."""
+"""The largest part of the program is fetched repeatedly until this many bytes have come."""
 
 MAX_MEASURED_S = 15.0
-"""A link that needs longer is slow, whatever follows; a single part has the time limit of every message."""
+"""Measuring ends after this time: the link is slow in any case. A single part has the timeout of every message."""
 
 MAX_PROBES_AT_ONCE = 16
 """Edges that are connected to at the same time."""
@@ -56,24 +56,24 @@ async def reach_gateway(address: Address, plan: PlanOffer | None, security: Data
 async def reach_edges(
     broker: Address, nodes: Mapping[str, NodeState], own: tuple[str, str], security: DataSecurity | None
 ) -> dict[str, ReachAnswer]:
-    """Connect to the data plane of each edge that is online. `own` are the name and the network of this device.
+    """Connect to the data plane of each other edge that is online. `own` are the name and the network of this device.
 
-    One that only its own machine can reach is left out elsewhere: the gateway reports it.
+    An edge of another machine that listens on loopback only is left out: the gateway reports it.
     """
-    name_here, network = own
+    own_name, network = own
     wanted = {
         name: Address(node.host, node.port).seen_from(broker)
         for name, node in sorted(nodes.items())
-        if node.state is State.ONLINE and name != name_here
+        if node.state is State.ONLINE and name != own_name
     }
-    far = {name for name in wanted if is_loopback(nodes[name].host) and nodes[name].identity.network != network}
-    room = asyncio.Semaphore(MAX_PROBES_AT_ONCE)
+    hidden = {name for name in wanted if is_loopback(nodes[name].host) and nodes[name].identity.network != network}
+    probes = asyncio.Semaphore(MAX_PROBES_AT_ONCE)
 
     async def reach(name: str) -> ReachAnswer:
-        async with room:
+        async with probes:
             return await _reach_edge(wanted[name], ExpectedPeer(Role.EDGE, name), security)
 
-    names = [name for name in wanted if name not in far]
+    names = [name for name in wanted if name not in hidden]
     return dict(zip(names, await asyncio.gather(*map(reach, names)), strict=True))
 
 
@@ -86,7 +86,10 @@ async def _reach_edge(address: Address, expected: ExpectedPeer, security: DataSe
 
 
 async def _measure(connection: Connection, part: PartRef) -> float:
-    """Return the rate at which the gateway sends a part, in bytes a second. Raises DeepThingsError."""
+    """Return the rate at which the gateway sends a part, in bytes per second; 0 if it no longer has the part.
+
+    Raises DeepThingsError.
+    """
     begun, received = time.monotonic(), 0
     while received < MEASURED_BYTES and time.monotonic() - begun < MAX_MEASURED_S:
         header, payload = await connection.request(
@@ -106,6 +109,7 @@ def _largest_part(plan: PlanOffer) -> PartRef:
 
 
 def _reason(error: DeepThingsError, address: Address) -> str:
+    """Return the text of an error without the address, which the finding states already."""
     text = str(error)
     for start in (f"{address} cannot be reached: ", f"{address} "):
         text = text.removeprefix(start)

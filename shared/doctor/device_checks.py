@@ -19,16 +19,16 @@ MIN_DISK_BYTES = 100 * 2**20
 """Free space for a few programs; those of the plan are added."""
 
 PROCESS_BYTES = 100 * 2**20
-"""Of an edge without its programs and maps."""
+"""Memory of an edge without its programs and maps."""
 
 MIN_FREE_BYTES = 50 * 2**20
-"""A device with less is about to end processes."""
+"""Free memory below which the system soon ends processes."""
 
 UNDERVOLTAGE, FREQUENCY_CAPPED, THROTTLED, SOFT_LIMIT = (1 << bit for bit in range(4))
-"""Flags of `vcgencmd get_throttled`: now."""
+"""Flags of `vcgencmd get_throttled` for the present moment."""
 
 SINCE_START = 16
-"""The same flags, shifted by this many bits: at some time since the device started."""
+"""Flags that are shifted left by this many bits are set if the same has happened since the device started."""
 
 
 def own_edge(facts: Facts) -> str:
@@ -65,7 +65,7 @@ def check_disk(facts: Facts) -> Iterator[Finding]:
     """Check that an edge can write its programs on this device."""
     device = facts.device
     if device is None or not device.cache:
-        yield not_tried("program cache", "it was not looked for")
+        yield not_tried("program cache", "its folder is not known")
         return
     needed = MIN_DISK_BYTES + (_program_bytes(facts.plan) if facts.plan else 0)
     if device.disk_free is not None and device.disk_free < needed:
@@ -103,12 +103,12 @@ def check_memory(facts: Facts) -> Iterator[Finding]:
             "--grid 3x3",
         )  # fmt: skip
         return
-    limited = _limit_words(device)
+    limit_text = _limit_text(device)
     free, total = _megabytes(device.memory_free), _megabytes(device.memory_total)
     purpose = "no plan is known" if plan is None else f"an edge needs {_megabytes(needed)} MB"
     purpose = f"edge {running} runs here" if running else purpose
     if device.memory_free >= needed:
-        yield passed("memory", f"{free} of {total} MB are free; {purpose}{limited}")
+        yield passed("memory", f"{free} of {total} MB are free; {purpose}{limit_text}")
     else:
         yield failed(
             "memory", f"{free} of {total} MB are free, and {_megabytes(needed)} MB are needed; {purpose}",
@@ -139,22 +139,27 @@ def check_power(facts: Facts) -> Iterator[Finding]:
     if flags is None:
         yield not_tried("power", "this is no Raspberry Pi, or its firmware does not say")
         return
-    weak = "the power supply or its cable is too weak"
-    supply = "use the power supply of the Raspberry Pi itself, and a short cable; vcgencmd get_throttled shows 0x0 then"
-    hot, cooling = "it is too hot: no cooling, or a closed case", "give it a heat sink or a fan; vcgencmd measure_temp"
+    weak_supply = "the power supply or its cable is too weak"
+    supply_cure = (
+        "use the power supply of the Raspberry Pi itself, and a short cable; vcgencmd get_throttled shows 0x0 then"
+    )
+    heat = "it is too hot: no cooling, or a closed case"
+    heat_cure = "give it a heat sink or a fan; vcgencmd measure_temp shows the temperature"
+    slowed = FREQUENCY_CAPPED | THROTTLED | SOFT_LIMIT
     if flags & UNDERVOLTAGE:
-        yield failed("power", "undervoltage: the processor is slowed down now", weak, supply)
-    elif flags & (FREQUENCY_CAPPED | THROTTLED | SOFT_LIMIT):
-        yield failed("power", "the processor is slowed down now", hot, cooling)
+        yield failed("power", "undervoltage: the processor is slowed down now", weak_supply, supply_cure)
+    elif flags & slowed:
+        yield failed("power", "the processor is slowed down now", heat, heat_cure)
     elif flags & (UNDERVOLTAGE << SINCE_START):
-        yield warned("power", "there was undervoltage since this device started", weak, supply)
-    elif flags & ((FREQUENCY_CAPPED | THROTTLED | SOFT_LIMIT) << SINCE_START):
-        yield warned("power", "the processor was slowed down since this device started", hot, cooling)
+        yield warned("power", "there was undervoltage since this device started", weak_supply, supply_cure)
+    elif flags & (slowed << SINCE_START):
+        yield warned("power", "the processor was slowed down since this device started", heat, heat_cure)
     else:
         yield passed("power", "enough, and never too hot since this device started")
 
 
-def _limit_words(device: DeviceFacts) -> str:
+def _limit_text(device: DeviceFacts) -> str:
+    """Return the memory limit of a control group as the end of a sentence; empty without a limit."""
     if device.memory_limit is not None:
         return f"; a control group limits it to {_megabytes(device.memory_limit)} MB"
     return "" if device.memory_limit_known else "; whether a control group limits it is hidden here"

@@ -1,4 +1,4 @@
-"""Finds out what this device has: disk, memory, cores, and what a Raspberry Pi says of its power supply."""
+"""Collects the facts about this device: disk, memory, cores, and the power flags of a Raspberry Pi."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 MEMORY_FILE = Path("/proc/meminfo")
 
 THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""The flags of a Raspberry Pi's firmware, in hexadecimal digits, where its kernel shows them."""
+"""The file in which the kernel of a Raspberry Pi shows the flags of its firmware, in hexadecimal digits."""
 
 FIRMWARE_TIMEOUT_S = 3.0
+"""Time for vcgencmd, a Raspberry Pi's tool that asks the firmware for these flags."""
 
 
 def look_at_device(gateway: Address) -> DeviceFacts:
@@ -57,7 +58,7 @@ def look_at_device(gateway: Address) -> DeviceFacts:
 
 
 def memory_limit() -> MemoryLimit:
-    """Return the tightest limit of this process and, if there is one, of the service of an edge on this device."""
+    """Return the lowest memory limit of this process and of the service of an edge on this device, if there is one."""
     found = [own_memory_limit()]
     if any(unit.role == "edge" for unit in installed_units()):
         found.append(service_memory_limit(unit_name("edge")))
@@ -67,9 +68,9 @@ def memory_limit() -> MemoryLimit:
 
 
 def cache_folder() -> tuple[Path, bool]:
-    """Return the folder of programs of the edge on this device, and whether it is another user's.
+    """Return the program folder of the edge on this device, and whether it is another user's.
 
-    That is the one of its service, if there is one.
+    An edge that is installed as a service is meant first, else one that this user starts.
     """
     unit = next((unit for unit in installed_units() if unit.role == "edge"), None)
     if unit is None:
@@ -86,7 +87,7 @@ def _cache_of_service(unit: Unit) -> Path:
 
 
 def try_to_write(folder: Path) -> str:
-    """Return the reason why a file cannot be written in a folder, or the folder not made; empty if it can."""
+    """Return the reason why a file cannot be written in a folder, or the folder cannot be created; empty if it can."""
     existing = _existing(folder)
     try:
         with tempfile.TemporaryFile(dir=existing) as file:

@@ -1,4 +1,4 @@
-"""The ordered list of checks: facts in, findings out. What cannot be known after a failure is not tried. Pure."""
+"""The ordered list of checks: facts in, findings out. Checks that depend on a failed one are not tried. Pure."""
 
 from __future__ import annotations
 
@@ -46,16 +46,19 @@ class _Check(NamedTuple):
     run: Callable[[Facts], Iterable[Finding]]
 
 
-_ON_LINE = ("name", "port", "broker", "login")
-_WITH_GATEWAY = (*_ON_LINE, "access rules", "gateway")
+_LOGGED_IN = ("name", "port", "broker", "login")
+"""The checks that a check needs which uses a connection to the broker."""
+
+_WITH_GATEWAY = (*_LOGGED_IN, "access rules", "gateway")
+"""The checks that a check needs which uses the gateway's messages."""
 
 
 class _SortedProblems:
-    """The problems of `deepthings status`, by what they are about; each is in one place."""
+    """The problems of `deepthings status`, sorted by subject; each is in one list only."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.edges: dict[str, list[Problem]] = defaultdict(list)
-        """By edge; those of all edges together by an empty name."""
+        """By edge; problems of all edges together have an empty name."""
         self.cameras: dict[str, list[Problem]] = defaultdict(list)
         self.links: list[Problem] = []
         self.broker: list[Problem] = []
@@ -77,23 +80,23 @@ class _SortedProblems:
             self.edges[""].append(problem)
         elif re.match(r"(the )?broker ", what):
             self.broker.append(problem)
-        elif not what.startswith("the gateway has not published"):  # the check of the clock says it
+        elif not what.startswith("the gateway has not published"):  # check_clock reports this problem
             self.others.append(problem)
 
 
 def diagnose(facts: Facts) -> Examination:
-    """Return the findings on these facts, in the order in which they were found out."""
+    """Return the findings on these facts, in the order of the checks."""
     status = _status_of(facts)
     findings: list[Finding] = []
-    bad: dict[str, str] = {}
+    blocking: dict[str, str] = {}  # by check that failed, or was not tried after a failure: the failure
     for check in _checks(status):
-        missing = next((name for name in check.needs if name in bad), None)
-        found = [not_tried(check.name, f"{bad[missing]}")] if missing else list(check.run(facts))
+        missing = next((name for name in check.needs if name in blocking), None)
+        found = [not_tried(check.name, blocking[missing])] if missing else list(check.run(facts))
         findings += found
         if any(each.result is CheckResult.FAILED for each in found):
-            bad[check.name] = f"the check '{check.name}' failed"
+            blocking[check.name] = f"the check '{check.name}' failed"
         elif missing:
-            bad[check.name] = bad[missing]
+            blocking[check.name] = blocking[missing]
     ok = not any(finding.result is CheckResult.FAILED for finding in findings)
     return Examination(at=facts.at, gateway=str(facts.gateway), ok=ok, findings=tuple(findings))
 
@@ -113,8 +116,8 @@ def _checks(status: Status | None) -> tuple[_Check, ...]:
         _Check("port", ("name",), check_port),
         _Check("broker", ("keys", "name", "port"), check_broker),
         _Check("login", ("keys", "name", "port", "broker"), check_broker_login),
-        _Check("access rules", _ON_LINE, check_echo),
-        _Check("gateway", (*_ON_LINE, "access rules"), check_gateway),
+        _Check("access rules", _LOGGED_IN, check_echo),
+        _Check("gateway", (*_LOGGED_IN, "access rules"), check_gateway),
         _Check("membership", _WITH_GATEWAY, check_membership),
         _Check("release", _WITH_GATEWAY, check_release),
         _Check("clock", _WITH_GATEWAY, check_clock),

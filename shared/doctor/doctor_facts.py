@@ -1,4 +1,4 @@
-"""The facts that the doctor finds out; those that are None could not be asked for. Pure."""
+"""The facts that the doctor finds out; a fact is None if it could not be found out. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OwnKeys:
-    """The keys of this device. `member` is None without keys; `fault`: why they cannot be used."""
+    """The keys of this device. `member` is None without keys; `fault` is the reason why they cannot be used."""
 
     folder: str
     member: Member | None = None
@@ -36,9 +36,10 @@ class NameAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PortAnswer:
-    """The answer of a port: `reason` is empty if it is open. `alive`: the host answered, if only by refusing.
+    """The result of connecting to a port. `reason` says why that failed; it is empty if the port is open.
 
-    `others`: the usual ports of a gateway that are open there.
+    `alive`: the host answered, at least by refusing the connection. `others`: the usual ports of a gateway that are
+    open on this host.
     """
 
     reason: str = ""
@@ -69,7 +70,7 @@ class BrokerAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EchoAnswer:
-    """The fate of a message to ourselves; `refused`: the reason if the broker did not take it."""
+    """The result of sending a message to ourselves: whether it `came` back, or why the broker `refused` it."""
 
     topic: str
     came: bool
@@ -78,7 +79,10 @@ class EchoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReachAnswer:
-    """The answer of a data plane; `reason` is empty if it was reached. `bytes_per_s`: 0 if it was not measured."""
+    """The result of connecting to a data plane. `reason` says why that failed; it is empty if it was reached.
+
+    `bytes_per_s` is the measured rate of the link; 0 if it was not measured.
+    """
 
     address: str
     reason: str = ""
@@ -87,10 +91,12 @@ class ReachAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """This device. `cache_fault`: why programs cannot be written; sizes are bytes; None and 0: not known.
+    """Facts about this device. Sizes are in bytes; None and 0 stand for unknown values.
 
-    `usable_cores`: those that this process may use, of `cores`. `throttled`: the flags of a Raspberry Pi's firmware.
-    `memory_limit`: of the control group `memory_limited_by`; None: there is none, unless `memory_limit_known` is false.
+    `cache` is the folder of programs, `cache_fault` the reason why they cannot be written, `disk_free` the space on its
+    disk. This process may use `usable_cores` of all `cores`. `throttled` are the flags of a Raspberry Pi's firmware.
+    `memory_limit` is the limit of the control group `memory_limited_by`; if it is None there is no limit, or, with
+    `memory_limit_known` False, the limit is unknown.
     """
 
     network: str = ""
@@ -111,8 +117,9 @@ class DeviceFacts:
 class Facts:
     """All that was found out. `at` is in seconds since 1970.
 
-    `page`: the reason if it was not reached at `page_address`; `on_gateway`: this is the gateway's own machine.
-    `earlier`: the counts of cameras that are online, some seconds before those in `cluster`.
+    `page` is empty if the gateway's page answers at `page_address`, else the reason why it does not; None if it was not
+    asked. `on_gateway`: this is the gateway's own machine. `earlier` are the frame counts of the cameras that are
+    online, some seconds before those in `cluster`.
     """
 
     gateway: Address

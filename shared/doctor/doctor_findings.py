@@ -11,7 +11,7 @@ from shared.payloads.base import Message
 
 
 class CheckResult(StrEnum):
-    """The result of a check. A warning slows something down, or will break it; it is no failure."""
+    """The result of a check. A warning is no failure: something is slower than it could be, or will fail later."""
 
     OK = "ok"
     WARNING = "warning"
@@ -39,7 +39,7 @@ class Examination(Message):
 
 
 def passed(check: str, what: str) -> Finding:
-    """Return the finding that all is well."""
+    """Return the finding that a check found nothing wrong."""
     return Finding(check=check, result=CheckResult.OK, what=what)
 
 
@@ -62,7 +62,7 @@ _CURE_START = re.compile(
     r"(?:; |: |, )(?:if (?:they are|it is) yours, |to let it in again, |if one runs, |if that is not it, )?"
     r"(?:start|restart|set|stop|install|look|check|give|make|use|write|update|run|name|correct|type|join)\b"
 )
-"""The begin of the cure in a sentence that ends with it."""
+"""The begin of the cure in a sentence that states a problem and ends with its cure."""
 
 
 def split_cure(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The findings for people: plain text without a library for terminals, which edges do not install. Pure."""
+"""The findings as plain text for people, without a library for terminals, which edges do not install. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 MARKS = {CheckResult.OK: "ok", CheckResult.WARNING: "warning", CheckResult.FAILED: "FAILED"}
 
 GAPS = 11
-"""Characters of the column of results, and of the gaps between columns."""
+"""Width of the column of results and of the gaps between the columns, in characters."""
 
 MAX_CHECK_WIDTH = 24
 """Characters of the column of names; names of cameras may be longer."""
 
 
 def examination_lines(examination: Examination, width: int) -> Iterator[str]:
-    """Yield the lines of the report, wrapped at `width` characters; it ends with what was not tried, and the sum."""
+    """Yield the lines of the report, wrapped at `width` characters.
+
+    It ends with the checks that were not tried, and a summary.
+    """
     yield f"between this device and the detections of the gateway at {examination.gateway}:"
     yield ""
     tried = [finding for finding in examination.findings if finding.result is not CheckResult.NOT_TRIED]
@@ -36,7 +39,7 @@ def examination_lines(examination: Examination, width: int) -> Iterator[str]:
             untried.setdefault(finding.what, []).append(finding.check)
     for why, checks in untried.items():
         yield from _wrapped(f"not tried {why}: {', '.join(checks)}", "", "  ", width)
-    yield from _wrapped(_sum(examination), "", "  ", width)
+    yield from _wrapped(_summary(examination), "", "  ", width)
 
 
 def _finding(finding: Finding, column: int, width: int) -> Iterator[str]:
@@ -48,7 +51,8 @@ def _finding(finding: Finding, column: int, width: int) -> Iterator[str]:
         yield from _wrapped(finding.cure, f"{indent}-> ", f"{indent}   ", width)
 
 
-def _sum(examination: Examination) -> str:
+def _summary(examination: Examination) -> str:
+    """Return the numbers of checks by result, and the check to begin with."""
     counts = {result: sum(each.result is result for each in examination.findings) for result in CheckResult}
     parts = [f"{counts[CheckResult.OK]} well"]
     parts += [f"{counts[CheckResult.WARNING]} with a warning"] if counts[CheckResult.WARNING] else []

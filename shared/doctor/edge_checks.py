@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from shared.status.status_report import EdgeStatus, Problem, Status
 
 MIN_LINK_BYTES_PER_S = 2**20
-"""8 Mbit/s, Wi-Fi at its worst: a picture of 640x480 pixels takes almost a second."""
+"""A slower link is a failure. At this rate, 8 Mbit/s, a picture of 640x480 pixels takes almost a second."""
 
 MAX_TEMPERATURE = 80.0
 """Degrees Celsius; a Raspberry Pi slows down from here on."""
 
 MIN_SPEED_SHARE = 0.5
-"""An edge with less of the speed of others with as many cores has a cause of its own."""
+"""An edge below this share of the median speed of edges with as many cores is slowed down by something."""
 
 MANY_CORES = 2
-"""An edge that computes on a half of its cores or less leaves the most to nobody; one core may be for cameras."""
+"""On a device with at least this many cores, an edge that computes on half of them or fewer leaves cores unused.
+
+One core may be left to the cameras.
+"""
 
 
 def check_gateway_data(facts: Facts) -> Iterator[Finding]:
@@ -108,7 +111,7 @@ def check_edges(facts: Facts, status: Status | None, problems: Mapping[str, Sequ
             *_edge_problems(f"edge {name}", problems.get(name, ())),
             *_edge_remarks(facts, name, edge, nodes, status),
         ]
-        yield from found or [passed(f"edge {name}", _edge_words(edge))]
+        yield from found or [passed(f"edge {name}", _edge_summary(edge))]
 
 
 def _edge_problems(check: str, problems: Sequence[Problem]) -> Iterator[Finding]:
@@ -192,7 +195,8 @@ def _alike(one: EdgeStatus, other: EdgeStatus) -> bool:
     return one.cores == other.cores and one.threads == other.threads
 
 
-def _edge_words(edge: EdgeStatus) -> str:
+def _edge_summary(edge: EdgeStatus) -> str:
+    """Return the address, release, cores, speed and temperature of an edge as text."""
     words = [f"online at {edge.address}", f"release {edge.release}"]
     if edge.threads and edge.cores:
         words.append(f"{edge.threads} of {edge.cores} cores")

@@ -1,4 +1,4 @@
-"""Checks of the gateway: is it online, its release, its clock, its plan, its page, Home Assistant. Pure."""
+"""Checks of the gateway: its state, release, clock, plan and page, and Home Assistant's broker. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from shared.status.status_report import Problem
 
 MAX_CLOCK_AHEAD_S = 10.0
-"""A gateway that publishes in our future by more than this has another clock: its messages take milliseconds."""
+"""If the gateway's last message is later than this device's clock by more than this, the clocks differ.
+
+Messages take milliseconds.
+"""
 
 
 def check_gateway(facts: Facts) -> Iterator[Finding]:
@@ -56,7 +59,10 @@ def check_release(facts: Facts) -> Iterator[Finding]:
 
 
 def check_clock(facts: Facts) -> Iterator[Finding]:
-    """Check that the gateway's last message is of now; a wrong clock breaks nothing, as keys do not depend on it."""
+    """Check that the time of the gateway's last message fits the clock of this device.
+
+    A wrong clock is only a warning, because keys do not depend on it.
+    """
     health = facts.cluster.health if facts.cluster else None
     if health is None:
         yield not_tried("clock", "the gateway has published no time")
@@ -67,7 +73,7 @@ def check_clock(facts: Facts) -> Iterator[Finding]:
     elif -behind > GATEWAY_SILENT_AFTER_S:
         what = f"the gateway's last message is of {_duration(-behind)} ago, by the clocks of both devices"
     else:
-        yield passed("clock", "it fits the gateway's")
+        yield passed("clock", "it agrees with the gateway's")
         return
     yield warned(
         "clock", what, "one of the clocks is wrong: a Pi has none, and asks the network for the time",
@@ -139,7 +145,7 @@ def check_others(problems: Sequence[Problem]) -> Iterator[Finding]:
         cure = problem.cure or included or CHECK_LOG
         yield failed("gateway's problems", what, find_cause(problem.what), cure)
     if not problems:
-        yield passed("gateway's problems", "none others")
+        yield passed("gateway's problems", "no others")
 
 
 def _own_broker(facts: Facts) -> str:

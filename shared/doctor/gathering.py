@@ -1,4 +1,4 @@
-"""Finds out, in order, everything between this device and a detection; stops asking where nothing can answer."""
+"""Collects, in order, the facts about everything between this device and a detection, until something fails."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 
 async def gather_facts(gateway: Address, prefix: str, keys: OwnKeys, identity: NodeIdentity | None) -> Facts:
-    """Return all that can be found out. `identity` has the keys to use at this address; None: none."""
+    """Return all facts that can be found out. `identity` has the keys of this device for the gateway; None without."""
     facts = Facts(gateway, prefix, own_release=installed_version(), keys=keys)
     facts.device = await asyncio.to_thread(look_at_device, gateway)
-    await _follow_the_way(facts, identity)
+    await _probe_gateway(facts, identity)
     facts.at = time.time()
     return facts
 
 
-async def _follow_the_way(facts: Facts, identity: NodeIdentity | None) -> None:
+async def _probe_gateway(facts: Facts, identity: NodeIdentity | None) -> None:
+    """Try the gateway's name, port and broker, then the data planes; stop at the first failure."""
     facts.name = await resolve_name(facts.gateway.host)
     if facts.name.reason:
         return
@@ -46,11 +47,11 @@ async def _follow_the_way(facts: Facts, identity: NodeIdentity | None) -> None:
     facts.members, facts.plan, facts.nodes = found.members, found.plan, found.nodes
     facts.earlier = found.earlier
     if facts.cluster is not None and facts.cluster.state is not None:
-        await _look_at_devices(facts, identity)
+        await _probe_page_and_data_planes(facts, identity)
 
 
-async def _look_at_devices(facts: Facts, identity: NodeIdentity | None) -> None:
-    """Ask the data planes, and the page where it should be reached."""
+async def _probe_page_and_data_planes(facts: Facts, identity: NodeIdentity | None) -> None:
+    """Connect to the page, if this device should reach it, and to the data planes of the gateway and the edges."""
     assert facts.cluster is not None
     assert facts.cluster.state is not None
     network = facts.device.network if facts.device else ""
@@ -59,7 +60,7 @@ async def _look_at_devices(facts: Facts, identity: NodeIdentity | None) -> None:
     if facts.page_address is not None:
         facts.page = await try_page(facts.page_address)
     if identity is None and facts.members is not None and not facts.members.open:
-        return  # nothing is said to devices without keys
+        return  # data planes do not answer devices without keys
     security = None if identity is None else DataSecurity(identity, facts.members)
     address = _data_address(facts)
     if address is not None:
@@ -69,7 +70,10 @@ async def _look_at_devices(facts: Facts, identity: NodeIdentity | None) -> None:
 
 
 def _page_address(facts: Facts) -> Address | None:
-    """Return where this device should reach the page; None if it need not, or the gateway does not tell of one."""
+    """Return the address at which this device should reach the gateway's page.
+
+    None if the gateway has no page, or one for its own machine only.
+    """
     info = facts.cluster.info if facts.cluster else None
     host, port = (info.page_host, info.page_port) if info else ("", 0)
     if facts.on_gateway:

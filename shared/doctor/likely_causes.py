@@ -1,4 +1,7 @@
-"""Likely causes of problems that the gateway publishes, found by patterns in their text, as cures are. Pure."""
+"""Likely causes of the problems that the gateway publishes, found by patterns in their text. Pure.
+
+shared.status.cures finds cures in the same way.
+"""
 
 from __future__ import annotations
 

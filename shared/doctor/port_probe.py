@@ -1,4 +1,4 @@
-"""Finds out whether a name, a port and a page answer."""
+"""Resolves the gateway's name, and connects to its port and its page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PORT_TIMEOUT_S = 5.0
 """A host on the local network that has not answered by then does not exist or is off."""
 
 OTHER_PORT_TIMEOUT_S = 1.5
-"""For the other ports of a host, which are asked at the same time."""
+"""Timeout of the other ports of a host, which are tried at the same time."""
 
 USUAL_PORTS = (CLUSTER_TLS_PORT, CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT)
 
@@ -43,7 +43,7 @@ async def resolve_name(host: str) -> NameAnswer:
 
 
 async def try_port(address: Address) -> PortAnswer:
-    """Connect to a port; if that fails, look for the usual ones of a gateway."""
+    """Connect to a port; if that fails, try the usual ports of a gateway on this host."""
     try:
         await _connect(address, PORT_TIMEOUT_S)
     except (OSError, ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Checks of the way to the gateway: keys, name, port, broker, login, access rules, membership. Pure."""
+"""Checks of the connection to the gateway: keys, name, port, broker, login, access rules, membership. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_keys(facts: Facts) -> Iterator[Finding]:
 
 
 def check_host_name(facts: Facts) -> Iterator[Finding]:
-    """Check that the name of the gateway stands for an address."""
+    """Check that the name of the gateway can be resolved to an address."""
     name, host = facts.name, facts.gateway.host
     if name is None:
         yield not_tried("name", "it was not asked for")
@@ -166,7 +166,7 @@ def check_broker_login(facts: Facts) -> Iterator[Finding]:
 
 
 def check_echo(facts: Facts) -> Iterator[Finding]:
-    """Check by a message to ourselves that the broker takes and delivers what an edge sends."""
+    """Check, by a message to ourselves, that the broker accepts and delivers the messages of an edge."""
     echo = facts.echo
     if echo is None:
         yield not_tried("access rules", "no message was sent")

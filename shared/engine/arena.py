@@ -1,4 +1,4 @@
-"""One arena for all tile sessions of a process."""
+"""One memory arena of onnxruntime for all tile sessions of a process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import threading
 log = logging.getLogger(__name__)
 
 _INITIAL_CHUNK_FACTOR = 2.5
-"""Size of the arena's first chunk, in working sets of the largest layer; smaller ones fragment as it grows."""
+"""Size of the arena's first chunk, in working sets of the largest layer; with a smaller one, the arena fragments."""
 
 _once = threading.Lock()
 
 
 def share_arena(working_bytes: int) -> None:
-    """Create the arena of this process. `working_bytes`: input and output of the largest layer of a tile.
+    """Create the arena of this process. `working_bytes`: the size of input and output of a tile's largest layer.
 
-    onnxruntime has one arena for each process and cannot change it: later calls do nothing, and it grows if needed.
+    onnxruntime has one arena for each process and cannot replace it: later calls do nothing. The arena grows if needed.
     """
     if not _once.acquire(blocking=False):
         return

@@ -1,8 +1,8 @@
 """Build the program of a stage: its layers as one ONNX model that computes any of its tiles.
 
-Every padding becomes a Pad node whose amounts are an input of the run: positive for a border, where the tile touches
-the edge of the map, negative for a crop, where another layer needs more of the map. So one model, with one copy of the
-weights, computes tiles of every kind.
+Every padding becomes a Pad node whose amounts are an input of the program: positive for a border, where the tile
+touches the edge of the map, negative for a crop, where another layer needs more of the map. So one model, with one copy
+of the weights, computes tiles of every kind.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 PADS_INPUT = "pads"
-"""Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and after each of four axes."""
+"""Program input: the tile's pads, int64 (edges, 8), in the order of the stage's edges.
+
+A row has the cells to add before each of the four axes, then those after each of them, as Pad reads them.
+"""
 
 JOINTS_METADATA = "joints"
 """Metadata key of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
@@ -45,7 +48,7 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
     """
     program = _Program(head, stage)
     if preprocessing is not None:
-        program.prepare(preprocessing)
+        program.add_preprocessing(preprocessing)
     for layer in stage.layers:
         program.add(layer)
     outputs = [program.result(tensor) for tensor in stage.cut]
@@ -96,7 +99,7 @@ class _Program:
         pads = [helper.make_tensor_value_info(PADS_INPUT, TensorProto.INT64, [len(self._stage.edges), 8])]
         return [*(sources if pixels else maps), *(pads if self._stage.edges else ())]
 
-    def prepare(self, preprocessing: Preprocessing) -> None:
+    def add_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Add the conversion of uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
         for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
             self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(3, 1))
@@ -104,7 +107,8 @@ class _Program:
         self.nodes += [
             helper.make_node("Transpose", [PIXELS_INPUT], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
             helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
-            # Flat, or onnxruntime moves the Transpose behind Sub and Div, which then take a third of an int8 tile.
+            # Sub and Div work on (3, h * w): onnxruntime cannot move the Transpose behind them, where they would take
+            # a third of the time of an int8 tile.
             helper.make_node("Shape", ["prepare.planes"], ["prepare.shape"], "prepare.shape"),
             helper.make_node("Reshape", ["prepare.float", "prepare.rows"], ["prepare.flat"], "prepare.flat"),
             helper.make_node("Sub", ["prepare.flat", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
@@ -136,7 +140,10 @@ class _Program:
             self._pad(node.output[0], layer.outputs[0], crop, 0.0, self.type_of(layer.outputs[0]))
 
     def read(self, tensor: str, layer: Layer | None) -> str:
-        """Return the name of `tensor` for `layer` (None: the result), padded or cropped by its edge."""
+        """Return the name under which `layer` reads `tensor`, after the pads of this edge of the graph are applied.
+
+        `layer` is None for a result at the cut.
+        """
         number = self._edges.get((tensor, layer.name if layer else None))
         if number is None:
             return tensor
@@ -146,7 +153,7 @@ class _Program:
         self._placed.add(made)
         border = border_value(layer) if layer else 0.0
         producer = self._made_by.get(tensor)
-        if producer is None or not self._has_quantised(producer, border):
+        if producer is None or not self._can_pad_quantised(producer, border):
             self._pad(tensor, made, number, border, self.type_of(tensor))
             return made
         # Pad before DequantizeLinear: with a Pad behind it, onnxruntime would not compute the layer in integers.
@@ -161,12 +168,12 @@ class _Program:
         return made
 
     def _read_of(self, made: str, tensor: str) -> str:
-        """Return the name of `tensor` for the layer that makes `made`."""
+        """Return the name under which the layer that makes the tensor `made` reads `tensor`."""
         layer = self._layers.get(made)
         return self.read(tensor, layer) if layer else tensor
 
     def result(self, tensor: str) -> str:
-        """Return the name of a map at the cut; a map that is also an input gets another name."""
+        """Return the output name of a map at the cut; a map that is also an input gets another name."""
         made = self.read(tensor, None)
         if made in self._made_by or made != tensor:
             return made
@@ -174,7 +181,10 @@ class _Program:
         return f"{tensor}.result"
 
     def drop_unread(self, outputs: Sequence[str]) -> None:
-        """Remove unused nodes, such as a DequantizeLinear whose readers have their own: onnxruntime would run them."""
+        """Remove the nodes that no output needs, which onnxruntime would run.
+
+        An example is a DequantizeLinear whose readers all have a copy of their own, behind a Pad.
+        """
         read, kept = set(outputs), []
         for node in reversed(self.nodes):
             if read.intersection(node.output):
@@ -214,7 +224,7 @@ class _Program:
         self._constant(name, np.array(value).astype(dtype))
         return name
 
-    def _has_quantised(self, producer: onnx.NodeProto, border: float) -> bool:
+    def _can_pad_quantised(self, producer: onnx.NodeProto, border: float) -> bool:
         """Return whether a map can be padded before it is dequantised: one scale, and a border of 0 or -inf."""
         quantised = producer.op_type == "DequantizeLinear" and self._is_scalar(producer.input[1])
         return quantised and border in {0.0, float("-inf")}
@@ -245,7 +255,7 @@ class _Program:
         self.nodes.append(node)
 
     def _remove_absolute_geometry(self, node: onnx.NodeProto, layer: Layer) -> None:
-        """Remove the geometry that depends on the tile's position from a layer: the pads of its edges replace it."""
+        """Remove from a layer the geometry that depends on the tile's position; the pads of its edges replace it."""
         if layer.op in SLIDING:
             drop_attributes(node, "pads", "auto_pad", "output_shape", "output_padding")
         if layer.op == "Pad":

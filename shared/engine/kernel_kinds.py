@@ -18,50 +18,50 @@ WEIGHT_CELLS = 27.0
 361 cells of a layer of 1024 channels, 19 %, take 25 % of its time."""
 
 FEW_CHANNELS = 4
-"""Input channels of a convolution that does not fill the units that compute: the picture's."""
+"""Convolutions of at most this many input channels, such as a picture has, leave vector units partly unused."""
 
 MIN_KIND_SHARE = 0.002
 """Kinds that take less of a frame's time are not measured: their costs would be noise, and do not matter."""
 
 MAX_KERNEL_COST = 1e9
-"""A microsecond for a layer on a device of 1e15 operations a second; larger costs are mistakes."""
+"""Larger costs are errors: this one is a microsecond on a device of 1e15 operations per second."""
 
 
 QUOTA_PERIODS_S = (0.1, 0.05, 0.02, 0.01)
 """Usual periods of CPU quotas."""
 
 MAX_UNEXPLAINED = 0.15
-"""Part of a run's processor time by which the times of its layers may differ from it."""
+"""The sum of the times of all layers may differ from the time of a run by this part of it."""
 
 
 class KernelKind(StrEnum):
     """A kind of layer, and the unit in which its work is counted."""
 
     USUAL = "usual"
-    """Multiply-accumulate operations of a convolution of many channels."""
+    """A convolution of many channels; unit: multiply-accumulate operations."""
     PICTURE = "picture"
-    """The same, of a convolution of so few channels as a picture has."""
+    """A convolution of at most FEW_CHANNELS input channels; unit: multiply-accumulate operations."""
     POINTWISE = "pointwise"
-    """The same, of a convolution whose kernel is a single cell."""
+    """A convolution with a kernel of 1x1; unit: multiply-accumulate operations."""
     DEPTHWISE = "depthwise"
-    """The same, of a convolution that computes each channel for itself."""
+    """A convolution that computes each channel separately; unit: multiply-accumulate operations."""
     POOL = "pool"
-    """Values that a pool gives."""
+    """A pool; unit: output values."""
     ELEMENTWISE = "elementwise"
-    """Values that other layers give, but those that are computed with the convolution before them."""
+    """Any other layer that is not fused with the convolution before it; unit: output values."""
     DISPATCH = "dispatch"
-    """Layers that are begun."""
+    """The start of a layer, of any kind; unit: layers."""
 
 
 BASE_KINDS = (KernelKind.USUAL, KernelKind.POINTWISE)
-"""Kinds whose cost is the unit: the second one in networks that have none of the first."""
+"""The kind whose cost is the unit of all costs: the first of these that a network has."""
 
-_SMALL_KERNELS = frozenset(["ReorderInput", "ReorderOutput"])
-"""Operators that onnxruntime adds: their time counts as that of convolutions, which need them."""
+_REORDERING_OPERATORS = frozenset(["ReorderInput", "ReorderOutput"])
+"""Operators that onnxruntime adds for its convolutions; their time is counted as that of convolutions."""
 
 
 def kind_of_convolution(weight: Sequence[int]) -> KernelKind:
-    """Return the kind of a convolution with weights of this shape: outputs, inputs of a group, kernel."""
+    """Return the kind of a convolution by the shape of its weights: outputs, inputs of a group, kernel."""
     outputs, inputs, *kernel = weight
     if inputs == 1 and outputs > 1:
         return KernelKind.DEPTHWISE
@@ -73,11 +73,12 @@ def kind_of_convolution(weight: Sequence[int]) -> KernelKind:
 def kernel_costs(
     events: Iterable[Mapping[str, Any]], run_s: float, stopped: float = 0.0
 ) -> dict[KernelKind, float]:  # fmt: skip
-    """Return the measured costs by kind, from the events of a profile of several runs.
+    """Return the measured costs by kind, from the events of onnxruntime's profile of several runs.
 
-    `run_s`: the shortest time of a run; of a single thread the processor time, which shows how much others held it up.
-    `stopped`: the part of the time for which a quota stops this process. Kinds that the network has not, or hardly,
-    are missing. Nothing is returned without a convolution to compare with, or when other programs took too much time.
+    `run_s` is the time of the shortest run; with a single thread its processor time, so that the times of the layers,
+    which are wall-clock times, show how much other programs delayed them. `stopped` is the part of the time for which a
+    CPU quota stops this process. Kinds that the network has not, or hardly, are left out. The result is empty if there
+    is no convolution to compare with, or if other programs took too much time.
     """
     durations: dict[str, list[float]] = defaultdict(list)
     nodes: dict[str, Mapping[str, Any]] = {}
@@ -86,7 +87,7 @@ def kernel_costs(
             node = event["args"]["node_index"]
             durations[node].append(event["dur"] / 1e6)
             nodes[node] = event["args"]
-    # Other programs only add time; and the first run does not count, because its memory is new.
+    # The shortest time is the least disturbed one. The first run does not count: the system still gives it memory.
     shortest: Mapping[str, float] = {node: min(took[1:] or took) for node, took in durations.items()}
     if stopped:
         shortest = _without_pauses(shortest, run_s, stopped)
@@ -96,27 +97,31 @@ def kernel_costs(
 
 
 def _without_pauses(shortest: Mapping[str, float], run_s: float, stopped: float) -> Mapping[str, float]:
-    """Return the times of nodes without the pauses of a quota; none when they do not add up to the processor time.
+    """Return the times of nodes without the pauses of a CPU quota; {} when they do not add up to the processor time.
 
-    A node that is shorter than what a quota grants at once was not stopped in the shortest of its runs. A longer one
-    was stopped each time, for whole pauses. Their length is known only by the period of the quota, which may be hidden:
-    it is the one with which the times add up.
+    A node that takes less time than a quota grants at once was not stopped in the shortest of its runs. A longer one
+    was stopped in every run, for one or more whole pauses. The length of a pause follows from the period of the quota,
+    which may be hidden from this process. So all usual periods are tried, and the one with which the times add up is
+    taken.
     """
-    ways = [shortest]
-    ways += [{node: took % (stopped * period_s) for node, took in shortest.items()} for period_s in QUOTA_PERIODS_S]
-    best = min(ways, key=lambda way: abs(sum(way.values()) - run_s))
+    candidates = [shortest]
+    candidates += [
+        {node: took % (stopped * period_s) for node, took in shortest.items()} for period_s in QUOTA_PERIODS_S
+    ]
+    best = min(candidates, key=lambda times: abs(sum(times.values()) - run_s))
     return best if abs(sum(best.values()) - run_s) <= MAX_UNEXPLAINED * run_s else {}
 
 
 def _costs_of_nodes(
     nodes: Mapping[str, Mapping[str, Any]], took_s: Mapping[str, float], run_s: float
 ) -> dict[KernelKind, float]:
+    """Return the cost of each kind: its time for a unit of its work, relative to that of the base kind."""
     seconds: dict[KernelKind, float] = defaultdict(float)
     units: dict[KernelKind, float] = defaultdict(float)
-    beside_s = 0.0
+    reordering_s = 0.0
     for node, arguments in nodes.items():
-        if arguments["op_name"] in _SMALL_KERNELS:
-            beside_s += took_s[node]
+        if arguments["op_name"] in _REORDERING_OPERATORS:
+            reordering_s += took_s[node]
             continue
         kind, work = _work_of(arguments)
         seconds[kind] += took_s[node]
@@ -124,8 +129,8 @@ def _costs_of_nodes(
     base = next((kind for kind in BASE_KINDS if units[kind]), None)
     if base is None:
         return {}
-    kernels_s = sum(seconds.values()) + beside_s
-    seconds[base] += beside_s
+    kernels_s = sum(seconds.values()) + reordering_s
+    seconds[base] += reordering_s
     seconds[KernelKind.DISPATCH], units[KernelKind.DISPATCH] = max(0.0, run_s - kernels_s), len(nodes)
     unit_s = seconds[base] / units[base]
     return {
@@ -141,7 +146,7 @@ def _work_of(arguments: Mapping[str, Any]) -> tuple[KernelKind, float]:
     operator = arguments["op_name"]
     if "Conv" in operator:
         shapes = [_shape(shape) for shape in arguments["input_type_shape"][1:]]
-        # the first one: another map that is added to the result comes behind it
+        # The weights come first; behind them there may be a map that is added to the result.
         weight = next((shape for shape in shapes if len(shape) == 4), None)
         if weight is not None:
             kind = kind_of_convolution(weight)
@@ -154,5 +159,5 @@ def _work_of(arguments: Mapping[str, Any]) -> tuple[KernelKind, float]:
 
 
 def _shape(typed: Mapping[str, Sequence[int]]) -> Sequence[int]:
-    """Return the shape of a tensor, which a profile gives by the name of its type."""
+    """Return the shape of a tensor from a profile, which has the form {element type: shape}."""
     return next(iter(typed.values()), ())

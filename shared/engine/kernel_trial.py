@@ -1,7 +1,7 @@
 """Measure what each kind of layer costs on this device, with the kernels that a plan runs.
 
-This runs in a process of its own: a session that is profiled is slower, and a device that is short of memory must not
-lose its worker by a measurement.
+This runs in a process of its own: a profiled session is slower, and on a device that is short of memory the system must
+end the measurement, not the worker.
 
     python -P -m shared.engine.kernel_trial < trial.json
 """
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form
 
 MIN_RUNS, MAX_RUNS = 2, 60
-"""Runs besides the first one. A profile has 700 bytes for each layer of each run, so a fast network pauses between
-them: the trial still lasts as long as it should."""
+"""Bounds of the number of runs, besides the first one. A profile takes 700 bytes for each layer of each run, so their
+number is limited; with a fast network, pauses between the runs make the trial as long as `seconds` says."""
 
 CLEAN_RUNS = 12
-"""Runs among which there should be one for each layer in which neither a quota nor another program stops it."""
+"""Runs that a trial should have: in one of them each layer should run without a stop by a quota or another program."""
 
 MAX_STRETCH = 5.0
-"""For these runs a trial may last this many times as long as it should, but no longer."""
+"""To reach CLEAN_RUNS, a trial may last up to this many times its `seconds`."""
 
 GOLDEN_RATIO = 0.618
-"""Its multiples are spread evenly between two whole numbers, however many there are."""
+"""The fractional parts of its multiples are spread evenly from 0 to 1, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class KernelTrial:
 
 @dataclass(frozen=True, slots=True)
 class KernelReading:
-    """The costs by kind, none if they could not be told; `run_s` as in `kernel_costs`; and the mean time of a run."""
+    """The costs by kind, empty if they could not be measured; `run_s` as in `kernel_costs`; the mean time of a run."""
 
     costs: dict[KernelKind, float]
     run_s: float
@@ -90,9 +90,9 @@ def measure_kernels(trial: KernelTrial) -> KernelReading:
         took_s: list[float] = []
         cpu_s: list[float] = []
         begun = time.monotonic()
-        while _goes_on(trial, len(took_s), time.monotonic() - begun):
+        while _needs_another_run(trial, len(took_s), time.monotonic() - begun):
             if trial.stopped:
-                _compute_nothing((len(took_s) * GOLDEN_RATIO % 1) * QUOTA_PERIOD_S * (1 - trial.stopped))
+                _use_processor((len(took_s) * GOLDEN_RATIO % 1) * QUOTA_PERIOD_S * (1 - trial.stopped))
             run_at, cpu_at = time.monotonic(), time.process_time()
             engine.run(trial.form, parts, strips)
             took_s.append(time.monotonic() - run_at)
@@ -104,14 +104,15 @@ def measure_kernels(trial: KernelTrial) -> KernelReading:
     return KernelReading(kernel_costs(events, run_s, trial.stopped), run_s, fmean(took_s))
 
 
-def _compute_nothing(seconds: float) -> None:
-    """Use processor time, so that the pauses of a quota hit other layers in each run."""
+def _use_processor(seconds: float) -> None:
+    """Use processor time without a result, so that the pauses of a quota fall on different layers in each run."""
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         pass
 
 
-def _goes_on(trial: KernelTrial, runs: int, passed_s: float) -> bool:
+def _needs_another_run(trial: KernelTrial, runs: int, passed_s: float) -> bool:
+    """Return whether a trial needs another run after `runs` runs, which took `passed_s` seconds together."""
     if runs < MIN_RUNS or passed_s < trial.seconds:
         return runs < MAX_RUNS
     return runs < CLEAN_RUNS and passed_s < MAX_STRETCH * trial.seconds

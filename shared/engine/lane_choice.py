@@ -1,11 +1,8 @@
-"""Choose the lanes of a prepared program: those noted in its manifest, else measured ones, which are noted there."""
+"""Choose the lanes of a prepared program: the ones in its manifest, else newly measured ones, which are added to it."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +12,7 @@ from shared.engine.program_manifest import MANIFEST_FILE
 from shared.engine.sessions import read_manifest
 from shared.errors import DamageError
 from shared.files.whole_file import write_whole
-from shared.process.children import parent_death_prefix
+from shared.process.children import run_module
 from shared.process.usable_memory import free_memory
 from shared.reasons.system_reasons import system_reason
 
@@ -28,27 +25,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LANE_TRIAL_TIMEOUT_S = 120.0
-"""For all candidates together; a Raspberry Pi of four cores needs about ten seconds."""
+"""Timeout for all candidates together; a Raspberry Pi of four cores needs about ten seconds."""
 
 MEASURED_LANES_KEPT = 8
-"""Measurements in a manifest: for the cores with and without cameras, and for some other limits of before."""
+"""Measurements that a manifest keeps: for the cores with and without cameras, and for a few earlier limits."""
 
 
 async def choose_lanes(folder: Path, form: Form, working_bytes: int, cores: int) -> TileLanes:
-    """Return the best lanes for a prepared program and its largest kind of tile, on so many cores.
+    """Return the best lanes on `cores` cores for the prepared program in `folder` and the `form` of its largest tile.
 
-    One core is not measured. If measuring fails, all cores compute one tile at a time. In this case, and when other
-    programs disturbed it, it is measured again next time.
+    A single core needs no measurement. If measuring fails, all cores compute one tile at a time. The result is not kept
+    then, nor when other programs disturbed the measurement: the next start measures again.
     """
     try:
         manifest = read_manifest(folder)
     except DamageError:
-        return TileLanes(1, cores)  # the caller reads it again, and repairs it
+        return TileLanes(1, cores)  # the caller reads the manifest, too, and prepares the program again
     if cores == 1 or manifest.refused:
         return TileLanes(1, cores)
     known = tuple(measured.lanes for measured in manifest.lanes if measured.applies_to(cores, form.cells))
     candidates = known[:1] or candidate_lanes(cores, working_bytes, free_memory())
-    if len(candidates) == 1:  # it is known, or memory is short
+    if len(candidates) == 1:  # it was measured before, or there is no memory for more lanes
         return candidates[0]
     log.info("measuring whether tiles run better side by side or in %s threads each", cores)
     readings = await _measure(LaneTrial(folder, form, working_bytes, candidates))
@@ -68,22 +65,13 @@ async def choose_lanes(folder: Path, form: Form, working_bytes: int, cores: int)
 
 
 async def _measure(trial: LaneTrial) -> Mapping[TileLanes, LaneReading]:
-    """Return the readings of another process; none when that fails. Kill it when cancelled."""
-    command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.lane_trial"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    """Return the readings of a child process; empty when it fails. The process is killed when this is cancelled."""
     try:
-        async with asyncio.timeout(LANE_TRIAL_TIMEOUT_S):
-            printed, _ = await process.communicate(trial.to_json().encode())
-        readings = decode_readings(printed.decode())
+        printed = await run_module("shared.engine.lane_trial", trial.to_json(), LANE_TRIAL_TIMEOUT_S)
+        readings = decode_readings(printed)
     except (TimeoutError, ValueError, TypeError):
-        log.warning("which tiles run side by side could not be measured: one at a time is computed, in all threads")
+        log.warning("the best number of tiles side by side could not be measured; tiles are computed one at a time")
         return {}
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     for lanes, reading in readings.items():
         log.debug("tiles x threads %s: %.1f tiles/s, %.2f cores busy", lanes, reading.rate, reading.busy_cores)
     return readings

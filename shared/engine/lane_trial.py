@@ -1,6 +1,6 @@
 """Measure whether a device computes more tiles with several side by side, or with several threads in each.
 
-This runs in a process of its own, because every candidate needs sessions of its own, and may need too much memory:
+This runs in a process of its own: every candidate needs its own sessions, which may take too much memory.
 
     python -P -m shared.engine.lane_trial < trial.json
 """
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form
 
 LANE_ROUNDS = 4
-"""Candidates take turns this often, so that a disturbance does not hit only one of them."""
+"""The candidates take turns this many times, so that a disturbance does not hit only one of them."""
 
 LANE_ROUND_S = 0.5
-"""All rounds of a candidate last 20 periods of a CPU quota; a group that is not throttled yet computes too fast."""
+"""Length of a turn. All turns of a candidate last 20 periods of a CPU quota: in the first periods, before the quota
+stops it, a process computes faster than later."""
 
 MIN_BUSY_SHARE = 0.8
-"""A trial is undisturbed if this part of the cores was busy: tiles side by side never wait for each other."""
+"""A trial is undisturbed if this share of the cores was busy: tiles side by side never wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,22 @@ class LaneReading:
 
     @property
     def busy_cores(self) -> float:
-        """Return how many cores were busy with it, in the mean."""
+        """Return the mean number of cores that were busy with this candidate."""
         return self.cpu_s / max(1e-9, self.wall_s)
 
 
 def is_undisturbed(readings: Mapping[TileLanes, LaneReading]) -> bool:
-    """Return whether a candidate got most of its cores' time; else other programs, or a quota, took too much of it."""
+    """Return whether any candidate got most of the time of its cores, so that no other program or quota took it."""
     return any(
         reading.busy_cores >= MIN_BUSY_SHARE * lanes.count * lanes.threads for lanes, reading in readings.items()
     )
 
 
 def measure_lanes(trial: LaneTrial, round_s: float = LANE_ROUND_S) -> dict[TileLanes, LaneReading]:
-    """Return the readings of all candidates. Raises DamageError, ModelError or OSError when it cannot be opened."""
+    """Return the readings of all candidates, each of which computes for LANE_ROUNDS turns of `round_s`.
+
+    Raises DamageError, ModelError or OSError when the prepared program cannot be opened.
+    """
     share_arena(trial.working_bytes)
     manifest = read_manifest(trial.folder)
     kind = replace(next(kind for kind in manifest.kinds if kind.form.kind == trial.form.kind), form=trial.form)
@@ -106,7 +110,7 @@ def measure_lanes(trial: LaneTrial, round_s: float = LANE_ROUND_S) -> dict[TileL
 
 
 def _compute(pool: ThreadPoolExecutor, lanes: TileLanes, engine: PreparedEngine, form: Form, seconds: float) -> int:
-    """Compute tiles in all lanes for so many seconds, each lane at least one; return their number."""
+    """Compute tiles in all lanes for this many seconds, at least one in each lane; return the number of tiles."""
     parts, strips = engine.trial_input(form)
     until = time.monotonic() + seconds
 

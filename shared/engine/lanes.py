@@ -1,4 +1,4 @@
-"""Several tiles side by side, or several threads in one: the choice for a number of cores, pure."""
+"""The choice between several tiles side by side and several threads in one tile, for a number of cores. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_LANES = 16
-"""Tiles that a device computes at the same time, at most; each needs memory of its own."""
+"""A device computes at most this many tiles at the same time, because each needs memory of its own."""
 
 MIN_LANE_GAIN = 0.05
-"""More lanes must compute this much more tiles a second: with fewer, a single tile is ready sooner."""
+"""More lanes must compute this share more tiles per second: with fewer lanes, a single tile is ready sooner."""
 
 MAX_MEMORY_SHARE = 0.25
 """All lanes together take at most this share of the memory that is free."""
 
 LANE_MEMORY_FACTOR = 2.5
-"""Memory of a running tile, in working sets of its largest layer: as for the first chunk of the arena."""
+"""Memory of a running tile, in working sets of its largest layer; see the first chunk in shared.engine.arena."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TileLanes:
-    """The way in which a device computes tiles: `count` side by side, each in so many `threads`."""
+    """The way in which a device computes tiles: `count` tiles side by side, and `threads` for each of them."""
 
     count: int = 1
     threads: int = 1
@@ -38,21 +38,21 @@ ONE_LANE = TileLanes()
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLanes:
-    """The best lanes for a number of `cores`, measured with a tile of so many `cells`."""
+    """The best lanes for a device with `cores` cores, as measured with a tile of `cells` cells."""
 
     cores: int
     cells: int
     lanes: TileLanes
 
     def applies_to(self, cores: int, cells: int) -> bool:
-        """Return whether the measurement holds for so many cores and a largest tile of this size."""
+        """Return whether the measurement is valid for this number of cores and a largest tile of `cells` cells."""
         return cores == self.cores and self.cells <= 2 * cells and cells <= 2 * self.cells
 
 
 def candidate_lanes(cores: int, working_bytes: int, free_bytes: int | None) -> tuple[TileLanes, ...]:
     """Return all lanes that use exactly `cores` cores and fit into the free memory (None: not known), fewest first.
 
-    `working_bytes`: input and output of the largest layer of the largest tile.
+    `working_bytes` is the size of input and output of the largest layer of the largest tile.
     """
     lane_bytes = LANE_MEMORY_FACTOR * working_bytes
     return tuple(

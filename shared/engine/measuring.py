@@ -30,16 +30,18 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form
 
 Construction = Literal["default", "plain", "prepared"]
-"""A model in onnxruntime with its defaults, or a stage's program in the plain or the prepared engine."""
+"""A measured engine: a model in onnxruntime with its defaults, or a stage's program, plain or prepared."""
 
 MEMORY_TRIAL_TIMEOUT_S = 900.0
+"""Timeout of a trial: as for preparing a program, which it may include."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTrial:
-    """The input of a measurement: `model` is an ordinary float model for "default", else a program for pixels.
+    """The input of a measurement.
 
-    `tiles` are the forms of all tiles; for "default" a single one, the whole frame.
+    `model` is the path of an ordinary float model for "default", else of a program that reads pixels. `tiles` are the
+    forms of all tiles; for "default" a single one, the whole frame. `cache` is the folder for prepared programs.
     """
 
     construction: Construction
@@ -52,7 +54,10 @@ class MemoryTrial:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """`peak_bytes` of resident memory above that of the imports; `seconds` for all tiles, one for each round."""
+    """The result of a measurement.
+
+    `peak_bytes` is the peak resident memory above that of the imports; `seconds` has the time of all tiles, by round.
+    """
 
     peak_bytes: int
     seconds: tuple[float, ...]

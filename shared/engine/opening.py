@@ -47,11 +47,11 @@ log = logging.getLogger(__name__)
 Engine = TypeVar("Engine")
 
 PREPARING_TIMEOUT_S = 900.0
-"""For all kinds of tile of one program, by the clock on the wall; a Raspberry Pi needs seconds for each. The limits of
-PreparingLimits fit the program, and are reached before unless other programs take the processor."""
+"""Timeout for all kinds of tile of one program, in wall-clock time; a Raspberry Pi needs seconds for each. A program
+that loops reaches the limits of PreparingLimits before, unless other programs take the processor."""
 
 MAX_OPENING_ATTEMPTS = 2
-"""First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
+"""The first attempt opens the cached files, the second one newly prepared files; then the plain engine is used."""
 
 _PLAIN = "the plain engine is used"
 
@@ -99,7 +99,7 @@ class TileKinds:
 
 
 def prepared_folder(program: Path, kinds: TileKinds, cache: Path) -> Path:
-    """Return the folder of a prepared program, whether it is there or not: it is for this processor only."""
+    """Return the folder of a prepared program for this processor, whether it exists or not."""
     return cache / f"prepared-{_fingerprint(program, kinds)}"
 
 
@@ -112,13 +112,14 @@ async def open_engine(
     lanes: TileLanes | None = None,
     afresh: bool = False,
 ) -> TileEngine:
-    """Return the engine for the program in this file, for so many cores; prepared files are kept in `cache`.
+    """Return the engine for the program in the file `program`, on `cores` cores; prepared files are kept in `cache`.
 
-    Whether these compute several tiles side by side is measured once, unless `lanes` are given. Cached files are
-    checked, and prepared again when they are damaged, or with `afresh`. Preparing may take minutes; cancelling stops
-    it. Raises ModelError when onnxruntime cannot load the program, ProgramRefusedError when it must not be opened or
-    exceeds its limits, WrongResultError when this machine computes other results than when it prepared the program,
-    even after preparing it again.
+    The best lanes for these cores are measured once, unless `lanes` are given. Cached files are checked, and prepared
+    again when they are damaged, or with `afresh`. Preparing may take minutes; cancelling stops it.
+
+    Raises ModelError when onnxruntime cannot load the program, ProgramRefusedError when the program must not be opened
+    or exceeds its limits, and WrongResultError when this machine computes other results than when it prepared the
+    program, even after preparing it again.
     """
     share_arena(kinds.working_bytes)
     folder = await asyncio.to_thread(prepared_folder, program, kinds, cache)
@@ -130,7 +131,7 @@ async def open_engine(
             break
         try:
             chosen = lanes or await choose_lanes(folder, kinds.largest, kinds.working_bytes, cores)
-            engine = await _in_patient_thread(partial(_open_prepared, folder, kinds, chosen))
+            engine = await _in_low_priority_thread(partial(_open_prepared, folder, kinds, chosen))
         except (DamageError, WrongResultError) as error:
             wrong = error if isinstance(error, WrongResultError) else None
             log.warning("%s; it is removed, and prepared again if needed", error)
@@ -144,10 +145,10 @@ async def open_engine(
             "this machine computed another result than when it prepared the program, twice: its memory or processor "
             "may be faulty"
         ) from wrong
-    return await _in_patient_thread(partial(PaddingEngine, program, lanes.threads if lanes else cores))
+    return await _in_low_priority_thread(partial(PaddingEngine, program, lanes.threads if lanes else cores))
 
 
-async def _in_patient_thread(make: Callable[[], Engine]) -> Engine:
+async def _in_low_priority_thread(make: Callable[[], Engine]) -> Engine:
     """Call `make` in a thread of low priority: the threads that onnxruntime starts there inherit it."""
     with ThreadPoolExecutor(1, "opening", initializer=lower_thread_priority) as pool:
         return await asyncio.get_running_loop().run_in_executor(pool, make)
@@ -179,7 +180,7 @@ def _fingerprint(program: Path, kinds: TileKinds) -> str:
 
 
 def _processor() -> str:
-    """Return the features of this processor: the card with the cache may move to another machine."""
+    """Return the features of this processor, because the card with the cache may be moved to another machine."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
         lines = {line.partition(":")[0].strip(): line for line in file}
         return "".join(lines.get(key, "") for key in ("flags", "Features", "model name", "CPU part"))
@@ -187,7 +188,7 @@ def _processor() -> str:
 
 
 async def _ensure_prepared(program: Path, kinds: TileKinds, folder: Path) -> bool:
-    """Prepare the program into `folder` unless it is there, or another edge is about to; return whether it is then."""
+    """Prepare the program into `folder`, unless this or another edge has done so; return whether the folder exists."""
     if (folder / MANIFEST_FILE).exists():
         return True
     async with preparing_turn(program):
@@ -198,10 +199,10 @@ async def _ensure_prepared(program: Path, kinds: TileKinds, folder: Path) -> boo
 
 
 async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
-    """Prepare the program into `folder` in another process; return whether the folder exists then.
+    """Prepare the program into `folder` in a child process; return whether the folder exists afterwards.
 
-    For a program that cannot be prepared, a manifest with the reason is written. Raises ProgramRefusedError for one
-    that must not be opened.
+    For a program that cannot be prepared, the folder gets a manifest with the reason. Raises ProgramRefusedError for a
+    program that must not be opened.
     """
     part = unfinished_path(folder)
     remove_tree(part)
@@ -217,7 +218,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
             part.mkdir(parents=True)
             (part / MANIFEST_FILE).write_bytes(ProgramManifest(refused=message).encode())
         if code in {0, EXIT_NOT_EXACT}:
-            with contextlib.suppress(OSError):  # another process was faster
+            with contextlib.suppress(OSError):  # the folder exists, because another process was faster
                 part.rename(folder)
             return True
     except OSError as error:
@@ -228,9 +229,10 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
 
 
 async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[int, str]:
-    """Return the exit code and the last line of the other process's stderr. Kill it when cancelled.
+    """Run shared.engine.preparing; return its exit code and the last line of its stderr.
 
-    A process that reached a limit, or that the program made crash, counts as EXIT_EXCEEDED.
+    The code is EXIT_EXCEEDED if the process reached a limit, or if the program made it crash. The process is killed
+    when this is cancelled.
     """
     size = await asyncio.to_thread(program_bytes, program)
     limits = PreparingLimits.for_program(size, kinds.working_bytes, len(kinds.forms), kinds.macs)

@@ -61,24 +61,26 @@ MIN_SHARED_BYTES = 256
 
 COMPARED_RUNS = 15
 MAX_COMPARING_S = 5.0
-"""The prepared and the ordinary session of a whole network run in turns, this often or this long."""
+"""To compare their speed, the prepared and the ordinary session of a whole network run in turns: at most this many
+times each, and at most this long."""
 
 MAX_SLOWDOWN = 1.1
 MAX_LOSS_S = 5e-4
-"""A prepared session may take this many times as long as an ordinary one, and this much longer: it needs less memory,
+"""A prepared session may take MAX_SLOWDOWN times as long as an ordinary one, and MAX_LOSS_S more: it needs less memory,
 and smaller differences may be noise."""
 
 MIN_OWN_FILE_BYTES = 2**16
-"""Larger arrays have a file of their own, which programs of the same network share."""
+"""Arrays of at least this size get a file of their own, which the programs of one network share."""
 
 _MAX_DEVIATION = 1e-5
 """Largest allowed difference from an ordinary session, in standard deviations of the maps."""
 
 
 def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> ProgramManifest:
-    """Write the models and weights for tiles of these forms into `folder`.
+    """Write the models and weights for tiles of these forms, one of each kind, into `folder`; return its manifest.
 
-    Raises ModelError when the optimised weights differ between kinds, or results are not exact.
+    Raises ModelError when the optimised weights differ between kinds, when results differ from those of an ordinary
+    session, or when an ordinary session is clearly faster.
     """
     loaded = onnx.load(program)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,12 +118,12 @@ def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
 
 
 def _specialised(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
-    """Return the model for one form; that of a whole network is ready as it is."""
+    """Return the program specialised for one form; the program of a whole network needs no change."""
     return program if is_whole(program) else specialise(program, form)
 
 
 def _large_constants(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """Return the constants that are worth sharing."""
+    """Return the constants that are large enough to be stored outside of the models."""
     types = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.FLOAT16)
     return [
         tensor
@@ -133,7 +135,7 @@ def _large_constants(model: onnx.ModelProto) -> list[onnx.TensorProto]:
 class _WeightFiles:
     """Writes each distinct array once: small ones into one file, large ones into files of their own.
 
-    A large array that another program of this cache has is linked, so that both have it once on disk and in memory.
+    A large array that another program of this cache has is linked, so that it is on disk and in memory only once.
     """
 
     def __init__(self, folder: Path, file: BinaryIO) -> None:
@@ -143,7 +145,7 @@ class _WeightFiles:
         self._end = self.size = file.write(bytes(ALIGNMENT_BYTES))  # an empty file cannot be mapped
 
     def take(self, tensor: onnx.TensorProto) -> StoredWeight:
-        """Move a tensor's values from its model to the file."""
+        """Move the values of a tensor from its model to a file; return where they are."""
         array = np.asarray(numpy_helper.to_array(tensor), order="C")
         digest = hashlib.sha256(array.tobytes()).hexdigest()
         if digest not in self._places:
@@ -171,7 +173,7 @@ class _WeightFiles:
         return place
 
     def _link(self, name: str, digest: str) -> bool:
-        """Link a file of another program in the same cache; return whether there is one, and it is not damaged."""
+        """Link a file that another program in this cache has; return False if there is none, or only damaged ones."""
         for other in self._folder.parent.glob(f"prepared-*/{name}"):
             with contextlib.suppress(OSError):  # it was removed, or this file system has no links
                 if file_checksum(other) == digest:
@@ -181,7 +183,10 @@ class _WeightFiles:
 
 
 def _check_kinds(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
-    """Compare the results of all kinds with ordinary sessions; return the kinds with samples of their results."""
+    """Compare the results of all kinds with ordinary sessions; return the kinds with samples of their results.
+
+    Raises ModelError when they differ, or when an ordinary session is clearly faster.
+    """
     prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
     checked = []
     for number, kind in enumerate(kinds):
@@ -196,7 +201,7 @@ def _check_kinds(program: onnx.ModelProto, folder: Path, kinds: Sequence[Prepare
                 )
         checked.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
         if is_whole(program):
-            _refuse_slower(prepared, ordinary, kind.form, inputs[0])
+            _compare_speed(prepared, ordinary, kind.form, inputs[0])
     return tuple(checked)
 
 
@@ -207,26 +212,30 @@ def _largest_difference(made: Array, expected: Array) -> float:
     return float(np.abs(np.subtract(made, expected, dtype=np.float64)).max(initial=0.0))
 
 
-def _refuse_slower(prepared: TileEngine, ordinary: TileEngine, form: Form, pixels: Sequence[Array]) -> None:
+def _compare_speed(prepared: TileEngine, ordinary: TileEngine, form: Form, pixels: Sequence[Array]) -> None:
     """Raise ModelError when an ordinary session of the whole network is clearly faster than the prepared one."""
-    times: dict[str, list[float]] = {"prepared": [], "ordinary": []}  # of the processor, whatever else runs on it
+    times: dict[str, list[float]] = {"prepared": [], "ordinary": []}  # processor time: other programs do not count
     ending = time.monotonic() + MAX_COMPARING_S
     while len(times["ordinary"]) < COMPARED_RUNS and time.monotonic() < ending:
         for name, engine in (("prepared", prepared), ("ordinary", ordinary)):
             begun = time.process_time()
             engine.run(form, pixels)
             times[name].append(time.process_time() - begun)
-    fast, usual = (min(times[name]) for name in ("prepared", "ordinary"))
-    if fast > MAX_SLOWDOWN * usual + MAX_LOSS_S:
-        raise ModelError(f"an ordinary session is faster: {usual * 1e3:.1f} ms, against {fast * 1e3:.1f} ms prepared")
+    prepared_s, ordinary_s = (min(times[name]) for name in ("prepared", "ordinary"))
+    if prepared_s > MAX_SLOWDOWN * ordinary_s + MAX_LOSS_S:
+        raise ModelError(
+            f"an ordinary session is faster: {ordinary_s * 1e3:.1f} ms, against {prepared_s * 1e3:.1f} ms prepared"
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return 0 when the folder is ready, EXIT_NOT_EXACT when it cannot be prepared; print the reason to stderr.
+    """Prepare a program under limits, print the reason of a failure to stderr, and return the exit code.
 
-    EXIT_REFUSED and EXIT_EXCEEDED: it must not be opened in any way; in the latter case as it takes too much memory.
+    0: the folder is ready. EXIT_NOT_EXACT: the program cannot be prepared, but the plain engine may run it.
+    EXIT_REFUSED: the program must not be opened in any way. EXIT_EXCEEDED: nor must this one, which takes too much
+    memory. 1: a failure that may be temporary.
     """
-    import onnxruntime  # noqa: F401, PLC0415  (what it allocates is not the program's)
+    import onnxruntime  # noqa: F401, PLC0415  (before the limits are set: its own memory is not the program's)
 
     program, folder = map(Path, arguments[:2])
     limits = PreparingLimits.from_words(arguments[2:])
@@ -243,7 +252,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _prepare_or_explain(program: Path, forms: Sequence[Form], folder: Path) -> tuple[int, str]:
-    """Return the exit code, and the reason in words. Raises errors about memory."""
+    """Return the exit code and the message of `main`. Raises errors that say that memory ran out."""
     begun = time.monotonic()
     try:
         check_program(program)
@@ -262,9 +271,9 @@ def _prepare_or_explain(program: Path, forms: Sequence[Form], folder: Path) -> t
 
 
 def _try_plain(program: Path, forms: Sequence[Form]) -> None:
-    """Compute the largest tile with the plain engine, which is used instead: under the limits first.
+    """Compute the largest tile with the plain engine, because the edge would next do so without limits.
 
-    Raises errors about memory; with others it computes nothing, which is said for each tile.
+    Raises errors that say that memory ran out. All other errors are harmless: the edge reports them for each tile.
     """
     largest = max(forms, key=lambda form: form.cells)
     try:

@@ -1,7 +1,7 @@
 """The memory and the time that preparing a program may take: they follow from its size, and the system enforces them.
 
-A program may loop, or ask for any amount of memory, whatever its file looks like. It is tried in a process of its own
-first, under these limits; who exceeds them is not opened in any other way.
+A program may loop, or ask for any amount of memory, whatever its file looks like. So it is first run in a process of
+its own, under these limits; a program that exceeds them is not opened in any other way.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MEMORY_BASE_BYTES = 256 * 2**20
-"""For the code of onnxruntime that a program begins to use, and for maps of unknown size."""
+"""Memory for the code of onnxruntime that a program begins to use, and for maps of unknown size."""
 
 MEMORY_PER_PROGRAM_BYTE = 8
-"""The program as it was read, specialised, serialised, loaded, optimised and loaded again; measured are 5."""
+"""Copies of a program: as it was read, specialised, serialised, loaded, optimised, loaded again. 5 were measured."""
 
 MEMORY_PER_WORKING_BYTE = 8
-"""For each kind of tile: several maps are alive at once, and onnxruntime's arenas grow by powers of two. Measured are
-3 to 5."""
+"""For each kind of tile: several maps are alive at once, and onnxruntime's arenas grow by powers of two. 3 to 5 were
+measured."""
 
 TIME_BASE_S = 120.0
-"""For the start of Python and onnxruntime, which takes a Raspberry Pi Zero 2 about ten seconds, and for comparing."""
+"""Time to start Python and onnxruntime, which takes a Raspberry Pi Zero 2 about ten seconds, and to compare speeds."""
 
 TIME_PER_KIND_S = 10.0
-"""For optimising the graph for one kind of tile, and opening two sessions; here 0.05 to 0.5 s."""
+"""Time to optimise the graph for one kind of tile, and to open two sessions; 0.05 to 0.5 s on a PC."""
 
 SLOWEST_BYTES_PER_S = 2.5e6
-"""For each kind the weights are copied, hashed and written some times; and operations of layers that are not counted,
-as those of transformers, need weights, too."""
+"""For each kind, the weights are copied, hashed and written several times. This also stands for layers whose operations
+are not counted, such as those of transformers: their time grows with their weights, too."""
 
 SLOWEST_MACS_PER_S = 0.2e9
 """Multiply-accumulate operations of a network with bad kernels on one core of a Raspberry Pi Zero 2."""
@@ -46,21 +46,25 @@ RUNS_OF_A_KIND = 8
 """A tile is computed twice to compare the results, a whole frame a few times more to compare the speed."""
 
 MAX_PROCESSOR_S = 800.0
-"""Below the limit of the clock on the wall, which also counts what other programs use, see shared.engine.opening."""
+"""Below PREPARING_TIMEOUT_S of shared.engine.opening, which is wall-clock time and includes other programs."""
 
 GRACE_S = 5
-"""The system sends SIGXCPU at the limit, which names the cause, and SIGKILL so much later."""
+"""At the limit the system sends SIGXCPU, which names the cause, and this much later SIGKILL."""
 
 CRASHES = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
-"""Signals that end a process because of what it does."""
+"""Signals that end a process because of its own error, not by the wish of another process."""
 
 _MEMORY_WORDS = ("failed to allocate memory", "bad_alloc", "bad allocation")
-"""In messages of onnxruntime, whose exceptions have no type of their own for this."""
+"""Parts of onnxruntime's messages about memory; it has no exception type for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparingLimits:
-    """`memory_bytes` that are allocated beyond those of the libraries, and `processor_s` of all threads together."""
+    """The limits of one process.
+
+    `memory_bytes` may be allocated in addition to the memory of the libraries. `processor_s` is the processor time of
+    all threads together.
+    """
 
     memory_bytes: int
     processor_s: float
@@ -102,24 +106,24 @@ class PreparingLimits:
         """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         seconds = math.ceil(_used_processor_s() + self.processor_s)
-        with contextlib.suppress(OSError, ValueError):  # whoever started the edge has set a lower one
+        with contextlib.suppress(OSError, ValueError):  # this process has a lower limit already
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + GRACE_S))
         with contextlib.suppress(OSError, ValueError):
             most = _allocated_bytes() + self.memory_bytes
-            resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # of allocated memory; not of files that are mapped
+            resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # counts allocated memory, but not mapped files
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
 
     @property
     def memory_exceeded(self) -> str:
-        """Return the reason of a program that asked for more memory."""
+        """Return the message for a program that asked for more memory than `memory_bytes`."""
         return (
             f"preparing it takes more than {self.memory_bytes / 1e6:.0f} MB of memory, the most for a program of this "
             "size; choose another model at the gateway, or a finer --grid"
         )
 
     def crash_reason(self, number: int) -> str:
-        """Return the reason of a program that ended its process by a signal; "" when the cause may be another one."""
+        """Return the message for a program whose process a signal ended; "" if the program may not be the cause."""
         if number == signal.SIGXCPU:
             return (
                 f"preparing it takes more than {self.processor_s:.0f} s of the processor, the most for a program of "

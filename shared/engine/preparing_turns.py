@@ -1,4 +1,7 @@
-"""Edges of one machine, with one folder of programs, take turns in preparing a program: only the first one has to."""
+"""Turns in preparing a program, for edges that share a machine and a folder of programs.
+
+Only the edge with the first turn prepares the program; the others find it prepared.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOK_AGAIN_S = 0.05
-"""A process that waits can be cancelled, so it does not wait in the lock itself."""
+"""Period at which a waiting process tries the lock: waiting in the lock itself could not be cancelled."""
 
 MAX_WAIT_S = 120.0
-"""A process that has its turn for longer may be frozen: the others do not wait for it. That they prepare the
-program, too, costs time and changes no result."""
+"""A process whose turn lasts longer may be frozen, so the others stop waiting, and prepare the program themselves.
+That costs time, but changes no result."""
 
 
 @contextlib.asynccontextmanager
 async def preparing_turn(program: Path) -> AsyncIterator[None]:
-    """Wait until no other process prepares the program in this file, for a limited time.
+    """Wait until no other process prepares the program in this file, but at most MAX_WAIT_S.
 
-    A process that ends leaves its turn to others.
+    The turn ends with the context, or with the process.
     """
     with contextlib.ExitStack() as opened:
-        with contextlib.suppress(OSError):  # preparing says why it cannot be read
+        with contextlib.suppress(OSError):  # preparing the program reports why the file cannot be read
             file = opened.enter_context(program.open("rb"))
             last_look = time.monotonic() + MAX_WAIT_S
             while not _is_locked_for_us(file) and time.monotonic() < last_look:  # noqa: ASYNC110  (others set no event)
@@ -36,7 +39,7 @@ async def preparing_turn(program: Path) -> AsyncIterator[None]:
 
 
 def _is_locked_for_us(file: IO[bytes]) -> bool:
-    """Lock an open file unless another process has; where there are no locks, nobody waits."""
+    """Lock an open file; return whether this process may go on: it has the lock, or the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Refuses programs that could do anything else than compute: read other files, or call operators of others."""
+"""Refuses programs that could do more than compute: read other files, or call operators that are not ONNX's own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
-"""Of operators: others can be any code that somebody has added to onnxruntime."""
+"""The domains of ONNX's own operators; operators of others can be any code that was added to onnxruntime."""
 
 _OWN_WEIGHTS = re.compile(rf"[0-9a-f]{{64}}{re.escape(WEIGHTS_SUFFIX)}")
 
 
 def check_program(path: Path) -> None:
-    """Check a program before anything of it is opened: its operators, and where it has its weights.
+    """Check the operators of a program, and the files of its weights, before onnxruntime opens it.
 
     Raises ModelError, which says what is wrong.
     """
@@ -43,7 +43,7 @@ def check_program(path: Path) -> None:
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """Yield a graph and all graphs within."""
+    """Yield a graph and all its subgraphs."""
     yield graph
     for node in graph.node:
         for inner in subgraphs(node):
@@ -51,7 +51,7 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield all tensors of a graph, not of those within."""
+    """Yield all tensors of a graph, without those of its subgraphs."""
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
@@ -63,7 +63,7 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def _check_location(tensor: onnx.TensorProto) -> None:
-    """Check that a tensor is in a file of weights beside the program, whose hash the edge has compared."""
+    """Check that a tensor is in a file of weights beside the program; the edge has compared the hash of that file."""
     locations = [entry.value for entry in tensor.external_data if entry.key == "location"]
     if len(locations) != 1 or not _OWN_WEIGHTS.fullmatch(locations[0]):
         raise ModelError(f"the program would read another file, {', '.join(locations)!r}"[:200])

@@ -19,19 +19,19 @@ WEIGHTS_FILE = "weights.bin"
 """The file of small arrays; large ones have files of their own, named by their SHA-256."""
 
 WEIGHTS_SUFFIX = ".weights"
-"""Ending of a file of large weights of a program, beside the graphs that name it."""
+"""Suffix of the files with a program's large weights, which are in the folder of the program's graph."""
 
 PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
 WHOLE_METADATA = "whole"
-"""Metadata key of the program of a whole network: the preprocessing of its picture (JSON), done outside of the graph.
+"""Metadata key of the program of a whole network. Its value is the preprocessing (JSON), done outside of the graph.
 
-Its input is float32 (1, 3, H, W), its outputs are those of the network, of any type and shape.
+The input of such a program is float32 (1, 3, H, W), its outputs are those of the network, of any type and shape.
 """
 
 EMPTY_FILE = "empty.bin"
-"""The file that models name for their weights: it must exist, but the weights are passed as initializers."""
+"""The file that prepared models name for their weights. It must exist, but the weights are passed as initializers."""
 
 PROGRAM_FORMAT = 4
 """Version of the format of these folders; folders of other versions are ignored."""
@@ -39,7 +39,7 @@ PROGRAM_FORMAT = 4
 EXIT_NOT_EXACT = 3
 EXIT_REFUSED = 4
 EXIT_EXCEEDED = 5
-"""Exit codes for a program that cannot be prepared; other failures may be temporary, and are tried again."""
+"""Exit codes of shared.engine.preparing for a program that cannot be prepared; after other failures it is run again."""
 
 ALIGNMENT_BYTES = 64
 """The alignment that vector instructions prefer."""
@@ -47,7 +47,7 @@ ALIGNMENT_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class StoredWeight:
-    """One constant: its name in a model, numpy's name of its type, its shape, its file, and its offset there."""
+    """One constant: its name in a model, the name of its numpy dtype, its shape, its file, and its offset there."""
 
     name: str
     dtype: str
@@ -71,9 +71,10 @@ class PreparedKind:
 
 @dataclass(frozen=True, slots=True)
 class ProgramManifest:
-    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`.
+    """All kinds of tile of a stage, and the SHA-256 of each file by its name.
 
-    `lanes` are the measured ones, each for a number of cores.
+    `refused` is the reason why the program cannot be prepared; the manifest has no kinds then. `lanes` are the measured
+    ones, each for a number of cores.
     """
 
     kinds: tuple[PreparedKind, ...] = ()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_APART_BYTES = 2**16
-"""Smaller arrays stay in the graph: a request for each would cost more than sending them twice."""
+"""Smaller arrays stay in the graph: a request for each would cost more than sending them with every program."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,10 @@ def picture_table(session: Any) -> PixelTable | None:  # noqa: ANN401  (onnxrunt
 
 
 class TileEngine(Protocol):
-    """Runs the program of a stage for tiles of every kind with one copy of the weights.
+    """Runs the program of a stage, for tiles of every kind, with one copy of the weights.
 
-    With `reuses` False it supports no strips: tiles take none and give none. It may `run` in as many threads at the
-    same time as its `lanes` say.
+    An engine with `reuses` False supports no strips: tiles neither take nor give any. `lanes.count` threads may call
+    `run` at the same time.
     """
 
     name: str
@@ -103,9 +103,9 @@ class TileEngine(Protocol):
 
 
 class PaddingEngine:
-    """The plain engine: one session with the pads as an input. Works for every program.
+    """The plain engine: one session with the pads as an input. It works for every program.
 
-    For a whole network it is onnxruntime's ordinary session.
+    For the program of a whole network it is an ordinary session of onnxruntime.
     """
 
     name = "plain"
@@ -125,7 +125,7 @@ class PaddingEngine:
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array]]:
         assert not strips, "the plain engine takes no strips"
-        feeds = [_batch(part) for part in _read(parts, self._table)]
+        feeds = [_batch(part) for part in _program_inputs(parts, self._table)]
         if len(self._inputs) > len(parts):
             amounts = np.zeros((len(form.pads), 8), np.int64)
             amounts[:, (2, 3, 6, 7)] = form.pads
@@ -151,15 +151,15 @@ class SpecialEngine:
     def run(
         self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array]]:
-        return _run_special(self._session, form, _read(parts, self._table), strips)
+        return _run_special(self._session, form, _program_inputs(parts, self._table), strips)
 
 
 class PreparedEngine:
     """The fast engine: a small session for each kind of tile, prepared by shared.engine.preparing.
 
-    All sessions map the same files of weights, and share the arena of shared.engine.arena if there is one. Sessions of
-    onnxruntime run in several threads at the same time. With several lanes, a tile that begins while no other one runs
-    gets the threads of all of them: it is ready sooner, and nobody waits for these cores.
+    All sessions map the same files of weights, and share the arena of shared.engine.arena if there is one. Several
+    threads may use one session at the same time. With several lanes, a tile that begins while no other one runs gets
+    the threads of all lanes, because no other tile waits for these cores, and it is ready sooner.
     """
 
     name = "prepared"
@@ -191,8 +191,8 @@ class PreparedEngine:
     ) -> PreparedEngine:
         """Open the engine after checking its files, and its results for the trial tiles.
 
-        The engine may have been prepared for larger tiles than the plan has: tiles of more than `largest_cells` are not
-        tried, as they would need more memory than the plan allows.
+        The program may have been prepared for larger tiles than the plan has. Kinds of more than `largest_cells` cells
+        are not run, because they would need more memory than the plan allows.
         Raises DamageError, which names the file, and WrongResultError.
         """
         for name, expected in manifest.files.items():
@@ -251,7 +251,7 @@ class PreparedEngine:
             sessions = self._sessions if self._running else self._wide_sessions
             self._running += 1
         try:
-            return _run_special(sessions[form.kind], form, _read(parts, self._table), strips)
+            return _run_special(sessions[form.kind], form, _program_inputs(parts, self._table), strips)
         finally:
             with self._counting:
                 self._running -= 1
@@ -270,13 +270,13 @@ def _run_special(
     return results[:count], results[count:]
 
 
-def _read(parts: Sequence[Array], table: PixelTable | None) -> Sequence[Array]:
-    """Return the parts as the program reads them: a whole network reads a normalised picture."""
+def _program_inputs(parts: Sequence[Array], table: PixelTable | None) -> Sequence[Array]:
+    """Return the parts as the program reads them: normalised by `table` for a whole network, else unchanged."""
     return parts if table is None else [table.apply(part) for part in parts]
 
 
 def _batch(part: Array) -> Array:
-    """Return a contiguous array, with the batch axis that pixels lack."""
+    """Return a part as a contiguous array; pixels, which have no batch axis, get one."""
     return np.ascontiguousarray(part if part.ndim == 4 else part[np.newaxis])
 
 

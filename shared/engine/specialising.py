@@ -101,10 +101,10 @@ class _Joints:
 
 
 class _Specialisation:
-    """Rewrites the nodes of a program: its pads become paddings of layers, slices, or nothing.
+    """Rewrites the nodes of a program: a Pad becomes the padding of a layer, a Pad or Slice with constants, or nothing.
 
-    `_inside` has the paddings that layers take over, by their first output; `_renamed` has the tensors that disappear,
-    with those that replace them.
+    `_layer_pads` has the pads that layers take over, by the layer's first output. `_renamed` has the tensors that
+    disappear, and for each the one that replaces it.
     """
 
     def __init__(self, graph: onnx.GraphProto, pads: Sequence[Pads]) -> None:
@@ -123,26 +123,26 @@ class _Specialisation:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
         self._renamed: dict[str, str] = {}
-        self._inside: dict[str, Pads] = {}
+        self._layer_pads: dict[str, Pads] = {}
         for node in graph.node:
             if node.op_type == "Pad" and len(node.input) > 1 and node.input[1] in self._rows:
-                self._plan(node, self._rows[node.input[1]])
+                self._merge_into_layer(node, self._rows[node.input[1]])
 
-    def _plan(self, pad: onnx.NodeProto, amounts: Pads) -> None:
-        """Decide whether a layer can do the work of a Pad node itself."""
+    def _merge_into_layer(self, pad: onnx.NodeProto, amounts: Pads) -> None:
+        """Move the amounts of a Pad node into the layer before or behind it, if that layer can do its work."""
         maker = self._makers.get(pad.input[0])
-        own = pad.input[0] == f"{pad.output[0]}.uncropped"  # else the crop is for one of several readers
-        if own and maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
-            self._inside[maker.output[0]] = tuple(-amount for amount in amounts)  # type: ignore[assignment]
+        crops_output = pad.input[0] == f"{pad.output[0]}.uncropped"  # of the layer; else it crops for one reader only
+        if crops_output and maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
+            self._layer_pads[maker.output[0]] = tuple(-amount for amount in amounts)  # type: ignore[assignment]
             self._renamed[maker.output[0]] = pad.output[0]
         elif not any(amounts):
             self._renamed[pad.output[0]] = pad.input[0]
         elif min(amounts) >= 0 and (layer := self._layer_behind(pad)) is not None and _can_pad_by(layer, amounts):
-            self._inside[layer.output[0]] = amounts
+            self._layer_pads[layer.output[0]] = amounts
             self._renamed[pad.output[0]] = pad.input[0]
 
     def _layer_behind(self, pad: onnx.NodeProto) -> onnx.NodeProto | None:
-        """Return the only reader of a Pad, also behind a DequantizeLinear, if it has the same border value."""
+        """Return the only reader of a Pad, also behind a DequantizeLinear, if its own padding has the same value."""
         (reader, *others) = self._readers.get(pad.output[0], [None])
         if reader is not None and reader.op_type == "DequantizeLinear":
             (reader, *others) = self._readers.get(reader.output[0], [None])
@@ -167,10 +167,10 @@ class _Specialisation:
         made.CopyFrom(node)
         for at, name in enumerate(node.input):
             made.input[at] = self.source(name)
-        inside = self._inside.get(node.output[0])
-        if inside is not None:
-            made.attribute.append(helper.make_attribute("pads", list(inside)))
-        if node.op_type == "ConvTranspose" and inside is not None:
+        layer_pads = self._layer_pads.get(node.output[0])
+        if layer_pads is not None:
+            made.attribute.append(helper.make_attribute("pads", list(layer_pads)))
+        if node.op_type == "ConvTranspose" and layer_pads is not None:
             made.output[0] = self._renamed[node.output[0]]
         return [made]
 
@@ -190,7 +190,7 @@ class _Specialisation:
         cropped = tuple(min(amount, 0) for amount in amounts)
         added = tuple(max(amount, 0) for amount in amounts)
         nodes = []
-        if any(added):  # before the crop, which may leave no cell to pad
+        if any(added):  # first, because the crop may leave no cell that could be padded
             made = f"{name}.added" if any(cropped) else name
             amounts_name = self._constant(f"{name}.amounts", [0, 0, added[0], added[1], 0, 0, added[2], added[3]])
             nodes.append(helper.make_node("Pad", [source, amounts_name, node.input[2]], [made], node.name))

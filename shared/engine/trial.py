@@ -37,14 +37,14 @@ def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  #
 
 
 def trial_parts(session: Any, form: Form) -> list[Array]:  # noqa: ANN401
-    """Return the parts of the trial tile for a session whose first inputs they are."""
+    """Return the parts of the trial tile, for a session whose inputs are the parts and others behind them."""
     if WHOLE_METADATA in session.get_modelmeta().custom_metadata_map:
         return [_noise_pixels(size) for size in form.sizes]
     return [_noise(value, size) for value, size in zip(session.get_inputs(), form.sizes, strict=False)]
 
 
 def sample_outputs(outputs: Sequence[Array]) -> tuple[float, ...]:
-    """Return some values of each output, and the largest absolute one, which shows any value that is not finite."""
+    """Return some values of each output, and its largest absolute value, which is not finite if any value is not."""
     return tuple(
         float(value)
         for output in outputs

@@ -1,7 +1,7 @@
 """The program of a whole network: the user's own graph, as onnxruntime would run it without tiles.
 
-Nothing is put in front of the graph: a picture that is normalised by a table, outside, costs less than nodes would, and
-the first convolution gets the fast kernels of an ordinary session.
+No nodes for the preprocessing are put in front of the graph. A table outside of the graph normalises the picture in
+less time, and the first convolution gets the fast kernels of an ordinary session.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 FIRST_IR_WITH_CONSTANTS = 4
-"""Since this version of ONNX's format a weight that is also an input is no constant, and is not optimised."""
+"""Since this IR version of ONNX, a weight that is also listed as an input is no constant, and is not optimised."""
 
 
 def build_whole_program(
     original: onnx.ModelProto, plain: onnx.ModelProto, network: Network, preprocessing: Preprocessing
 ) -> bytes:
-    """Build the program of a network from its file, or from its plain form where the file's input differs from it.
+    """Build the program of a whole network, and serialise it.
 
-    The input is the normalised picture, float32 (1, 3, H, W). Outputs are the network's, in its order.
+    It has the graph of the file (`original`) if that reads one picture, float32 (1, 3, H, W), and gives the outputs of
+    the network; else the graph of the `plain` form. The input is the normalised picture; the outputs are the network's,
+    in its order.
     """
     program = onnx.ModelProto()
     program.CopyFrom(_with_single_picture(original, network) or plain)
@@ -42,7 +44,7 @@ def is_whole(program: onnx.ModelProto) -> bool:
 
 
 def _with_single_picture(original: onnx.ModelProto, network: Network) -> onnx.ModelProto | None:
-    """Return the file's graph with one picture as its only input; None when only its plain form has that."""
+    """Return the file's graph with one picture as its only input; None if only the plain form can have that."""
     if tuple(value.name for value in original.graph.output) != network.outputs:
         return None
     model = in_single_precision(original)

@@ -1,4 +1,4 @@
-"""Reading of environment files in systemd's format (EnvironmentFile=), as far as people write them by hand."""
+"""Reads environment files in systemd's format (EnvironmentFile=), except the parts that people do not write by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holding back signals for a moment in which an exception of their handlers would leave something half made."""
+"""Delays signals while an exception of their handlers would leave something half done."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @contextlib.contextmanager
 def held_signals(on_signal: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
-    """Handle the signals that come within the context at its end; yields their numbers so far.
+    """Handle the signals that come within the context at its end; yield the list of those received so far.
 
-    `on_signal` is called at each, in the main thread. Blocking them would not do: another thread, such as one of
-    onnxruntime's, would receive them for the process.
+    `on_signal` is called at each, in the main thread. Signals are not blocked, because another thread of the process,
+    such as one of onnxruntime's, would receive them instead.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # which alone runs handlers
+    if threading.current_thread() is not threading.main_thread():  # only the main thread runs handlers
         yield received
         return
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ABANDONED_AFTER_S = 3600.0
-"""An older entry is abandoned if the start of its process is unknown, even if a process with its number runs. It is
-four times the longest preparation of a program."""
+"""An entry whose name does not tell the start time of its process is abandoned after this time, even if a process with
+its number runs. It is four times the longest preparation of a program."""
 
 MAX_REMOVED_AT_ONCE = 1000
-"""Entries that one call removes; more than any series of crashes leaves."""
+"""One call removes at most this many entries; no series of crashes leaves more."""
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
-"""The place of temporary files while no disk has room for them: a gateway with a full card must still start."""
+"""The parent of temporary folders when no disk is writable: a gateway with a full card must still start."""
 
 TEMPORARY_PREFIX = "deepthings-"
 """The prefix of our folders among those of other programs."""
@@ -46,13 +46,13 @@ def unfinished_path(path: Path) -> Path:
 def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
     """Create a folder in `parent`, by default among the system's temporary files, and remove it at the end.
 
-    Remove those of killed processes first. Raises OSError.
+    Folders that killed processes have left are removed first. Raises OSError.
     """
     base = parent or _temporary_place()
     remove_abandoned(base, TEMPORARY_PREFIX)
     folder: Path | None = None
     try:
-        with held_signals():  # or one that ends the process could come between the folder and its removal
+        with held_signals():  # a handler's exception after mkdtemp would leave a folder that nobody removes
             folder = Path(
                 tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=base)
             )
@@ -83,7 +83,7 @@ def remove_atomically(path: Path) -> None:
 def remove_abandoned(folder: Path, prefix: str = "") -> None:
     """Remove the unfinished entries of ended processes from `folder`, if their names begin with `prefix`.
 
-    Those of other users stay.
+    Entries of other users are kept.
     """
     found: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -122,7 +122,7 @@ def remove_tree(path: Path) -> None:
 
 
 def _is_other_process(process: int) -> bool:
-    """Return whether another process with this number runs."""
+    """Return whether a process with this number runs, and is not this one."""
     if process == os.getpid():
         return False
     try:
@@ -135,7 +135,7 @@ def _is_other_process(process: int) -> bool:
 
 
 def _start_ticks(process: int) -> int:
-    """Return the start time of a process in ticks since the boot; 0 if it has ended or that is unknown.
+    """Return the start time of a process in clock ticks since the boot; 0 if it is not known.
 
     See proc_pid_stat(5); the second field may contain blanks and parentheses.
     """

@@ -41,7 +41,8 @@ def open_whole(
     root can set it. `durable` waits until the disk has the content. Without it the file is safe from everything but a
     power cut, and frequent writes wear SD cards less. Raises OSError.
     """
-    # The random part lets two threads write the same path; the process in the name lets a later start remove leftovers.
+    # Two threads may write the same path, hence the random part. The name tells the process, so that a later process
+    # can remove the leftovers of a killed one.
     temporary = path.with_name(unfinished_name(f".{path.name}.{secrets.token_hex(4)}"))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)

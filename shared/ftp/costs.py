@@ -1,4 +1,7 @@
-"""Costs of layers and tiles: operations and bytes. Source: paper, section III-A, and its figures of memory."""
+"""Costs of layers and tiles: multiply-accumulate operations (MACs), and bytes of memory.
+
+Source: paper, section III-A, and its figures of memory.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,10 @@ class LayerCost:
 
 @dataclass(frozen=True, slots=True)
 class StepMemory:
-    """Bytes in use while one layer, and those that work `in_place` on its output, are computed.
+    """Bytes in use while one layer is computed, and the layers that work `in_place` on its output.
 
-    `held_bytes` are maps that only later layers, or layers behind the cut, read; a plain chain has none.
+    `held_bytes` are those of maps that this layer does not read, but later ones or the tail do; a network without
+    branches has none.
     """
 
     layer: str
@@ -64,7 +68,7 @@ class StepMemory:
 
 
 def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, Region]) -> list[LayerCost]:
-    """Return the cost of each layer when only the given box of every map is computed."""
+    """Return the cost of each layer when only the given region of every map is computed; `boxes` has it by tensor."""
     costs = []
     for layer in layers:
         box = boxes[layer.outputs[0]]
@@ -91,13 +95,13 @@ def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
 def working_bytes(network: Network, stage: Stage) -> int:
     """Return the bytes of input and output of the largest layer of all tiles; activations are computed in place.
 
-    For a whole network tensors of unknown shape count nothing.
+    In a whole network, tensors of unknown shape are counted as 0 bytes.
     """
     return max(working_bytes_of_tiles(network, stage))
 
 
 def working_bytes_of_tiles(network: Network, stage: Stage) -> tuple[int, ...]:
-    """Return the same for each tile."""
+    """Return, for every tile, the bytes of input and output of its largest layer; see `working_bytes`."""
     if stage.whole:
         return (max(1, *(sum(tensor_bytes(network, name) for name in (*set(layer.inputs), *layer.outputs))
                          for layer in stage.layers)),)  # fmt: skip
@@ -120,12 +124,12 @@ def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
 
 
 def peak_bytes(steps: Sequence[StepMemory]) -> int:
-    """Return the memory for one tile: the maps of the step with the most, and the weights of all steps."""
+    """Return the memory for one tile: the maps of the step that needs most for them, and the weights of all steps."""
     return max(step.map_bytes for step in steps) + sum(step.weight_bytes for step in steps)
 
 
 def steps_in_place(network: Network, layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
-    """Group each layer with the pointwise layers that read its result only and have an output of the same size."""
+    """Group each layer with the pointwise layers that read only its result and give a map of the same size."""
     steps: list[list[Layer]] = []
     step_of: dict[str, int] = {}
     for layer in layers:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from shared.model.network import Layer, Network
 
 MAX_CROSSING_MAPS = 4
-"""Maps that may cross a proposed cut; a pyramid has three or four, more means the middle of a block."""
+"""Maps that may cross a proposed cut. Between a feature pyramid and its heads there are three or four; more maps cross
+only in the middle of a block."""
 
 DEFAULT_DEVICES = 3
-"""Number of edges for which the default cut is chosen; the gateway is as fast as one of them."""
+"""Number of edges for which the default cut is chosen; the gateway is assumed to be as fast as one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class CutCost:
     receptive_field: tuple[int, int]
 
     def frame_macs(self, devices: int = DEFAULT_DEVICES) -> float:
-        """Return the MACs of the critical path when `devices` equal ones share the tiles and one more runs the tail."""
+        """Return the MACs of the critical path: `devices` equal devices share the tiles, another one runs the tail."""
         return max(self.tiled_macs / devices, self.largest_tile_macs) + self.tail_macs
 
 
@@ -76,14 +77,14 @@ def tileable_layers(network: Network) -> tuple[Layer, ...]:
 def possible_cuts(network: Network) -> list[Cut]:
     """Return every cut before which all layers can be tiled, the deepest last.
 
-    Raises CutError, with the reason of the first layer, when there is none.
+    Raises CutError, with the reason why the first layer cannot be tiled, when there is no such cut.
     """
     tileable = tileable_layers(network)
     uses: dict[str, int] = {}
     for tensors in (*(layer.inputs for layer in network.layers), network.outputs):
         for tensor in set(tensors):
             uses[tensor] = uses.get(tensor, 0) + 1
-    # The maps at the cut behind a layer are those that layers behind it still read: `alive` counts their readers.
+    # A cut behind a layer is crossed by the maps that later layers read. `alive` has the number of such readers by map.
     alive = {network.input: uses.get(network.input, 0)}
     cuts: list[Cut] = []
     for count, layer in enumerate(tileable, 1):
@@ -93,8 +94,8 @@ def possible_cuts(network: Network) -> list[Cut]:
                 del alive[tensor]
         alive.update({tensor: uses[tensor] for tensor in layer.outputs if uses.get(tensor)})
         maps = tuple(alive)
-        floats = all(network.types.get(tensor, "float32") == "float32" for tensor in maps)
-        if floats and network.input not in alive and 0 < len(maps) <= MAX_CROSSING_MAPS:
+        all_float = all(network.types.get(tensor, "float32") == "float32" for tensor in maps)
+        if all_float and network.input not in alive and 0 < len(maps) <= MAX_CROSSING_MAPS:
             cuts.append(Cut(maps, tileable[:count]))
     if not cuts:
         raise CutError(f"{network.name} cannot be tiled: {_first_refusal(network)}")
@@ -127,16 +128,16 @@ def best_cut(network: Network, grid: Grid) -> tuple[str, ...]:
 
 
 def distinct_cuts(network: Network) -> list[Cut]:
-    """Return possible cuts; of those with no sliding layer between them, the one with the fewest crossing bytes.
+    """Return the possible cuts; of cuts with no sliding layer between them, only that with the fewest crossing bytes.
 
     Raises CutError when there is none.
     """
-    groups: dict[int, Cut] = {}
+    groups: dict[int, Cut] = {}  # by the MACs of all sliding layers before the cut
     for cut in possible_cuts(network):
-        heavy = macs_of(network, [layer for layer in cut.layers if layer.op in SLIDING])
-        best = groups.get(heavy)
+        sliding_macs = macs_of(network, [layer for layer in cut.layers if layer.op in SLIDING])
+        best = groups.get(sliding_macs)
         if best is None or crossing_bytes(network, cut.maps) <= crossing_bytes(network, best.maps):
-            groups[heavy] = cut
+            groups[sliding_macs] = cut
     return list(groups.values())
 
 
@@ -179,7 +180,11 @@ def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
 
 
 def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagation: Propagation) -> CutCost:
-    """Return the cost of a cut from the first row and column of tiles; rows and columns are independent."""
+    """Return the cost of a cut.
+
+    Regions are propagated for the first row and the first column of tiles only, because rows and columns are
+    independent of each other.
+    """
     halo = halo_of(network, cut.layers, cut.maps)
     outputs = divide_maps([network.shapes[name][2:] for name in cut.maps], grid, halo)
     count = len(cut.layers)

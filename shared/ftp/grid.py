@@ -45,11 +45,11 @@ class Grid:
     ) -> tuple[Region, ...]:
         """Divide a map of `height` x `width` cells as evenly as possible.
 
-        `halo` is the number of rows above and below, and of columns left and right, that a tile needs beyond its own.
-        With it, tiles are equal including their halos: those at the border have a halo on one side only and get more
-        cells of their own. With `shares`, one for each tile, sizes are proportional to them: a row is as high as the
-        shares of its tiles together, and divided for itself. Raises ConfigurationError when a tile would be empty, or
-        the shares do not fit.
+        `halo` is the number of rows above and below, and of columns left and right, that a tile needs beyond its own
+        part. With it, tiles are equal including their halos: tiles at the border have a halo on one side only, so they
+        get more cells of their own. With `shares`, one for each tile, the areas of tiles are proportional to them: the
+        height of a row is proportional to the sum of its shares, and each row is divided into columns separately.
+        Raises ConfigurationError when a tile would be empty, or when the shares do not fit the grid.
         """
         if self.rows > height or self.columns > width:
             raise ConfigurationError(
@@ -64,8 +64,8 @@ class Grid:
                     "for each tile, not all 0"
                 )
             of_rows = [shares[row * self.columns : (row + 1) * self.columns] for row in range(self.rows)]
-            rows = _biased(height, [sum(of_row) for of_row in of_rows])
-            columns = [_biased(width, of_row) for of_row in of_rows]
+            rows = _proportional_bounds(height, [sum(of_row) for of_row in of_rows])
+            columns = [_proportional_bounds(width, of_row) for of_row in of_rows]
         return tuple(
             Region(rows[r], columns[r][c], rows[r + 1], columns[r][c + 1])
             for r in range(self.rows)
@@ -74,7 +74,7 @@ class Grid:
 
 
 def grids_of(*counts: int) -> list[Grid]:
-    """Return the grids with these numbers of tiles: rows only, and as square as possible."""
+    """Return two grids for each of these numbers of tiles: one of rows only, and one as square as possible."""
     grids = []
     for count in counts:
         rows = max(rows for rows in range(1, count + 1) if count % rows == 0 and rows * rows <= count)
@@ -82,10 +82,10 @@ def grids_of(*counts: int) -> list[Grid]:
     return list(dict.fromkeys(grids))
 
 
-def _biased(length: int, shares: Sequence[float]) -> list[int]:
-    """Return the bounds of parts in proportion to `shares`, one cell at least; equal ones if all are 0.
+def _proportional_bounds(length: int, shares: Sequence[float]) -> list[int]:
+    """Return the bounds of parts in proportion to `shares`, each of at least one cell; equal parts if all shares are 0.
 
-    Source: MoDNN, biased 1-D partition.
+    Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition.
     """
     shares = shares if any(shares) else [1.0] * len(shares)
     total, bounds = sum(shares), [0]
@@ -96,7 +96,7 @@ def _biased(length: int, shares: Sequence[float]) -> list[int]:
 
 
 def _bounds(length: int, parts: int, halo: float) -> list[int]:
-    """Return the bounds of the parts of one axis: where each begins, and where the last one ends."""
+    """Return the bounds of the parts of one axis: the first cell of each part, and the end of the last part."""
     if parts < 3 or not halo:
         return [part * length // parts for part in range(parts + 1)]
     inner = max(1.0, (length - 2 * halo) / parts)

@@ -24,7 +24,7 @@ POINTWISE = frozenset(
         "Sin", "Softplus", "Softsign", "Split", "Sqrt", "Sub", "Sum", "Tanh", "ThresholdedRelu", "Where", "Xor",
     ]
 )  # fmt: skip
-"""Operators whose output cell depends on the same cell of their inputs only."""
+"""Operators whose output cells depend only on the cells at the same place in their inputs."""
 
 ACROSS_CHANNELS = frozenset(["Gather", "LogSoftmax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"])
 """Operators that are pointwise when they work along the channels (axis 1)."""
@@ -36,7 +36,7 @@ SPREADING = frozenset(["ConvTranspose", "DepthToSpace", "Resize"])
 """Operators that may produce more cells than needed; the rest is cropped."""
 
 OF_CHANNELS = frozenset(["BatchNormalization", "DequantizeLinear", "LRN", "QuantizeLinear"])
-"""Operators whose constants are by channel, not by cell."""
+"""Pointwise operators whose constants have a value for each channel, not for each cell."""
 
 
 def required_region(layer: Layer, output: Region, shapes: Mapping[str, Shape]) -> Region:
@@ -65,7 +65,7 @@ def _axis(layer: Layer, shapes: Mapping[str, Shape], axis: int) -> Axis:
 
 
 def _number(layer: Layer, name: str, default: int, axis: int) -> int:
-    """Return the number for rows (axis 0) or columns (axis 1) of an attribute."""
+    """Return the value of an attribute for rows (axis 0) or columns (axis 1)."""
     return cast("tuple[int, ...]", layer.attributes.get(name, (default,) * 2))[axis]
 
 
@@ -202,7 +202,10 @@ def _objections_to_resize(attributes: Mapping[str, Attribute]) -> Iterator[str]:
 
 
 def cell_constants(layer: Layer) -> dict[str, Shape]:
-    """Return the shapes, padded to four dimensions, of constants of a pointwise layer that differ by cell."""
+    """Return the shapes of a pointwise layer's constants that have a value for each cell, row or column, by name.
+
+    Shapes are padded in front to four dimensions.
+    """
     if layer.op in OF_CHANNELS or layer.op not in POINTWISE:
         return {}
     padded = {name: (1,) * (4 - len(shape)) + shape for name, shape in layer.constants.items()}

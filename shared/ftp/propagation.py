@@ -1,4 +1,4 @@
-"""Backward propagation: from a part of the maps at a cut to the regions that it needs of every map before."""
+"""Backward propagation: from regions of the maps at a cut to the regions that they need of every earlier map."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TileRegions:
-    """The regions of one tile: `boxes` are those read of each map, `wants` those that each edge needs of it.
+    """The regions of one tile.
 
-    `made` are the larger regions of layers that produce more than is needed. `own` are the smaller regions of maps of
-    which the tile computes only a part, because it takes the rest from neighbours.
+    `boxes` has, by map, the region that the tile holds: the smallest one that contains what all its readers need.
+    `wants` has, by edge of the graph, the region that this reader needs; it may extend beyond the map's border.
+    `made` has the regions of maps whose layers produce more than is needed; the rest is cropped. `own` has the regions
+    of maps that the tile computes only in part, because it takes the rest from its neighbours.
     """
 
     boxes: Mapping[str, Region]
@@ -51,11 +53,11 @@ class Propagation:
         self,
         outputs: Mapping[str, Region],
         count: int | None = None,
-        spare: Callable[[Layer, Region], Region] | None = None,
+        reduce_box: Callable[[Layer, Region], Region] | None = None,
     ) -> TileRegions:
         """Propagate regions of the maps at a cut back through the first `count` layers, in one pass.
 
-        `spare` returns the part of a layer's box that must be computed; without it, that is all of the box.
+        `reduce_box` returns the part of a layer's box that the tile must compute; without it, that is the whole box.
         """
         wanted: dict[str, dict[Edge, Region]] = defaultdict(dict)
         for tensor, region in outputs.items():
@@ -67,7 +69,7 @@ class Propagation:
             box = self._add_boxes(layer.outputs, wanted, boxes)
             if box is None:
                 continue
-            if spare is not None and (part := spare(layer, box)) != box:
+            if reduce_box is not None and (part := reduce_box(layer, box)) != box:
                 box = own[layer.outputs[0]] = part
             rows, columns = self._axes[layer.name]
             (top, bottom), (left, right) = (
@@ -104,7 +106,7 @@ class Propagation:
 
 
 def pads_of(layers: Sequence[Layer], regions: TileRegions) -> dict[Edge, Pads]:
-    """Return the cells that each edge adds to the box of its map, or crops from it, in a fixed order."""
+    """Return, by edge, the cells to add to the box of its map or to crop from it; edges are in a fixed order."""
     constants = {name: shape for layer in layers for name, shape in cell_constants(layer).items()}
     pads: dict[Edge, Pads] = {}
     for edge, region in regions.wants.items():
@@ -137,5 +139,5 @@ def _crop_of_constant(shape: Shape, region: Region) -> Pads:
 
 
 def edges_of(pads: Sequence[Mapping[Edge, Pads]]) -> tuple[Edge, ...]:
-    """Return the edges that any tile pads or crops."""
+    """Return the edges at which any tile has pads or crops; `pads` has those of each tile, as pads_of gives them."""
     return tuple(edge for edge in pads[0] if any(of_tile[edge] != NO_PADS for of_tile in pads))

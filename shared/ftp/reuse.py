@@ -1,9 +1,9 @@
 """Reuse of overlapping data: tiles take the overlap with their neighbours as strips instead of computing it again.
 
-Tiles whose row and column add up to an even number are independent and computed with their whole halo. Each of the
-others lies between them: of every map it computes only what none of its neighbours has, and reads strips of the
-neighbours' maps, as wide as the next layer's kernel needs. Results are those of the plain tiles, whichever worker
-computes them, and with or without reuse.
+Tiles whose row and column add up to an even number are independent: they are computed with their whole halo. The other
+tiles lie between them. Of every map, such a dependent tile computes only the cells that none of its neighbours has, and
+reads strips of the neighbours' maps, as wide as the next layer's kernel needs. The results are equal with and without
+reuse.
 Source: paper, section III-C (reuse-aware work scheduling), for graphs with branches.
 """
 
@@ -29,13 +29,13 @@ ABOVE, BELOW, LEFT, RIGHT = range(4)
 
 
 def is_independent(grid: Grid, index: int) -> bool:
-    """Return whether the tile is independent; if so, its neighbours on all four sides are not."""
+    """Return whether a tile is independent of its neighbours; if so, the neighbours on its four sides are not."""
     row, column = divmod(index, grid.columns)
     return (row + column) % 2 == 0
 
 
 def neighbour_tiles(grid: Grid, index: int) -> dict[int, int]:
-    """Return the tiles above, below, left and right, by side; none beyond the border."""
+    """Return the indexes of the tiles above, below, left and right, by side; sides at the border are missing."""
     row, column = divmod(index, grid.columns)
     sides = {
         ABOVE: (row > 0, index - grid.columns),
@@ -85,9 +85,9 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
 
 
 def longest_chain(stage: Stage, devices: int) -> int:
-    """Return the MACs until the last tile of a frame is done, when equal devices share the tiles.
+    """Return the MACs until the last tile of a frame is done, when `devices` equal devices share the tiles.
 
-    Independent tiles come first, large ones before small ones; transfers cost nothing.
+    Independent tiles come first, large ones before small ones. Transfers are assumed to take no time.
     """
     reusing = {tile.index: tile for tile in stage.reusing if tile is not None}
     free = [0] * devices
@@ -101,7 +101,7 @@ def longest_chain(stage: Stage, devices: int) -> int:
 
 
 class _Reader:
-    """A dependent tile: its `regions`, and the `parts` that it takes, by map and side."""
+    """A dependent tile: its `regions`, and the `parts` of its neighbours' maps that it reads, by map and side."""
 
     def __init__(self, network: Network, stage: Stage, tile: Tile, without_reuse: Sequence[TileRegions]) -> None:
         self._tile = tile
@@ -110,16 +110,16 @@ class _Reader:
         self._beside = neighbour_tiles(stage.grid, tile.index)
         self.parts: dict[tuple[str, int], Region] = {}
         outputs = dict(zip(stage.cut, tile.outputs, strict=True))
-        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._reduce_box)
+        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, reduce_box=self._reduce_box)
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
     def _reduce_box(self, layer: Layer, box: Region) -> Region:
-        """Return the part of `box` that must be computed, one cell at least; record the rest as parts.
+        """Return the part of `box` that this tile must compute, at least one cell; record the rest in `parts`.
 
-        Rows and columns are propagated independently. So tiles of one row have the same rows of every map, and tiles of
-        one column the same columns: a neighbour that overlaps the box does so along the whole side.
+        A neighbour that overlaps the box does so along the whole side: rows and columns are propagated independently,
+        so tiles of one row have the same rows of every map, and tiles of one column the same columns.
         """
-        # Strips are taken of the quantised map before a DequantizeLinear instead: it has one byte for each cell.
+        # Instead of the output of a DequantizeLinear, its quantised input is reused: one byte for each cell, not four.
         if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":
             return box
         (name,) = layer.outputs
@@ -142,7 +142,7 @@ class _Reader:
         return Region(top, left, bottom, right)
 
     def _map(self, name: str, side: int) -> Region | None:
-        """Return the region of a map that the neighbour on that side computes."""
+        """Return the region of a map that the neighbour on this side computes; None if there is none."""
         return self._without_reuse[self._beside[side]].boxes.get(name) if side in self._beside else None
 
     def reusing_tile(self, joints: Sequence[str], pads: tuple[Pads, ...]) -> Tile:

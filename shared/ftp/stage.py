@@ -1,4 +1,4 @@
-"""Stages and their tiles, as data."""
+"""Data classes for stages, their tiles, and the edges of their graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.model.network import Layer
 
 Pads = tuple[int, int, int, int]
-"""(top, left, bottom, right) in cells: border to add where positive, cells to crop where negative."""
+"""(top, left, bottom, right) in cells: a positive number is a border to add, a negative one are cells to crop."""
 
 FormKind = tuple[
     tuple[Pads, ...], tuple[tuple[int, int, int, int], ...], tuple[tuple[int, int, int, int, int, int], ...]
@@ -19,6 +19,7 @@ FormKind = tuple[
 """Pads, strips taken and strips given, as in Form."""
 
 NO_PADS: Pads = (0, 0, 0, 0)
+"""The pads of a layer that needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Cells of a map at a joint of the stage that one tile computes and another reads; `tile` is the other tile.
+    """Cells of the map at a joint of the stage, which one tile computes (the giver) and another one reads (the reader).
 
-    `side` is the side of the reading tile on which they lie: 0 above, 1 below, 2 left, 3 right. `origin` is the
-    (top, left) of the computing tile's part of the map.
+    `joint` is an index of Stage.joints. `tile` is the tile at the other end: the giver in Tile.taken, the reader in
+    Tile.given. `side` is the side of the reader on which the cells lie: 0 above, 1 below, 2 left, 3 right. `region` is
+    in cells of the whole map; `origin` is the (top, left) of the giver's part of the map.
     """
 
     joint: int
@@ -49,7 +51,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The data of a tile that an engine needs; tiles with forms of one `kind` are computed by the same program.
+    """The data of a tile that an engine needs. Tiles whose forms are of one `kind` are computed by the same program.
 
     `sizes` are the (height, width) of the inputs. `pads` are, for each edge of the stage in order, the cells to add to
     the map or crop from it before the layer reads it. `taken` are (joint, side, height, width) of the strips that the
@@ -98,10 +100,11 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Fused layers executed tile by tile, or a whole network. `edges` are those that any tile pads or crops.
+    """Fused layers that are computed tile by tile, or a whole network.
 
-    With reuse, `joints` are the maps of which strips are exchanged, and `reusing` has, by index, the tiles as they are
-    computed from strips of their neighbours (None for independent tiles).
+    `edges` are the edges of the graph at which any tile has pads or crops. With reuse, `joints` are the maps of which
+    strips are exchanged, and `reusing` has, by index, the tiles that are computed from strips of their neighbours (None
+    for independent tiles).
     """
 
     layers: tuple[Layer, ...]
@@ -115,12 +118,12 @@ class Stage:
 
     @property
     def whole(self) -> bool:
-        """Return whether it is the whole network: one tile without regions of outputs, which may have any shape."""
+        """Return whether this is a whole network: one tile without output regions, because outputs have any shape."""
         return not self.tiles[0].outputs
 
     @property
     def all_tiles(self) -> tuple[Tile, ...]:
-        """Return all tiles, and then those that are computed from strips."""
+        """Return all tiles as computed without reuse, then the tiles as computed from strips."""
         return (*self.tiles, *(tile for tile in self.reusing if tile is not None))
 
     @property

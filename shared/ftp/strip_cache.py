@@ -1,4 +1,4 @@
-"""A cache of strips for the tiles that read them, pure: bounded in bytes, the oldest frame is dropped first."""
+"""A cache of strips for the tiles that read them. It is bounded in bytes; the oldest frame is dropped first. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 
 MAX_CACHE_BYTES = 64 * 2**20
-"""For a node: some twenty frames of YOLOv2 at 608 in nine tiles, 1.7 MB each; more than are under way at once."""
+"""Bound for a node. A frame of YOLOv2 at 608 in nine tiles has 1.7 MB of strips, so there is room for more frames than
+are under way at once."""
 
 
 class StripCache(Generic[K]):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.model.network import Layer, Network
 
 NO_HALO = (0.0, 0.0)
+"""The halo, in both axes, of tiles that read nothing beside their own region. With it, all tiles get equal sizes."""
 
 
 def partition(
@@ -66,9 +67,9 @@ def partition(
 
 
 def whole_stage(network: Network) -> Stage:
-    """Return the whole network as one tile: it reads the picture, and its results are the network's outputs.
+    """Return the whole network as one tile, which reads the picture and gives the network's outputs.
 
-    No layer is an obstacle, and outputs may have any shape, so the tile has no regions of outputs.
+    All layers are allowed. Outputs may have any shape, so the tile has no output regions.
     """
     tile = Tile(0, (Region.whole(*network.input_size),), (), (), macs_of(network, network.layers))
     return Stage(network.layers, (network.input,), network.outputs, Grid(1, 1), (), (tile,))
@@ -80,7 +81,10 @@ def divide_maps(
     halo: tuple[float, float] = NO_HALO,
     shares: Sequence[float] = (),
 ) -> list[tuple[Region, ...]]:
-    """Return each tile's regions of maps of these sizes (height, width). Raises ConfigurationError."""
+    """Return, for each tile, its regions of maps of these sizes (height, width).
+
+    `grid`, `halo` and `shares` divide the coarsest map, see Grid.divide. Raises ConfigurationError.
+    """
     coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
     return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.divide(*coarsest, halo, shares)]
 
@@ -92,29 +96,29 @@ def halo_of(
 
     With several maps in `after`, the largest halo counts.
     """
-    seen = _seen(network, layers, cut)
+    fields = _fields_of_middle_cell(network, layers, cut)
     cells = [min(network.shapes[tensor][2 + axis] for tensor in cut) for axis in (0, 1)]
     rows, columns = 0.0, 0.0
     for tensor in after or (network.input,):
-        down, across = (size / count for size, count in zip(network.shapes[tensor][2:], cells, strict=True))
-        rows = max(rows, (seen[tensor].height - down) / 2 / down)
-        columns = max(columns, (seen[tensor].width - across) / 2 / across)
+        cell_height, cell_width = (size / count for size, count in zip(network.shapes[tensor][2:], cells, strict=True))
+        rows = max(rows, (fields[tensor].height - cell_height) / 2 / cell_height)
+        columns = max(columns, (fields[tensor].width - cell_width) / 2 / cell_width)
     return rows, columns
 
 
 def receptive_field(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> tuple[int, int]:
     """Return (height, width), in pixels, of the part of the picture that a cell in the middle of the maps reads."""
-    field = _seen(network, layers, maps)[network.input]
+    field = _fields_of_middle_cell(network, layers, maps)[network.input]
     return field.height, field.width
 
 
-def _seen(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> dict[str, Region]:
+def _fields_of_middle_cell(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> dict[str, Region]:
     """Return the region of every earlier map that one cell in the middle of the maps depends on."""
     regions = {tensor: _middle(network.shapes[tensor][2:]) for tensor in maps}
     for layer in reversed(layers):
-        seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
-        if seen:
-            needed = required_region(layer, reduce(Region.hull, seen), network.shapes)
+        read = [regions[tensor] for tensor in layer.outputs if tensor in regions]
+        if read:
+            needed = required_region(layer, reduce(Region.hull, read), network.shapes)
             for tensor in layer.inputs:
                 regions[tensor] = regions.get(tensor, needed).hull(needed)
     return regions

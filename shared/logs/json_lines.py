@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 
 LOG_VARIABLE, LOG_AS_JSON = "DEEPTHINGS_LOG", "json"
-"""The variable of the environment, which child processes inherit, and its value that asks for JSON."""
+"""The environment variable, which child processes inherit, and its value that asks for JSON."""
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,11 +1,11 @@
-"""The log policy of an operation that is retried: each reason of failure once, until it works. Pure."""
+"""The log policy of an operation that is retried: each reason of failure is logged once, until it works. Pure."""
 
 from __future__ import annotations
 
 import logging
 
 MAX_OUTAGE_REASONS = 8
-"""Reasons of one outage that are logged; a network that fails or returns gives three or four."""
+"""At most this many reasons of one outage are logged; when a network fails or returns, there are three or four."""
 
 
 class Outage:
@@ -22,7 +22,7 @@ class Outage:
         return logging.WARNING
 
     def note_success(self) -> bool:
-        """Record that it works; return whether this ends an outage."""
+        """Record that the operation works; return whether this ends an outage."""
         failed = bool(self._logged)
         self._logged.clear()
         return failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MAX_PRINTABLE_LENGTH = 200
-"""Characters; a topic may have 65,535."""
+"""Characters of a text that are shown; a topic may have 65,535."""
 
 
 def printable(text: str) -> str:

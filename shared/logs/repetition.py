@@ -1,4 +1,4 @@
-"""The policy for repeated log lines: the first ones at once, then summaries with growing periods. Pure."""
+"""The policy for repeated log lines: the first ones are written at once, then summaries at growing intervals. Pure."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _Key = tuple[str, "Hashable", str]
-"""Source of the line, its content, its subject."""
+"""The kind of a line: its source, its content, its subject."""
 
 FIRST_LINES = 3
 """Lines of one kind that are written at once: the second and third show that it was not a single failure."""
 
 MIN_SUMMARY_PERIOD_S, MAX_SUMMARY_PERIOD_S = 60.0, 4 * 3600.0
-"""The first summary comes after the first period, each next one after twice the time: ten lines in a whole night."""
+"""The first summary comes after the shorter period, each later one after twice the time of the one before, up to the
+longer period: some ten lines in a whole night."""
 
 QUIET_AFTER_S = 120.0
-"""A kind that has not come for this time is new again. No retry in the program waits longer than half of it."""
+"""After this time without a line of one kind, its next line is treated as new. No retry in the program waits longer
+than half of it."""
 
 MIN_CHANGE_PERIOD_S, MAX_CHANGES = 5.0, 6
-"""A line that follows another kind of line of its subject, such as "works again", is news. It is written at most this
-often, until the subject is quiet; the rest of a subject that changes for hours goes into summaries."""
+"""A line that follows another kind of line about the same subject, such as "works again", is a change. Changes are
+written at once, but not within the period after the last line of that kind, and not more than MAX_CHANGES of one kind
+until it is quiet: a subject that changes for hours gets summaries."""
 
 MAX_REPEATED_KINDS = 512
-"""Kinds that are remembered; if there are more, the oldest is summed up and forgotten."""
+"""Kinds that are remembered; if there are more, the summary of the oldest is written, and the kind is forgotten."""
 
 MAX_SUBJECTS = 32
-"""Subjects of one kind of line that are distinguished: more edges and cameras than a home has. Others share one."""
+"""Subjects that are distinguished for the lines of one content, more than a home has edges and cameras. All others
+share one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class RepeatedLine(Generic[T]):
 
 @dataclass(slots=True)
 class _Kind(Generic[T]):
-    """The lines of one kind: `written` at once, `held_back` since the last one written, `changes` written as news."""
+    """The lines of one kind: the numbers `written` at once, `held_back` since, and written as `changes`."""
 
     newest: T
     last_at: float
@@ -113,7 +117,7 @@ class Repetition(Generic[T]):
         return min((kind.due_at for kind in self._kinds.values() if kind.held_back), default=None)
 
     def _change_summary(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
-        """Return the summary of a kind that begins or ends, unless such changes are too frequent."""
+        """Return the summary of a kind whose lines begin again or end, unless changes are too frequent."""
         if kind is None or not kind.held_back or kind.changes >= MAX_CHANGES:
             return []
         if now - kind.written_at < MIN_CHANGE_PERIOD_S:

@@ -1,6 +1,6 @@
-"""The log on standard error: lines with their time, and only the first ones of those that repeat.
+"""The log on standard error: lines with their time; of lines that repeat, only the first ones and summaries.
 
-In the journal of systemd lines have no time, as it adds one. DEEPTHINGS_LOG=json makes each line a JSON object.
+In systemd's journal lines have no time, because the journal adds it. DEEPTHINGS_LOG=json makes each line a JSON object.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _formatter() -> logging.Formatter:
 
 
 class SparingHandler(logging.StreamHandler[TextIO]):
-    """Writes the first lines of each kind, then summaries, as SD cards wear. Lines at DEBUG level are all written.
+    """Writes the first lines of each kind, then summaries, to spare SD cards. Lines of level DEBUG are all written.
 
     Lines of one kind come from the same log statement and have the same subject: an edge, a camera, a host.
     """
@@ -84,10 +84,13 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 
     def _write(self, lines: list[RepeatedLine[logging.LogRecord]]) -> None:
         for line in lines:
-            super().emit(_summed_up(line) if line.count > 1 else line.line)
+            super().emit(_summary(line) if line.count > 1 else line.line)
 
     def _as_plain_text(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Return the record as plain text: one that is kept for hours must not keep the frames of its exception."""
+        """Return the record with its message and exception as text.
+
+        A record may be kept for hours; it must not keep the stack frames of its exception alive.
+        """
         line = copy.copy(record)
         line.msg, line.args = record.getMessage(), ()
         if record.exc_info:
@@ -101,7 +104,7 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         if due_at is not None and self._timer is None:
             self._timer = threading.Timer(max(0.0, due_at - time.monotonic()), self._on_timer)
             self._timer.daemon = True
-            with contextlib.suppress(RuntimeError):  # no thread can be started any more: the next line writes it
+            with contextlib.suppress(RuntimeError):  # no thread can be started: the next line writes the summary
                 self._timer.start()
 
     def _on_timer(self) -> None:
@@ -132,7 +135,8 @@ def subject_of(record: logging.LogRecord) -> str:
     return _NUMBER.sub("0", constant) if " " in constant else constant  # a sentence may contain counts
 
 
-def _summed_up(line: RepeatedLine[logging.LogRecord]) -> logging.LogRecord:
+def _summary(line: RepeatedLine[logging.LogRecord]) -> logging.LogRecord:
+    """Return the newest of the repeated lines, with their number and period, and without an exception."""
     record = copy.copy(line.line)
     record.msg, record.exc_text = f"{record.msg} ({line.count} times in the last {format_period(line.over_s)})", None
     return record

@@ -1,4 +1,4 @@
-"""Metrics as values, and their text for Prometheus. Nothing is kept for them: they are read when somebody asks."""
+"""Metrics as values, and their text for Prometheus. No values are stored: they are read when a client asks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A histogram: for each label set the counts up to each bound, the count of all, and their sum."""
+    """A histogram in base units: for each set of labels, the counts between the ascending upper `bounds`."""
 
     name: str
     description: str
@@ -37,20 +37,23 @@ class Histogram:
 
 @dataclass(slots=True)
 class HistogramCounts:
-    """Counts by the first bound that holds the value, the last of them for values above all bounds, and the sum."""
+    """The numbers of values, each counted at the lowest bound that it does not exceed, and the sum of all values.
+
+    The last of the `counts` is for values above all bounds.
+    """
 
     counts: list[int]
     total: float = 0.0
 
     @classmethod
     def empty(cls, bounds: Sequence[float]) -> HistogramCounts:
-        """Return counts of nothing."""
+        """Return the counts before any value."""
         return cls([0] * (len(bounds) + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """Stands for a registry of prometheus_client: all its text needs is `collect`."""
+    """Takes the place of a registry of prometheus_client, whose `generate_latest` only calls `collect`."""
 
     families: list[Any] = field(default_factory=list)
 
@@ -59,7 +62,7 @@ class _Collected:
 
 
 def metrics_text(metrics: Iterable[Metric | Histogram]) -> bytes:
-    """Return the metrics in Prometheus' text format, and those of this process: CPU time, memory, open files."""
+    """Return the metrics in Prometheus' text format, with those of this process: CPU time, memory, open files."""
     import prometheus_client.exposition  # noqa: PLC0415  (costs memory, and most clusters are never scraped)
     from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
 
@@ -86,7 +89,7 @@ def _family(metric: Metric | Histogram) -> Any:  # noqa: ANN401  (the library ha
 
 
 def _buckets(bounds: Sequence[float], found: HistogramCounts) -> list[tuple[str, float]]:
-    """Return the cumulated counts, as Prometheus has them."""
+    """Return the cumulative counts, each with its bound as text, as Prometheus wants them."""
     buckets, count = [], 0
     for bound, number in zip((*map(str, bounds), "+Inf"), found.counts, strict=True):
         count += number

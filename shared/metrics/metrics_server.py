@@ -1,4 +1,4 @@
-"""Answers GET /metrics by HTTP, and nothing else: an edge has no web server, and needs none for this."""
+"""A small HTTP server for GET /metrics only, because an edge has no web server."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_REQUEST_HEAD_BYTES = 8192
-"""Request line and header fields of a scraper: it sends some hundred bytes."""
+"""Request line and header fields of a request; a scraper sends some hundred bytes."""
 
 SCRAPE_TIMEOUT_S = 10.0
-"""A client that has not sent its request, or not taken the answer, by then is given up: Prometheus waits as long."""
+"""The connection is closed if the client has not sent its request and read the answer by then: Prometheus' own timeout
+is as long."""
 
 MAX_SCRAPERS = 8
-"""Connections at once; a ninth is closed, so that nobody can fill the memory of a small device."""
+"""Connections at the same time; more are closed, so that no client can fill the memory of a small device."""
 
 
 class MetricsServer:
-    """Serves what `read` returns, at an address."""
+    """Serves the metrics that `read` returns, at an address."""
 
     def __init__(self, address: Address, read: Callable[[], Iterable[Metric | Histogram]]) -> None:
         self._address = address
@@ -59,9 +60,9 @@ class MetricsServer:
                     writer.write(self._answer(await reader.readuntil(b"\r\n\r\n")))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            log.debug("a request for metrics was given up: %s", error)
-        except Exception:  # whoever scrapes must not end the edge
-            log.exception("metrics could not be answered")
+            log.debug("a request for metrics was not answered: %s", error)
+        except Exception:  # a fault in the metrics must not end the edge
+            log.exception("a request for metrics failed; this is a bug of DeepThings")
         finally:
             self._open -= 1
             writer.close()

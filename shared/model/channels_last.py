@@ -26,7 +26,7 @@ _REMEDY = "export it with channels first (tf2onnx: --inputs-as-nchw with the inp
 
 
 def put_channels_first(model: onnx.ModelProto, name: str) -> None:
-    """Change the input to (1, 3, H, W) and remove the graph's own Transpose. Fold constants first.
+    """Change the input to (1, 3, H, W), and remove the graph's own Transpose. Constants must be folded before.
 
     Raises ModelError, naming the layer, when layers that are not pointwise come before the Transpose.
     """
@@ -57,8 +57,8 @@ def _turn(
 ) -> onnx.NodeProto:
     """Return the same layer for channels first; its output has another name."""
     name = node.name or node.output[0]
-    flips = node.op_type == "Slice" and _only_channels(node, constants)
-    if not (node.op_type in LAYOUT_INDEPENDENT | {"Gather"} or flips) or len(node.output) != 1:
+    slices_channels = node.op_type == "Slice" and _only_channels(node, constants)
+    if not (node.op_type in LAYOUT_INDEPENDENT | {"Gather"} or slices_channels) or len(node.output) != 1:
         raise ModelError(
             f"its input has its channels last (NHWC), and layer {name} ({node.op_type}) depends on that; {_REMEDY}"
         )
@@ -70,7 +70,7 @@ def _turn(
             made.input[at] = turned[source]
         elif node.op_type in {"Add", "Div", "Mul", "Sub"}:
             made.input[at] = _by_channel(f"{made.output[0]}.{at}", constants.get(source), name, graph)
-    if flips:
+    if slices_channels:
         made.input[3] = f"{made.output[0]}.axes"
         graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), made.input[3]))
     for attribute in made.attribute:
@@ -84,6 +84,7 @@ def _turn(
 
 
 def _only_channels(node: onnx.NodeProto, constants: Mapping[str, Array]) -> bool:
+    """Return whether a Slice is along the last axis only, as one that swaps BGR and RGB."""
     axes = constants.get(node.input[3]) if len(node.input) > 3 else None
     return axes is not None and axes.tolist() in ([3], [-1])
 

@@ -1,7 +1,7 @@
-"""Find the preprocessing that a network's first layers do, and so the pixel values that it expects.
+"""Find out which part of the preprocessing a network's first layers do, and so which pixel values it expects.
 
-A network that normalises its input, or swaps BGR and RGB, was exported for plain pixels. The usual preprocessing of
-its family would then be done twice.
+A network that normalises its input, or swaps BGR and RGB, was exported for plain pixels: the usual preprocessing of its
+family would be done twice.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ MAX_CHAIN_LAYERS = 16
 """Layers that are examined; exporters write two to six."""
 
 MAX_FACTOR_OF_BYTES = 1 / 16
-"""Pixels from 0 to 255 are multiplied by less (1/255, 1/58), pixels from 0 to 1 by more (1/0.229, 2)."""
+"""Networks for pixels from 0 to 255 multiply by less than this (1/255, 1/58), those for pixels from 0 to 1 by more
+(1/0.229, 2)."""
 
 MIN_OFFSET_OF_BYTES = 10.0
-"""The mean of pixels from 0 to 255 (127, 104, 117, 123) is larger, that of pixels from 0 to 1 smaller."""
+"""Networks for pixels from 0 to 255 subtract more than this (127, 104, 117, 123), those for pixels from 0 to 1 less."""
 
 _GRAPH_NAME = "first layers"
 
 
 @dataclass(frozen=True, slots=True)
 class FirstLayers:
-    """`highest_pixel` is the value of white, 255 or 1, None if unknown; `flips`: the layers swap BGR and RGB."""
+    """The preprocessing that the first layers do.
+
+    `highest_pixel` is the value of a white pixel that they expect, 255 or 1; None if it is unknown. `flips`: they swap
+    BGR and RGB.
+    """
 
     highest_pixel: float | None = None
     flips: bool = False
@@ -61,10 +66,10 @@ def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
         return untouched
     try:
         offset, factors = _affine(model, nodes, picture, last)
-    except Exception:  # noqa: BLE001  (it may raise anything, such as for constants by cell: then nothing is known)
+    except Exception:  # noqa: BLE001  (the evaluator may raise anything, for example for constants by cell)
         return untouched
-    moved = np.array_equal(np.count_nonzero(factors, axis=1), (1, 1, 1))
-    flips = moved and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
+    is_permutation = np.array_equal(np.count_nonzero(factors, axis=1), (1, 1, 1))
+    flips = is_permutation and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
     strongest = np.abs(factors).max()
     plain = np.allclose(factors.max(axis=1), 1) and np.allclose(offset, 0)
     if takes_uint8 or (not plain and (strongest <= MAX_FACTOR_OF_BYTES or np.abs(offset).max() > MIN_OFFSET_OF_BYTES)):
@@ -92,7 +97,7 @@ def _chain(model: onnx.ModelProto, picture: str) -> tuple[list[onnx.NodeProto], 
 def _affine(model: onnx.ModelProto, nodes: list[onnx.NodeProto], picture: str, last: str) -> tuple[Array, Array]:
     """Return the affine map that the layers compute: the offset (3,), and the factors (3, 3), output by input channel.
 
-    Evaluated at 0 and 1, as a cast to uint8 leaves integers as they are.
+    The layers are evaluated for pixels of 0 and 1, because a cast to uint8 does not change integers.
     """
     constants = [tensor for tensor in model.graph.initializer if any(tensor.name in node.input for node in nodes)]
     pixel = helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 POOLS = frozenset(["AveragePool", "MaxPool"])
 
 _COUNTED_PADS = "counted_pads"
-"""A temporary attribute of an AveragePool: how much of its padding counts as cells."""
+"""A temporary attribute of an AveragePool: the part of its pads that the average counts as cells."""
 
 
 def round_down_first_pool(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> bool:
     """Replace the ceil_mode of the first pool that has it by padding; return whether there was one.
 
-    ONNX's shape inference counts windows that begin behind the map and its padding, which no runtime computes: the
-    shapes that it infers for later layers are right only after this.
+    With ceil_mode, ONNX's shape inference also counts windows that begin behind the map and its padding, which no
+    runtime computes. So the inferred shapes of later layers are right only without it.
     """
     for node in model.graph.node:
         attributes = _attributes(node)
@@ -44,6 +44,7 @@ def round_down_first_pool(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -
 def _pad_for_last_window(
     model: onnx.ModelProto, node: onnx.NodeProto, attributes: Mapping[str, Any], size: Shape
 ) -> None:
+    """Pad a pool of a map of `size` so that, rounded down, it has as many windows as with ceil_mode."""
     rank = len(size)
     given = list(attributes.get("pads", (0,) * 2 * rank))
     pads = given.copy()
@@ -51,24 +52,25 @@ def _pad_for_last_window(
         stride = attributes.get("strides", (1,) * rank)[axis]
         reach = (attributes["kernel_shape"][axis] - 1) * attributes.get("dilations", (1,) * rank)[axis] + 1
         before, after = given[axis], given[rank + axis]
-        room = length + before + after - reach
-        count = -(-room // stride) + 1
-        # Pad only if rounding up adds a window, which runtimes compute only when it begins on the map.
-        if (count - 1) * stride < length + before and count > room // stride + 1:
+        last_start = length + before + after - reach
+        count = -(-last_start // stride) + 1
+        # Rounding up must add a window, and runtimes compute that window only when it begins on the map.
+        if (count - 1) * stride < length + before and count > last_start // stride + 1:
             pads[rank + axis] = (count - 1) * stride + reach - length - before
     counted = given if attributes.get("count_include_pad", 0) else [0] * 2 * rank
-    # Only a dilated window needs a pad as long as its kernel, which pools do not accept: a Pad layer makes it.
-    apart = any(pad >= kernel for pad, kernel in zip(pads, [*attributes["kernel_shape"]] * 2, strict=True))
-    if apart:
+    # Pools do not accept a pad as long as their kernel, which a dilated window may need: a Pad layer adds it.
+    needs_pad_layer = any(pad >= kernel for pad, kernel in zip(pads, [*attributes["kernel_shape"]] * 2, strict=True))
+    if needs_pad_layer:
         counted = [cells - pad for cells, pad in zip(counted, pads, strict=True)]
-    _set(node, pads=[0] * 2 * rank if apart else pads)
+    _set(node, pads=[0] * 2 * rank if needs_pad_layer else pads)
     if node.op_type == "AveragePool":
         _set(node, **{_COUNTED_PADS: counted})
-    if apart:
-        _pad_before(model, node, pads)
+    if needs_pad_layer:
+        _insert_pad_layer(model, node, pads)
 
 
-def _pad_before(model: onnx.ModelProto, pool: onnx.NodeProto, pads: list[int]) -> None:
+def _insert_pad_layer(model: onnx.ModelProto, pool: onnx.NodeProto, pads: list[int]) -> None:
+    """Insert a Pad layer with these pads before a pool."""
     rank, name = len(pads) // 2, f"{pool.output[0]}.padded"
     border = np.array(-np.inf if pool.op_type == "MaxPool" else 0, np.float32)
     amounts = np.array([0, 0, *pads[:rank], 0, 0, *pads[rank:]], np.int64)
@@ -93,7 +95,7 @@ def make_geometry_explicit(model: onnx.ModelProto, shapes: Mapping[str, Shape]) 
 
 
 def _spell_out_resize(model: onnx.ModelProto, node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> None:
-    """Replace sizes by factors."""
+    """Replace the output sizes of a Resize by factors."""
     if {"axes", "keep_aspect_ratio_policy"} & set(_attributes(node)):
         return
     before, after = shapes[node.input[0]], shapes[node.output[0]]
@@ -147,16 +149,17 @@ def _same_pads(
     for length, count, reach, stride, more in zip(size, made, kernel, strides, spare, strict=True):
         full = (length - 1) * stride + reach + more - count if transposed else (count - 1) * stride + reach - length
         totals.append(max(0, full))
-    less, rest = [total // 2 for total in totals], [total - total // 2 for total in totals]
-    return (*less, *rest) if auto == "SAME_UPPER" else (*rest, *less)
+    halves, others = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    return (*halves, *others) if auto == "SAME_UPPER" else (*others, *halves)
 
 
 def _averages(
     model: onnx.ModelProto, node: onnx.NodeProto, size: Shape, made: Shape, counted: tuple[int, ...]
 ) -> list[onnx.NodeProto]:
-    """Return the nodes that correct an average at the border, where fewer cells count.
+    """Return the node that corrects the averages at the border of the map.
 
-    The pool divides by its whole kernel; a factor for every cell of the output corrects that.
+    The pool divides every sum by the size of its kernel. A Mul with a factor for each output cell corrects the cells
+    whose windows contain fewer cells that count.
     """
     attributes = _attributes(node)
     factors = []

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray, Pixels
     from shared.model.spec import Preprocessing
 
-cv2.setNumThreads(1)  # for the whole process: OpenCV's own threads spin after each call, while tiles need the cores
+# For the whole process: OpenCV's own threads go on spinning after each call, while tiles need the cores.
+cv2.setNumThreads(1)
 
 _ROWS_AT_ONCE = 32
-"""Rows whose channels are swapped together: the copy fits into the cache, and its memory is used again."""
+"""Rows whose channels are swapped together: the copy fits into the processor's cache, and its memory is used again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ GEOMETRY_INPUTS = {
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
-    """Read and check an ONNX file; its nodes are sorted and its own functions inlined.
+    """Read and check an ONNX file; its nodes are sorted, and its local functions are inlined.
 
     Raises ModelError for a file that is missing, not ONNX, or not complete.
     """
@@ -71,7 +71,10 @@ def load_onnx(path: Path) -> onnx.ModelProto:
 
 
 def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None = None) -> onnx.ModelProto:
-    """Return the model in plain form, see shared.model.plain. Raises ModelError, naming it, when it is not valid."""
+    """Return the model in plain form, see shared.model.plain. `size` is the (height, width) that the file leaves open.
+
+    Raises ModelError, with the `name`, when the model is not valid or cannot be converted.
+    """
     try:
         return to_plain_form(model, size)
     except ModelError as error:
@@ -129,7 +132,10 @@ def describe_network(model: onnx.ModelProto, name: str) -> Network:
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
-    """Return all constants by name: tensors, and None for results of constants (a dequantised weight)."""
+    """Return all constants by name: initializers with their tensor, results of other constants with None.
+
+    Such a result is, for example, a dequantised weight.
+    """
     constants: dict[str, onnx.TensorProto | None] = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.input and not subgraphs(node) and all(name in constants for name in node.input if name):

@@ -73,7 +73,8 @@ class Network:
     def head_layers(self, cut: Iterable[str]) -> tuple[Layer, ...]:
         """Return the layers needed to compute the tensors of `cut`, in topological order.
 
-        Raises CutError for an unknown tensor, one that no layer makes, or a cut across which other tensors leak.
+        Raises CutError for a tensor that is unknown, not float32, or made by no layer, and for a cut at which layers
+        behind it also need other tensors of the head.
         """
         cut = tuple(cut)
         for tensor in cut:

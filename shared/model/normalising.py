@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class PixelTable:
-    """The values of all pixels for one preprocessing; it is five times as fast as arithmetic, and equal bit for bit."""
+    """The float32 value of every pixel value, by channel, for one preprocessing.
+
+    A look-up is five times as fast as the arithmetic, and gives the same bits.
+    """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         pixels = np.arange(256, dtype=np.float32)[:, np.newaxis]

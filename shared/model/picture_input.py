@@ -23,10 +23,11 @@ HEIGHT_AND_WIDTH = frozenset(["im_shape", "image_shape", "img_shape", "image_siz
 """Names of inputs for the (height, width) of the picture, in PaddleDetection and keras-yolo."""
 
 WIDTH_AND_HEIGHT = frozenset(["orig_size", "orig_target_sizes"])
-"""Names of inputs for its (width, height), in RT-DETR and D-FINE."""
+"""Names of inputs for the (width, height) of the picture, in RT-DETR and D-FINE."""
 
 ALL_ONES = frozenset(["pixel_mask", "scale_factor"])
-"""Names of inputs for the scale of the picture and its valid pixels: ones, as the picture fills the input."""
+"""Names of inputs for the mask of valid pixels and for the scale of the picture. All their values are 1, because the
+picture fills the network's input."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tu
 
 
 def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
-    """Change the batch size in the shape of every Reshape to one. Fold constants first."""
+    """Change the batch size in the target shape of every Reshape to one. Constants must be folded before."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
@@ -113,7 +114,7 @@ def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
 
 
 def _lengths(value: onnx.ValueInfoProto) -> tuple[int, ...]:
-    """Return the lengths of the axes; 0 for those that are left open."""
+    """Return the lengths of the axes; 0 for an axis whose length is not fixed."""
     return tuple(max(0, dimension.dim_value) for dimension in value.type.tensor_type.shape.dim)
 
 

@@ -1,7 +1,8 @@
 """Convert every model to one plain form.
 
-It has one picture as input, float32 (1, 3, H, W), one opset, constants and shape arithmetic folded, explicit paddings.
-The ONNX project's own tools do the work: version converter, shape inference and reference evaluator.
+A model in plain form has one picture as input, float32 (1, 3, H, W), the opset PLAIN_OPSET, folded constants and shape
+arithmetic, and explicit paddings. The ONNX project's own tools do the work: version converter, shape inference and
+reference evaluator.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PLAIN_OPSET = 21
 """Opset of the plain form; onnxruntime 1.20 and later run it."""
 
 MAX_FOLDING_PASSES = 8
-"""Shapes may depend on shapes; exporters nest them two or three deep."""
+"""Passes of folding: shapes may depend on other shapes, and exporters nest them two or three deep."""
 
 NEVER_FOLDED = frozenset(["Bernoulli", "DequantizeLinear", "RandomNormalLike", "RandomUniformLike"])
 """DequantizeLinear of a weight marks a quantised convolution; the others give random results."""
@@ -191,7 +192,7 @@ def _drop_empty_inputs(model: onnx.ModelProto) -> None:
 
 
 def _drop_shapes(model: onnx.ModelProto) -> None:
-    """Remove the shapes that the file gives: they may be those of another batch size, and are inferred again."""
+    """Remove the shapes that the file gives, which may be those of another batch size; they are inferred again."""
     del model.graph.value_info[:]
     for value in model.graph.output:
         if value.type.tensor_type.elem_type:

@@ -14,7 +14,7 @@ from shared.model.ordering import subgraphs
 HALF_PRECISION = frozenset([TensorProto.FLOAT16, TensorProto.BFLOAT16])
 
 ELEMENT_TYPES = {"Cast": "to", "EyeLike": "dtype", "DequantizeLinear": "output_dtype", "SequenceEmpty": "dtype"}
-"""Operators with an attribute for the element type of their output, and its name."""
+"""By operator: the name of the attribute with the element type of its output."""
 
 
 def in_single_precision(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Preprocessing(BaseModel):
     """Conversion of uint8 pixels to the network's float32 input: (pixel - mean) / std, by channel.
 
-    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is its position.
+    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is the picture's position.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Received messages that wait for their handlers, and the end of their connection."""
+"""A queue of received messages that wait for their handlers; it ends with the connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-"""Payloads that wait; a thousand messages of the largest size would fill the memory of a small device."""
+"""Bound of all waiting payloads: a thousand messages of the largest size would fill the memory of a small device."""
 
 
 class Arrivals(Generic[T]):
@@ -33,7 +33,7 @@ class Arrivals(Generic[T]):
         self._wake()
 
     def close(self, error: Exception) -> None:
-        """Let the reader read what is left, then raise `error` for it."""
+        """End the queue: the reader gets the remaining messages, then `error` is raised for it."""
         self._error = self._error or error
         self._wake()
 

@@ -34,16 +34,16 @@ BROKER_KEEPALIVE_S = 10
 """The broker publishes the will of a silent client after 1.5 times this."""
 
 MAX_QUEUED_MESSAGES = 2000
-"""Unread messages, those of about a hundred frames; a client that is further behind loses the rest."""
+"""Unread messages, as many as about a hundred frames have; further messages are lost."""
 
 MAX_PENDING_CALLS = 500
-"""Messages that wait for the broker's acknowledgement. It normally takes a millisecond; more would not help."""
+"""Messages that wait for the broker's acknowledgement, which normally takes a millisecond; more would not be faster."""
 
 MAX_POSTED = 32
-"""Messages with QoS 0 that nobody waits for: the detections of some frames."""
+"""Messages of `post` that the socket has not taken yet, as many as the detections of some frames."""
 
 MAX_PACKETS_AT_ONCE = 20
-"""Packets that are read before other tasks get their turn, such as those that work off a backlog of requests."""
+"""Packets that are read before other tasks of the event loop get their turn, such as those that handle requests."""
 
 ENDED_UNANSWERED = "it closed the connection without an answer (is it a broker's port, and does it require TLS?)"
 ENDED_UNANSWERED_TLS = "it closed the connection without an answer (does it require a client certificate, or another?)"
@@ -56,8 +56,8 @@ _silent.setLevel(logging.CRITICAL)  # its errors are raised as well, with a read
 class BrokerClient(aiomqtt.Client):
     """aiomqtt's client, but raises MqttCodeError for a message or a subscription that the broker refuses.
 
-    Messages that are published in one turn of the event loop leave together, and who waits for the broker hears at
-    once that the connection was lost: aiomqtt needs some tasks and system calls more for each message.
+    Messages that are published in one turn of the event loop are sent together. That saves tasks and system calls. When
+    the connection is lost, all who wait for an answer of the broker get an error at once.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class BrokerClient(aiomqtt.Client):
             max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
-        self._client.disable_logger()  # it would be asked three times for each message whether it logs anything
+        self._client.disable_logger()  # paho would ask it three times for each message whether it logs anything
         self.pending_calls_threshold = MAX_PENDING_CALLS
 
     @contextlib.asynccontextmanager
@@ -100,7 +100,8 @@ class BrokerClient(aiomqtt.Client):
             await self.__aenter__()
         except BaseException as error:
             self._given_up = True
-            self._client.disconnect()  # else a broker that hangs accepts the client later and publishes its will
+            # A broker that hangs would accept the client later, and publish its will.
+            self._client.disconnect()
             if self._tls is not None:
                 self._tls.close_socket()
             if isinstance(error, ValueError | OverflowError):  # aiomqtt wraps OSErrors only
@@ -120,7 +121,7 @@ class BrokerClient(aiomqtt.Client):
 
     @property
     def waiting(self) -> int:
-        """Return the number of messages that were received and not read."""
+        """Return the number of received messages that `next_message` has not returned yet."""
         return cast("Arrivals[aiomqtt.Message]", self._queue).qsize()
 
     async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
@@ -130,17 +131,17 @@ class BrokerClient(aiomqtt.Client):
             raise aiomqtt.MqttCodeError(granted)
 
     async def subscribe_commands(self, topic_filter: str, qos: int) -> None:
-        """Subscribe to what others want from us: live messages only, with their retain flag. Raises MqttError.
+        """Subscribe to commands of other clients: live messages only, with their retain flag. Raises MqttError.
 
-        Our own messages do not come back, so that `forget` can remove what somebody retained there.
+        Our own messages do not come back, so `clear_retained` does not call our handler.
         """
         options = SubscribeOptions(qos=qos, noLocal=True, retainAsPublished=True, retainHandling=2)
         (granted,) = await self.subscribe(topic_filter, options=options)
         if not isinstance(granted, int) and granted.is_failure:
             raise aiomqtt.MqttCodeError(granted)
 
-    def forget(self, topic: str) -> None:
-        """Remove the retained message of a topic, without waiting. Raises MqttError."""
+    def clear_retained(self, topic: str) -> None:
+        """Clear the retained message of a topic, without waiting for the broker. Raises MqttError."""
         self._send(topic, b"", 0, retain=True, properties=None)
 
     async def publish_checked(
@@ -148,8 +149,8 @@ class BrokerClient(aiomqtt.Client):
     ) -> None:
         """Publish, and with QoS 1 wait for the acknowledgement. Raises MqttError.
 
-        aiomqtt's own `publish` ignores the reason code of the acknowledgement. With QoS 0 there is none to wait for:
-        such a message waits for the socket only while many others do.
+        aiomqtt's own `publish` ignores the reason code of the acknowledgement. With QoS 0 there is no acknowledgement:
+        such a message waits until the socket takes it, and only while MAX_POSTED others wait for the socket, too.
         """
         if qos == 0 and not retain and self.posted < MAX_POSTED:
             self.post(topic, payload, properties=properties)
@@ -158,11 +159,11 @@ class BrokerClient(aiomqtt.Client):
         if info.is_published():
             return
         answer = self._answers[info.mid] = self._loop.create_future()
-        patience = self._loop.call_later(self.timeout, _give_up, answer)
+        timer = self._loop.call_later(self.timeout, _time_out, answer)
         try:
             refused = await answer
         finally:
-            patience.cancel()
+            timer.cancel()
             del self._answers[info.mid]
         if refused is not None:
             raise aiomqtt.MqttCodeError(refused)
@@ -251,8 +252,8 @@ class BrokerClient(aiomqtt.Client):
 
     def _write(self, sock: socket.socket) -> None:
         """Write all packets that wait; what the socket does not take now follows when it is writable again."""
-        joined, self._unsent = self._unsent > 1, 0
-        with self._ending_when_broken(), _joined(sock) if joined else contextlib.nullcontext():
+        several, self._unsent = self._unsent > 1, 0
+        with self._ending_when_broken(), _few_segments(sock) if several else contextlib.nullcontext():
             self._client.loop_write()
         if self._client.want_write() and self._client.socket() is not None:
             self._awaits_socket = True
@@ -260,7 +261,7 @@ class BrokerClient(aiomqtt.Client):
 
     @contextlib.contextmanager
     def _ending_when_broken(self) -> Iterator[None]:
-        """End the connection with any error, as aiomqtt does."""
+        """End the connection with any error that occurs in this context, as aiomqtt does."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  (passed on to all who wait)
@@ -268,9 +269,9 @@ class BrokerClient(aiomqtt.Client):
                 self._disconnected.set_exception(error)
 
 
-@functools.cache  # a handful of values, and paho-mqtt's class is slow
+@functools.cache  # there are a handful of values, and paho-mqtt's class is slow
 def expiry_properties(expiry_s: int | None) -> Properties | None:
-    """Return the properties of a message that the broker drops after these seconds; None if it never does."""
+    """Return the properties of a message that the broker drops after this time; None for one that never expires."""
     if expiry_s is None:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -278,7 +279,8 @@ def expiry_properties(expiry_s: int | None) -> Properties | None:
     return properties
 
 
-def _give_up(answer: asyncio.Future[ReasonCode | None]) -> None:
+def _time_out(answer: asyncio.Future[ReasonCode | None]) -> None:
+    """End the wait for an acknowledgement that has not come."""
     if not answer.done():
         answer.set_exception(aiomqtt.MqttError(NO_ANSWER))
 
@@ -295,8 +297,8 @@ def _has_more(sock: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def _joined(sock: socket.socket) -> Iterator[None]:
-    """Send what is written in this context as few segments: each one would wake the broker. Only Linux can do it."""
+def _few_segments(sock: socket.socket) -> Iterator[None]:
+    """Send what is written in this context in few TCP segments, because each one wakes the broker (Linux only)."""
     cork = getattr(socket, "TCP_CORK", None)
     if cork is None:
         yield

@@ -18,11 +18,14 @@ PROBLEM_REPEAT_PERIOD_S = 300.0
 """The same problem is logged again after this time."""
 
 MAX_DENIED_TOPICS = 10
-"""Refused topics that are remembered; if there are more, the broker's access rules are wrong as a whole."""
+"""Refused topics that are remembered; more of them have one cause, wrong access rules of the broker."""
 
 
 class BrokerHealth:
-    """Records why a broker is not connected and what it refuses; logs a new problem at once, then periodically."""
+    """Records why a broker is not connected, and which topics it refuses.
+
+    A new problem is logged at once, then every PROBLEM_REPEAT_PERIOD_S while it lasts.
+    """
 
     def __init__(self, broker: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`broker` is its name in messages."""

@@ -1,4 +1,4 @@
-"""The bus: typed messages over MQTT 5, with a connection that is always restored."""
+"""The bus: typed messages over MQTT 5, with a connection that is restored whenever it is lost."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ MAX_BACKLOG = 100
 """Messages that wait for a queued handler; further ones are ignored, and their senders must send them again."""
 
 MAX_PATIENT_PAUSE_S = 4.0
-"""The longest pause between two attempts to reach a broker that may refuse us."""
+"""The longest pause between attempts of a bus with `health`, which tries again even when the broker refuses it."""
 
 MAX_ROUTES = 4096
-"""Topics whose handlers are remembered: more than a gateway of 256 cameras receives at."""
+"""Topics whose handlers are remembered; a gateway of 256 cameras receives messages at fewer topics."""
 
 SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
@@ -77,18 +77,18 @@ class Bus:
         temporary: bool = False,
         login: Login = ANONYMOUS,
         health: BrokerHealth | None = None,
-        forgets_commands: bool = False,
+        clears_commands: bool = False,
     ) -> None:
         """`owner` claims the client's name before each connection. `temporary` connections are logged at DEBUG level.
 
-        With `forgets_commands`, what anybody retains at topics for commands is removed: it would fill the broker.
-
+        With `clears_commands`, messages that other clients retain at command topics are cleared: they could fill the
+        broker's memory.
         `health` records problems; with it, the bus keeps trying even when the broker refuses the login.
         """
         self.broker = broker
         self.prefix = prefix
         self._login = login
-        self._forgets_commands = forgets_commands
+        self._clears_commands = clears_commands
         self._note_arrival: Callable[[str], None] = lambda _: None
         self._health = health
         self.connected = asyncio.Event()
@@ -166,7 +166,7 @@ class Bus:
         if invalid := request.invalid_answer:
             raise BrokerError(invalid)
         allowed = topics.RESPONSE.full_path("", prefix=self.prefix)
-        if self._forgets_commands and request.response_topic and not request.response_topic.startswith(allowed):
+        if self._clears_commands and request.response_topic and not request.response_topic.startswith(allowed):
             raise BrokerError(f"the response topic must begin with {allowed}")
         if request.response_topic and self._client is not None:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -181,7 +181,7 @@ class Bus:
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
-        client = None if topic.qos or topic.retain else self._client  # else nothing to wait for, so no task either
+        client = None if topic.qos or topic.retain else self._client  # with QoS 0, no task must wait for an answer
         if (len(self._outbox) if client is None else client.posted) >= MAX_PENDING_CALLS:
             path = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)
@@ -252,7 +252,7 @@ class Bus:
         if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
             raise BrokerError(f"broker {self.broker}: {reason}") from error
         if is_refusal(error):
-            if isinstance(error, BrokerError):  # of the connection that claims our name, whose words are complete
+            if isinstance(error, BrokerError):  # the connection that claims our name has raised it with its message
                 raise error
             raise BrokerError(refusal_message(self.broker, self._login, reason)) from error
         log.log(self._outage.level(reason), "broker %s: %s; trying again until it works", self.broker, reason)
@@ -271,7 +271,7 @@ class Bus:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[BrokerClient]:
-        """Connect and subscribe; yield the client, whose last message is followed by the error of a lost connection."""
+        """Connect and subscribe; yield the client. Its `next_message` raises MqttError when the connection is lost."""
         client = BrokerClient(self.broker, self._client_id, login=self._login, will=will_of(self._will, self.prefix))
         async with client.connection(self._on_session_lost):
             self._client, self._reached_at = client, time.monotonic()
@@ -279,7 +279,7 @@ class Bus:
                 self._health.note_connected()
             try:
                 for topic, path, *_ in self._handlers:
-                    subscribe = client.subscribe_commands if self._forgets(topic) else client.subscribe_checked
+                    subscribe = client.subscribe_commands if self._clears_at(topic) else client.subscribe_checked
                     with self._broker_answer(path):
                         await subscribe(path, topic.qos)
                 if self._on_connected is not None:
@@ -299,7 +299,7 @@ class Bus:
                 self.connected.clear()
 
     def _on_session_lost(self) -> None:
-        """Publish nothing more, even while a handler still works on a message of this connection."""
+        """Refuse to publish from now on, even while a handler still processes a message of this connection."""
         self._client = None
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
@@ -323,8 +323,8 @@ class Bus:
     def _broker_answer(self, path: str) -> Iterator[None]:
         """Guard a wait for the broker's answer: raise BrokerError for refusals and for a lost connection.
 
-        asyncio.wait_for, before Python 3.12, drops a cancellation that comes at the same moment as the answer: a task
-        that awaits ours would hang, so it is raised again here.
+        Before Python 3.12, asyncio.wait_for drops a cancellation that comes at the same moment as the answer. Such a
+        cancellation is raised here, or a task that awaits ours would hang.
         """
         task = asyncio.current_task()
         cancelled_before = task.cancelling() if task else 0
@@ -367,9 +367,9 @@ class Bus:
         for topic, path, handler, plain in self._handlers_of(message.topic, full_topic):
             with self._boundary.guard(path, full_topic):
                 names = topic.names_in(full_topic, self.prefix)
-                if message.retain and self._forgets(topic) and self._client is not None:
-                    self._client.forget(full_topic)
-                    message.retain = False  # it is live: others are not delivered
+                if message.retain and self._clears_at(topic) and self._client is not None:
+                    self._client.clear_retained(full_topic)
+                    message.retain = False  # subscribe_commands delivers live messages only
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
                 elif message.payload:  # an empty payload clears a retained message
@@ -379,11 +379,11 @@ class Bus:
                 if result is not None:
                     await result
 
-    def _forgets(self, topic: AnyTopic) -> bool:
-        return self._forgets_commands and topic.writer is Writer.ANYBODY
+    def _clears_at(self, topic: AnyTopic) -> bool:
+        return self._clears_commands and topic.writer is Writer.ANYBODY
 
     def _handlers_of(self, topic: aiomqtt.Topic, full_topic: str) -> list[_Handler]:
-        """Return the handlers of a topic. They are remembered: messages come again and again at few topics."""
+        """Return the handlers of a topic. They are remembered, because most messages come at few topics."""
         found = self._routes.get(full_topic)
         if found is None:
             if len(self._routes) >= MAX_ROUTES:

@@ -1,4 +1,4 @@
-"""The MQTT client ids of our processes, which differ for each name and each topic prefix, and their logins. Pure."""
+"""The MQTT client ids and user names of our processes. Ids differ for each name and each topic prefix. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from shared.mqtt.broker_login import Login
 
 RANDOM_ID_BYTES = 8
-"""Of a client id; nobody tries 2**64 of them."""
+"""Random bytes of a client id; 2**64 ids are too many to try."""
 
 OWN_NODE = "gateway"
-"""The name of the node by which the gateway's cores take part."""
+"""The name of the gateway's own node, by which its cores take part."""
 
 EDGE_LOGIN_PREFIX = "edge."
-"""Begins the user names of edges at the gateway's broker. Its password file has a colon between name and password, so
-that a name cannot contain one; names of edges contain no dot."""
+"""The begin of the user names of edges at the gateway's broker. It ends with a dot, which names of edges do not
+contain; a colon is not possible, because the broker's password file has one between name and password."""
 
 
 def edge_login_name(name: str) -> str:
@@ -37,14 +37,17 @@ def edge_client_id(name: str, prefix: str = DEFAULT_PREFIX) -> str:
 
 
 def unguessable(client_id: str, login: Login) -> str:
-    """Return the client id for a connection with this login: with a random ending, unless it is anonymous.
+    """Return the client id for a connection with this login: with a random suffix, unless the login is anonymous.
 
-    A broker ends a connection when another client connects under its id, whoever that is. Nobody can do that to a
-    client whose id nobody knows.
+    A broker ends a connection when any other client connects with the same id. With a random suffix, nobody else knows
+    the id.
     """
     return client_id if login.username is None else f"{client_id}.{secrets.token_hex(RANDOM_ID_BYTES)}"
 
 
 def _with_prefix(client_id: str, prefix: str) -> str:
-    """Add a prefix that is not the default, behind a dot: no name contains one, and slashes complicate access rules."""
+    """Append a topic prefix that is not the default one, behind a dot.
+
+    Names contain no dot. Slashes become dots, because they would complicate access rules.
+    """
     return client_id if prefix == DEFAULT_PREFIX else f"{client_id}.{prefix.replace('/', '.')}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE_FILE = Path("/proc/self/ns/net")
 MAX_DEVICE_LENGTH = 100
-"""Of a host's name in Identity; Linux allows 64."""
+"""Characters of a host's name in Identity; Linux allows 64."""
 
 
 def new_instance() -> str:

@@ -1,4 +1,4 @@
-"""The login of a member of a cluster at its gateway's broker: encrypted, and only with the gateway of its cluster."""
+"""The encrypted login of a member at the broker of its gateway, which must prove that it is the gateway."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 PROOF_TIMEOUT_S = 5.0
-"""For a connection and a handshake, which takes a Pi below a second."""
+"""Timeout of a connection with its handshake, which takes a Raspberry Pi less than a second."""
 
 OTHER_CLUSTER = (
     "it is not the gateway of the cluster that this device has joined; if it has new keys, run 'deepthings invite' "
@@ -29,7 +29,7 @@ OTHER_CLUSTER = (
 
 
 class GatewaySocket(ssl.SSLSocket):
-    """The socket of a member, which nothing is written to before the other end has shown that it is the gateway."""
+    """The socket of a member. Nothing is sent before the other end has proved that it is the gateway."""
 
     def do_handshake(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  (as ssl has it)
         """Shake hands. Raises PeerRefusedError for another member of the cluster, and for all others."""
@@ -42,9 +42,10 @@ class GatewaySocket(ssl.SSLSocket):
 
 @dataclass(frozen=True, slots=True)
 class MemberTls(Tls):
-    """Encryption that trusts one authority, and of its members only the gateway, wherever that is.
+    """Encryption that trusts one authority and, of its members, only the gateway, at any address.
 
-    A name in the certificate counts, not an address: gateways move. The clock does not count: a Pi has none.
+    The role in the certificate is checked, not an address, because gateways move. Validity dates are not checked,
+    because a Raspberry Pi has no clock.
     """
 
     authority: bytes = b""
@@ -61,7 +62,10 @@ class MemberTls(Tls):
 
 
 def encrypted_broker(broker: Address) -> Address:
-    """Return the address of a gateway's broker for a member: the usual port in plain text stands for the encrypted."""
+    """Return the encrypted address of a gateway's broker, which members use.
+
+    The usual port in plain text is replaced by the usual encrypted port; other ports are kept.
+    """
     return Address(broker.host, CLUSTER_TLS_PORT) if broker.port == CLUSTER_PORT else broker
 
 
@@ -71,9 +75,9 @@ def member_login(identity: NodeIdentity) -> Login:
 
 
 async def require_gateway_at(address: Address, identity: NodeIdentity) -> None:
-    """Return if the broker of the gateway of this cluster answers at the address; it is told nothing.
+    """Check, without a login, that the broker of this cluster's gateway answers at an address.
 
-    Raises PeerRefusedError for everybody else, OSError, and TimeoutError.
+    Raises PeerRefusedError if another device answers, OSError or TimeoutError if none does.
     """
     context = MemberTls(authority=identity.authority).context()
     async with asyncio.timeout(PROOF_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""The size of a message."""
+"""The limit of the size of MQTT messages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from shared.logs.printable import printable
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 1_000_000
-"""Below the broker's max_packet_size (mosquitto/mosquitto.conf), which would refuse a larger one at every attempt."""
+"""Below max_packet_size in mosquitto/mosquitto.conf: the broker would refuse a larger message at every attempt."""
 
 
 def check_size(path: str, payload: bytes) -> None:
-    """Raise BrokerError for a message that is too large, and log it.
+    """Raise BrokerError for a message that is too large, and log a warning.
 
-    Most senders ignore a BrokerError, as they publish again later, but this message would never be accepted.
+    The warning is needed because most senders ignore a BrokerError, and publish again later.
     """
     if len(payload) > MAX_MESSAGE_BYTES:
         log.warning("%s not published: %s bytes are more than a broker accepts", printable(path), len(payload))

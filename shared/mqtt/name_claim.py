@@ -1,4 +1,7 @@
-"""The claim of a process on its name, which must be unique: requested before each connection, defended during it."""
+"""The claim of a process on its name, which must be unique.
+
+A process claims its name before each connection, and defends it during the connection.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLONE_WARNING_PERIOD_S = 300.0
-"""A second process with our name is logged at most this often: a supervisor may start it every few seconds."""
+"""A second process with our name is logged at most once in this time: a supervisor may start it every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedName:
-    """A name, the topics of its claims and states, and the parts of the error message when it is taken.
+    """A name, the topics of its claims and states, and the parts of the message for a name that another process has.
 
-    `taken` states that it is taken, `cure` what to do.
+    `taken` says that the name is taken, `cure` what to do.
     """
 
     client_id: str
@@ -46,7 +49,7 @@ class OwnedName:
 
 
 class NameOwner:
-    """Claims the name of this process."""
+    """Claims the name of this process, and defends it against processes that claim it later."""
 
     def __init__(
         self,
@@ -158,13 +161,14 @@ class NameOwner:
         try:
             await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
-                running.result()  # raises: it only ends by a failure
+                running.result()  # raises an error, because the bus ends only by a failure
             deciding.result()
         finally:
             deciding.cancel()
             await asyncio.gather(deciding, return_exceptions=True)
 
     async def _decide(self) -> None:
+        """Return when the verdict is that the name is ours. Raises NameTakenError."""
         logged = False
         while True:
             attempt, now = self._attempt, time.monotonic()

@@ -1,8 +1,8 @@
 """The decision whether a process may use its name. Pure: messages in, a verdict out.
 
-A newcomer subscribes to the state of the name and to the claims on it, then publishes its claim. The broker delivers
-retained messages before that claim comes back. If none is of another process, the name is free at once. Otherwise
-the other process, if it still runs, has CLAIM_ANSWER_TIMEOUT_S to answer. Of two newcomers, the one whose claim reached
+A new process subscribes to the state of the name and to the claims on it, then publishes its claim. The broker delivers
+retained messages before this claim comes back. If none of them is of another process, the name is free. Otherwise the
+other process, if it still runs, has CLAIM_ANSWER_TIMEOUT_S to answer. Of two new processes, the one whose claim reached
 the broker first receives the other's claim after its own, and answers it.
 """
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import BridgeState, Identity, NodeState
 
 CLAIM_ANSWER_TIMEOUT_S = 3.0
-"""A running process answers in milliseconds, on a busy small device within a second."""
+"""Time for the answer of the process that has the name: it takes milliseconds, on a busy small device a second."""
 
 CLAIM_ECHO_TIMEOUT_S = 5.0
-"""A broker that has not delivered our own claim by then does not allow claims: the name is used without a check."""
+"""If the broker has not delivered our own claim by then, it does not allow claims: the name is used without a check."""
 
 
 class Verdict(Enum):
@@ -39,7 +39,7 @@ class ClaimAttempt:
     rival: Identity | None = None
     """The process that has the name, once it has answered."""
     hinted: bool = False
-    """True when a retained message is of another process with the name, which may have ended."""
+    """True when there is a retained message of another process with the name; that process may have ended."""
     _echo_at: float | None = field(default=None)
 
     def on_state(self, state: NodeState | BridgeState) -> None:
@@ -48,7 +48,7 @@ class ClaimAttempt:
         self.hinted |= other and state.state is State.ONLINE
 
     def on_claim(self, claim: NameClaim, now: float) -> NameClaim | None:
-        """Process a claim on the name; return the answer to one that came after ours."""
+        """Process a claim on the name. Return our answer to a claim that came after ours, else None."""
         own = self.own_claim.identity.instance
         if claim.identity.instance == own:
             if claim == self.own_claim and self._echo_at is None:

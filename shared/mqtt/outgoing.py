@@ -1,4 +1,4 @@
-"""A message on its way: published, or left with the broker as a will."""
+"""A message with its topic, as the broker gets it for a will."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Outgoing(Generic[M]):
 
 
 def will_of(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
-    """Return what the broker publishes when the connection breaks."""
+    """Return the message that the broker publishes when the connection breaks; None without a will."""
     if will is None:
         return None
     path, payload = will.topic.full_path(will.name, prefix=prefix), will.message.model_dump_json()

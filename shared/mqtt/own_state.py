@@ -1,4 +1,4 @@
-"""The retained state of this process, which is published again when others overwrite it."""
+"""The retained state of this process, which is published again when other clients overwrite it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATE_SETTLE_S = 1.0
-"""The state of an earlier run comes before our own state comes back, and needs no correction."""
+"""Pause before a received state is judged: the retained state of an earlier run comes just before our own state comes
+back, and needs no correction."""
 
 CORRECTION_PERIOD_S = 5.0
-"""Two processes that overwrite each other's state do so at most this often."""
+"""Pause after a correction, so that two processes that overwrite each other's state do not fill the network."""
 
 S = TypeVar("S", BridgeState, NodeState)
 

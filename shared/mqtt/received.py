@@ -1,4 +1,4 @@
-"""Payloads that are not our own messages, and the response topics of their senders."""
+"""Received payloads of other programs, and the response topics of their senders."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     import aiomqtt
 
 MAX_TOPIC_BYTES = 1024
-"""Of a response topic. MQTT allows 65,535, but the whole packet must fit, and nobody needs that many."""
+"""Bytes of a response topic. MQTT allows 65,535, but the whole packet must fit, and nobody needs that many."""
 
 MAX_TOPIC_LEVELS = 100
 """Levels of a response topic: Mosquitto disconnects clients that publish to more than 200 levels."""
 
 MAX_CORRELATION_BYTES = 1024
-"""Of a request, repeated in the response; clients put a number or an identifier there."""
+"""Bytes of the correlation data of a request, which the response repeats; clients put a number or identifier there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The words for a client that a gateway's broker refuses. Pure."""
+"""The message for a client that a gateway's broker refuses. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def refusal_message(broker: Address, login: Login, reason: str) -> str:
-    """Return why a broker refuses this login, and what to do. `reason` is its own, which does not say much."""
+    """Return why a broker refuses this login, and what to do. `reason` is the broker's own, which is not specific."""
     user = login.username
     if user is None:
         return (

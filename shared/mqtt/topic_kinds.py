@@ -38,12 +38,13 @@ class Writer(Enum):
 
 
 class EdgeReads(Enum):
-    """The part of a topic that an edge may read, once it has a login."""
+    """The topics of one entry that an edge with a login may read."""
 
     NOTHING = auto()
     OWN = auto()
-    """Of a topic with `{node}` that with its own name."""
+    """The topic in which `{node}` is its own name."""
     EVERY = auto()
+    """The topics of all names."""
 
 
 class _Route:
@@ -68,7 +69,8 @@ class _Route:
 class Topic(_Route, Generic[M]):
     """A topic whose payload is a message, as JSON. In topics of other programs `root` replaces the prefix.
 
-    QoS is 0 if leases or requests repeat a lost message: an acknowledgement costs a small device time.
+    QoS is 0 for messages that leases or new requests repeat when they are lost, because acknowledgements cost small
+    devices time.
     """
 
     path: str
@@ -85,7 +87,7 @@ class Topic(_Route, Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class PlainTopic(_Route):
-    """A topic with any other payload: `content` names it for people, `payload` is its type, bytes for pictures."""
+    """A topic with another payload than a message. `content` describes it for people; `payload` is its Python type."""
 
     path: str
     content: str
@@ -104,6 +106,6 @@ AnyTopic = Topic[Any] | PlainTopic
 
 
 def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
-    """Return the topic of another program from its full path."""
+    """Return the topic of another program, such as Home Assistant, from its full path."""
     root, _, path = topic.partition("/")
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)

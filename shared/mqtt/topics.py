@@ -18,7 +18,7 @@ TASK_EXPIRY_S = 10
 """The broker drops announcements, requests and grants that waited longer: they are outdated."""
 
 CLAIM_EXPIRY_S = 10
-"""By then the process that claimed a name has published its state under it, or has given up."""
+"""The broker drops retained claims after this time: the process has then published its state, or has ended."""
 
 
 # public: detections

@@ -1,1 +1,1 @@
-"""Addresses, hosts, ports, and waiting before the next attempt."""
+"""Addresses, hosts and ports; announcing and finding gateways; pauses between attempts."""

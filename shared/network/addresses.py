@@ -1,4 +1,4 @@
-"""Addresses of host and port: parsing, formatting, and those of this machine."""
+"""Addresses of a host and a port: parsing, formatting, and the addresses of this machine."""
 
 from __future__ import annotations
 
@@ -50,16 +50,19 @@ def _is_ipv6(text: str) -> bool:
 
 
 def local_address(listen: Address) -> Address:
-    """Return the address by which processes of this machine reach a listener; one on `::` has no addresses of IPv4."""
+    """Return the address at which processes of this machine reach a listener.
+
+    For a wildcard host that is loopback, of the same version of IP: a listener on `::` has no IPv4 addresses.
+    """
     if not is_wildcard(listen.host):
         return listen
     return Address(LOOPBACK_V6 if ":" in listen.host else LOOPBACK, listen.port)
 
 
 def advertised_address(listen: Address, broker: Address) -> Address:
-    """Return the address to publish for a listener; a wildcard host becomes our address on the way to the broker.
+    """Return the address to publish for a listener; a wildcard host becomes our address on the route to the broker.
 
-    On the broker's machine that would be loopback, which is wrong for other machines: then the host is empty, which
+    On the broker's own machine this would be loopback, which other machines cannot reach. The host is empty then, which
     stands for the broker's host.
     """
     if not is_wildcard(listen.host):

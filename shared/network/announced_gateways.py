@@ -1,4 +1,4 @@
-"""Listens for the announcements of gateways; what that needs is imported only then."""
+"""Listens for the announcements of gateways, and imports the library for that only when it is needed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 async def announced_gateways(cluster: str) -> list[Address]:
-    """Return where somebody announces this cluster. Raises AnnouncementError."""
+    """Return the addresses at which gateways of this cluster are announced. Raises AnnouncementError."""
 
-    def late() -> Callable[[str], Awaitable[list[Address]]]:
+    def load() -> Callable[[str], Awaitable[list[Address]]]:
         from shared.network.mdns import places_of  # noqa: PLC0415  (slow to import, and most devices never need it)
 
         return places_of
 
-    return await (await asyncio.to_thread(late))(cluster)
+    places_of = await asyncio.to_thread(load)
+    return await places_of(cluster)

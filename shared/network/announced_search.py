@@ -1,4 +1,4 @@
-"""Tries the addresses at which somebody announces a cluster, until a member of it proves itself at one."""
+"""Tries the addresses at which a cluster is announced, until a member of the cluster proves its identity at one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def first_proved(
     prove: Callable[[Address], Awaitable[None]],
     port: int | None = None,
 ) -> Address | None:
-    """Return an address at which `prove` raises no OSError; None if there is none, or nobody can be listened to.
+    """Return an announced address at which `prove` raises no OSError; None if there is none.
 
-    `announced` returns where somebody announces the cluster, or raises AnnouncementError. `port`: the member's own, if
-    it is not the announced one.
+    `announced` gives the announced addresses, or raises AnnouncementError. `port` is the port to try, if it is not the
+    announced one.
     """
     try:
         places = await announced
@@ -39,9 +39,9 @@ async def first_proved(
     for place in search.choose(places, time.monotonic()):
         try:
             await prove(place)
-        except OSError as error:  # PeerRefusedError, PeerLostError and PeerTimeoutError are some, too
+        except OSError as error:  # includes PeerRefusedError, PeerLostError and PeerTimeoutError
             search.note_failure(place, time.monotonic())
-            log.debug("somebody announces this cluster at %s, but: %s", place, network_reason(error))
+            log.debug("this cluster is announced at %s, but: %s", place, network_reason(error))
         else:
             return place
     return None

@@ -1,6 +1,6 @@
-"""The announcement of a gateway on its network by mDNS/DNS-SD: its cluster, and where edges that have joined connect.
+"""The announcement of a gateway on its network by mDNS/DNS-SD: its cluster, and the address for edges that have joined.
 
-Nobody proves anything by an announcement: it says where to ask for a proof.
+An announcement proves nothing, because any device can make it. It only says at which address to ask for a proof.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from ipaddress import IPv6Interface
 
 UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
-"""IPv6 addresses that no router passes on to the world (RFC 4193)."""
+"""IPv6 addresses that routers do not forward to the internet (RFC 4193)."""
 
 SMALLEST_PREFIX = 48
-"""Bits: a provider gives a home a network of this size or a smaller one; a larger one is no home."""
+"""Bits of the prefix of a home's IPv6 network, at least: providers give homes no larger networks."""
 
 SERVICE_TYPE = "_deepthings._tcp.local."
 
 CLUSTER_FIELD = "cluster"
-"""Its value is the part of an invitation's code that stands for the cluster's authority."""
+"""The field of an announcement whose value is the part of an invitation's code that stands for the authority."""
 
 MAX_ANNOUNCED_ADDRESSES = 8
-"""Of one gateway: its networks, and the bridges of its containers."""
+"""Addresses of one gateway: those in its networks, and those of the bridges of its containers."""
 
 
 def announced_addresses(listen: str, interfaces: Iterable[str]) -> tuple[str, ...]:
@@ -48,10 +48,11 @@ def announced_places(
     addresses: Iterable[str],
     own: Sequence[IPv6Interface] = (),
 ) -> tuple[Address, ...]:
-    """Return the addresses of an announcement that may be tried; none if it is of another cluster.
+    """Return the addresses of an announcement that may be tried; none if the announcement is of another cluster.
 
-    Only those of a home's networks: nobody makes an edge knock at a machine elsewhere. `own` are this machine's IPv6
-    addresses: those of others in the same networks are at home, too, although they are valid everywhere.
+    Only addresses in a home's networks are returned, so that no announcement can make an edge connect to machines
+    elsewhere. `own` are this machine's IPv6 addresses: other addresses in their networks are at home, too, although
+    they can be reached from everywhere.
     """
     if fields.get(CLUSTER_FIELD.encode()) != cluster.encode() or not port or not 0 < port < 65536:
         return ()
@@ -60,7 +61,7 @@ def announced_places(
 
 
 def _is_at_home(host: str, own: Sequence[IPv6Interface]) -> bool:
-    """Return whether this is the address of one other machine in a private network, or in one of our own."""
+    """Return whether this is the address of another machine in a private network, or in one of our own networks."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The pause before the next attempt."""
+"""Growing pauses between attempts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 
 class Backoff:
-    """Exponential backoff, half of it random, so that not all edges return at once to a restarted gateway."""
+    """Exponential backoff. Half of a pause is random, so that not all edges return to a restarted gateway at once."""
 
     def __init__(self, first_s: float = 0.2, longest_s: float = 15.0) -> None:
         self._first_s = first_s

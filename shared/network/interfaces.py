@@ -19,33 +19,37 @@ _SIOCGIFADDR = 0x8915
 """Linux's request for the IPv4 address of an interface; see netdevice(7)."""
 
 _NAME_BYTES = 15
+"""The longest name of an interface; the kernel's field also has a zero byte at its end."""
 
 _IPV6_FILE = Path("/proc/net/if_inet6")
+"""The kernel's list of this machine's IPv6 addresses."""
 
 _GLOBAL_SCOPE = 0
+"""The scope of addresses in this list that other networks can reach, unlike link-local ones."""
 
 _UNFIT_FLAGS = 0x01 | 0x08 | 0x20 | 0x40
-"""Of an address: temporary (it changes), taken by another machine, about to expire, not usable yet (rtnetlink(7))."""
+"""Flags of addresses that are not used: temporary (they change), taken by another machine, about to expire, not usable
+yet; see rtnetlink(7)."""
 
 
 def interface_address() -> str:
-    """Return the IPv4 address of the first interface that leads out of this machine; empty if there is none.
+    """Return the IPv4 address of the first interface that is not loopback; empty if there is none.
 
-    For a network without a router, where no route shows which address others see.
+    It is used in a network without a router, where no route tells which address other machines see.
     """
     return next((address for address in interface_addresses() if not is_loopback(address)), "")
 
 
 def interface_address_v6() -> str:
-    """Return a lasting IPv6 address of this machine, one of a private network first; empty if there is none."""
+    """Return an IPv6 address of this machine that lasts, preferably in a private network; empty if there is none."""
     found = sorted(interface_networks_v6(), key=lambda each: not each.ip.is_private)
     return str(found[0].ip) if found else ""
 
 
 def interface_networks_v6() -> list[IPv6Interface]:
-    """Return the lasting IPv6 addresses of this machine's interfaces, each with its network.
+    """Return the IPv6 addresses of this machine's interfaces that last, each with its network.
 
-    Not those that lead nowhere without the name of an interface (link-local), and not those that change each day.
+    Link-local addresses, which need the name of an interface, and temporary ones, which change each day, are left out.
     """
     with contextlib.suppress(OSError):
         return list(networks_in(_IPV6_FILE.read_text("ascii")))
@@ -53,7 +57,7 @@ def interface_networks_v6() -> list[IPv6Interface]:
 
 
 def networks_in(table: str) -> Iterator[IPv6Interface]:
-    """Yield the same from the text of /proc/net/if_inet6."""
+    """Yield the addresses that last, with their networks, from the text of /proc/net/if_inet6."""
     for line in table.splitlines():
         digits, _, prefix_length, scope, flags, _ = line.split()
         if int(scope, 16) == _GLOBAL_SCOPE and not int(flags, 16) & _UNFIT_FLAGS:

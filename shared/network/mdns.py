@@ -1,4 +1,7 @@
-"""Announcing a gateway, and listening for announcements, by mDNS/DNS-SD. Import it late: zeroconf is slow to import."""
+"""Announces a gateway, and listens for announcements, by mDNS/DNS-SD.
+
+Import this module only where it is needed: zeroconf is slow to import.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +22,26 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 LISTENING_S = 3.0
-"""Gateways answer a question within a second; over a bad Wi-Fi the second question is the one that arrives."""
+"""Time to listen. Gateways answer a query within a second; over a bad Wi-Fi only the second query may arrive."""
 
 DETAILS_TIMEOUT_MS = 2000.0
-"""For address and port, which mostly come with the first answer."""
+"""Timeout for the address and port of an announcement, which mostly come with the first answer."""
 
 MAX_ANNOUNCERS = 64
-"""Announcements that are looked at: a network has a few, unless somebody wants to be a nuisance."""
+"""Announcements that are evaluated; a network has a few, unless somebody floods it."""
 
 logging.getLogger("zeroconf").setLevel(logging.CRITICAL)  # its errors are raised as well, or are those of strangers
 
 
 async def announce(cluster: str, port: int, addresses: tuple[str, ...]) -> AsyncZeroconf:
     """Announce a cluster at these addresses until `async_close` of the result. Raises AnnouncementError."""
-    # A name that nobody can know beforehand: else who says first that it is taken could silence a gateway.
+    # The name is random: a device that knew it beforehand could claim it first, and so keep the gateway silent.
     instance = secrets.token_hex(8)
     info = AsyncServiceInfo(
         SERVICE_TYPE, f"{instance}.{SERVICE_TYPE}", port=port, properties={CLUSTER_FIELD: cluster},
         server=f"deepthings-{instance}.local.", parsed_addresses=list(addresses),
     )  # fmt: skip
-    responder = _opened(addresses)
+    responder = _open(addresses)
     try:
         await (await responder.async_register_service(info, cooperating_responders=True))
     except BaseException as error:
@@ -50,8 +53,8 @@ async def announce(cluster: str, port: int, addresses: tuple[str, ...]) -> Async
 
 
 async def places_of(cluster: str) -> list[Address]:
-    """Return where gateways of this cluster say that they are. Raises AnnouncementError."""
-    responder, names = _opened(), set[str]()
+    """Return the addresses at which gateways of this cluster are announced. Raises AnnouncementError."""
+    responder, names = _open(), set[str]()
 
     def note(zeroconf: object, service_type: str, name: str, state_change: object) -> None:  # noqa: ARG001  (its call)
         if len(names) < MAX_ANNOUNCERS and name.endswith(f".{SERVICE_TYPE}"):
@@ -76,7 +79,7 @@ async def places_of(cluster: str) -> list[Address]:
     return list(dict.fromkeys(found))
 
 
-def _opened(addresses: tuple[str, ...] = ()) -> AsyncZeroconf:
+def _open(addresses: tuple[str, ...] = ()) -> AsyncZeroconf:
     """Open the sockets, on all interfaces or on those with these addresses. Raises AnnouncementError."""
     interfaces = list(addresses) if addresses else zeroconf.InterfaceChoice.All
     try:
@@ -86,7 +89,7 @@ def _opened(addresses: tuple[str, ...] = ()) -> AsyncZeroconf:
 
 
 def _version_of(addresses: tuple[str, ...]) -> zeroconf.IPVersion:
-    """Return the version of IP to speak at these addresses; without any, all that this machine has."""
+    """Return the IP versions of these addresses; without addresses, those of this machine's interfaces."""
     versions = {":" in address for address in addresses} or {False, bool(interface_networks_v6())}
     if len(versions) == 2:
         return zeroconf.IPVersion.All

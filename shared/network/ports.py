@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 PUBLIC_PORT = 1883
-"""MQTT for people and automations where the home has no other broker: the usual port."""
+"""The usual port of MQTT: for people and automations, where the home has no other broker."""
 
 PUBLIC_TLS_PORT = 8883
-"""The same, encrypted."""
+"""The usual port of MQTT with TLS: for people and automations."""
 
 CLUSTER_PORT = 7883
 """MQTT between the gateway and its edges."""
 
 CLUSTER_TLS_PORT = 7886
-"""The same, encrypted: for edges that have joined."""
+"""MQTT with TLS between the gateway and the edges that have joined."""
 
 DATA_PORT = 7884
-"""Tiles and results between the gateway and its edges."""
+"""The gateway's data plane: tiles, results and programs."""
 
 JOIN_PORT = 7885
-"""Devices join the cluster here; open while an invitation is."""
+"""Devices join the cluster at this port, which is open only while there is an invitation."""
 
 PAGE_PORT = 8095
-"""The gateway's page, for a browser of its own machine."""
+"""The gateway's page in a browser."""

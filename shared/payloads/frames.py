@@ -16,7 +16,7 @@ FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
 
 
 MAX_EARLIER_FRAMES = 32
-"""Frames of one camera that may be under way when another begins."""
+"""Frames of one camera that may be under way when another frame begins."""
 
 
 def frame_name(session: str, number: int) -> str:

@@ -1,7 +1,7 @@
 """Versions of the protocol: the one that this release speaks and those that it understands. Pure.
 
-A release understands a new version, and only the next release speaks it. So any two consecutive releases work together,
-whichever of them is the gateway, and so do edges of both: docs/upgrades.md.
+A new version is first understood by one release, and spoken by the next release. So any two consecutive releases work
+together, whichever of them is the gateway; see docs/upgrades.md.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 PROTOCOL = 5
-"""The version that this release speaks. It changes when a message changes its meaning; not for a new field, which other
-releases ignore."""
+"""The version that this release speaks. It changes when the meaning of a message changes, but not for a new field,
+which other releases ignore."""
 
 UNDERSTOOD_PROTOCOLS = frozenset({5, 6})
-"""The versions that this release understands: its own, that of the release before, and that of the next one."""
+"""The versions that this release understands: its own, which the release before speaks, too, and the next one."""
 
 LINK_PROTOCOL = 6
 """From this version on, a gateway confirms tiles and frames by a connection that the edge opens for it."""

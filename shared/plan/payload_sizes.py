@@ -1,4 +1,7 @@
-"""The sizes of messages that a plan explains: a receiver allocates no more for what it gets, whoever sends it. Pure."""
+"""The largest payloads that a plan allows. Pure.
+
+A receiver allocates no more memory for a message than these sizes, whoever sends it.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def largest_pixels(plan: Plan, tile: int | None = None) -> int:
-    """Return the bytes of the pixels of a tile, in its larger form; of the largest tile without a number.
+    """Return the bytes of the pixels of a tile, with or without reuse, whichever are more; 0 for an unknown tile.
 
-    0 for a tile that the plan does not have.
+    Without `tile`, return those of the largest tile.
     """
     first = plan.stages[0]
     numbers = range(len(first.tiles)) if tile is None else (tile,)
@@ -28,9 +31,9 @@ def largest_pixels(plan: Plan, tile: int | None = None) -> int:
 
 
 def largest_result(plan: Plan, tile: int) -> int:
-    """Return the bytes of a tile's maps at the cut, and of all strips that it gives; of a whole frame, of its objects.
+    """Return the bytes of a tile's maps at the cut and of all strips that it gives; 0 for an unknown tile.
 
-    0 for a tile that the plan does not have.
+    The result of a whole frame is its detections table.
     """
     if tile >= plan.tile_count:
         return 0
@@ -48,7 +51,7 @@ def largest_result(plan: Plan, tile: int) -> int:
 
 
 def largest_border(plan: Plan, stage: int, giver: int) -> int:
-    """Return the bytes of all maps that a tile makes in a stage; 0 for what the plan does not have."""
+    """Return the bytes of all maps that the tile `giver` computes in a stage; 0 for an unknown stage or tile."""
     if stage >= len(plan.stages) or giver >= plan.tile_count:
         return 0
     made = plan.stages[stage]
@@ -59,7 +62,7 @@ def largest_border(plan: Plan, stage: int, giver: int) -> int:
 
 
 def _forms(stage: StagePlan, tile: int) -> Iterator[TilePlan]:
-    """Yield a tile as it is computed alone, and from strips."""
+    """Yield a tile as it is computed without reuse and, if it takes strips, with reuse."""
     for tiles in (stage.tiles, stage.reusing):
         found = tiles[tile] if tile < len(tiles) else None
         if found is not None:

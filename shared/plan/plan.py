@@ -28,19 +28,19 @@ MAX_PLAN_TILES = 4096
 """Tiles of a frame: a grid of 64x64, finer than any useful one."""
 
 MAX_WORKING_BYTES = 2**30
-"""Bytes of the largest layer of a tile: ten times those of YOLOv2 for a whole frame of 608x608 pixels."""
+"""Bytes of the largest layer of a tile, ten times those of YOLOv2 for a whole frame of 608x608 pixels."""
 
 MAX_PLAN_TIME_S = 24 * 3600.0
-"""Maximum of leases and deadlines: results for a frame of yesterday are useless."""
+"""The longest lease and deadline: results for a frame of the day before are useless."""
 
 MAX_PROGRAM_WEIGHTS = 4096
-"""Arrays of 64 KiB or more of one program; the largest detectors in use have some hundreds."""
+"""Arrays of 64 KiB or more in one program; the largest detectors in use have some hundreds."""
 
 MAX_EPOCH = 2**53
 """Large enough for milliseconds since 1970, and exact in the JSON of all languages."""
 
 MAX_OTHER_PLANS = 3
-"""Plans offered at the same time: a cluster switches between tiles and whole frames."""
+"""Plans that are offered besides the first one; a cluster switches between tiles and whole frames."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_PICTURE_SIDE)]
 """Pixels."""
@@ -73,14 +73,14 @@ class PartRef(Message):
 
 
 class ProgramParts(Message):
-    """A program whose large weights are apart from its graph, which names them: programs of a network share them."""
+    """The graph of a program, and the large weights that it names; the programs of one network share weights."""
 
     graph: PartRef
     weights: tuple[PartRef, ...] = Field(max_length=MAX_PROGRAM_WEIGHTS)
 
 
 class ProgramRef(PartRef):
-    """A reference to a program by its hash; where it has large weights, also to its parts, to be fetched instead."""
+    """A reference to a program by its hash. `parts` are fetched instead, if the program has large weights."""
 
     parts: ProgramParts | None = None
 
@@ -93,7 +93,7 @@ class JointPlan(Message):
 
 
 StripPlan = tuple[int, int, int, int, int, int, int, int, int]
-"""joint, side, the other tile, the region's sides, the giver's (top, left): see shared.ftp.stage.Strip."""
+"""joint, side, tile, the four sides of the region, the two numbers of the origin; see shared.ftp.stage.Strip."""
 
 
 class TilePlan(Message):
@@ -136,11 +136,11 @@ class TilePlan(Message):
 
 
 class StagePlan(Message):
-    """Fused layers executed tile by tile; all tiles are run by one program.
+    """Fused layers that are computed tile by tile, all tiles by one program.
 
-    `channels` are those of the maps at the stage's cut. A whole network has none, and one tile without outputs: its
-    results are the network's outputs, the plan's cut, of any type and shape. `reusing` has, by index, the tiles as they
-    are computed from strips of their neighbours, None for independent tiles; it is empty without reuse.
+    `channels` are those of the maps at the stage's cut. The stage of a whole network has no channels, and one tile
+    without outputs; its results are the network's outputs, of any type and shape. `reusing` has, by index, the tiles
+    that are computed from strips of their neighbours, None for independent tiles; it is empty without reuse.
     """
 
     layers: int = Field(ge=0)
@@ -209,7 +209,7 @@ class Plan(Message):
 
 
 class PlanOffer(Plan):
-    """The plans that edges prepare: this one and further ones. Edges of the release before know only this one."""
+    """The plans that edges prepare: this one and those in `also`, which older releases ignore."""
 
     also: tuple[Plan, ...] = Field(
         default=(), max_length=MAX_OTHER_PLANS, description="further plans that edges prepare; see PlanPreference"

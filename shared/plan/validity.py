@@ -1,4 +1,4 @@
-"""Validate plans, pure: anybody who reaches the broker may publish one.
+"""Validation of plans, because any client of the broker may publish one. Pure.
 
 The functions raise ValueError, which names the invalid part.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.plan.plan import Plan, StagePlan, StripPlan, TilePlan
 
 MAX_MAP_SIDE = 2**16
-"""Cells; maps are at most as large as pictures, except in a few detectors that enlarge them."""
+"""A map has at most this many rows or columns. Only a few detectors have maps that are larger than pictures."""
 
 
 def check_tile(tile: TilePlan) -> None:
@@ -85,7 +85,7 @@ def _check_box(box: Sequence[int], name: str) -> None:
 
 
 def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
-    """Check the numbers of inputs, outputs and pads: all tiles of a stage are run by one program."""
+    """Check the numbers of inputs, outputs and pads, which are equal for all tiles of a stage, and the strips."""
     first = stage.tiles[0]
     if not tile.inputs or len(tile.inputs) != len(first.inputs):
         raise ValueError(
@@ -110,7 +110,7 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
 
 
 def _check_reuse(stage: StagePlan, index: int, tile: TilePlan) -> None:
-    """Check that independent tiles give the strips that a tile takes."""
+    """Check that independent tiles give the strips which a tile takes, and the size of these strips."""
     if not tile.taken:
         raise ValueError(f"tile {index}: it must take strips, as it is in `reusing`")
     if tile.outputs != stage.tiles[index].outputs:
@@ -128,7 +128,7 @@ def _check_reuse(stage: StagePlan, index: int, tile: TilePlan) -> None:
 
 
 def _seen_by(strip: StripPlan, reader: int) -> StripPlan:
-    """Return the same strip from the point of view of the tile that gives it."""
+    """Return a strip that `reader` takes, as the tile that gives it describes it."""
     joint, side, _, top, left, bottom, right, origin_top, origin_left = strip
     return joint, side, reader, top, left, bottom, right, origin_top, origin_left
 

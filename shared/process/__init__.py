@@ -1,1 +1,1 @@
-"""The life of a process: start, signals, children, installation."""
+"""Processes: start and end, signals, children, cores, memory, and the installation."""

@@ -8,6 +8,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,19 +17,19 @@ from typing import Protocol
 from shared.process.signals import exit_now
 
 BACKGROUND_NICENESS = 10
-"""The niceness of computing threads: they get a tenth of the CPU share of threads that answer others."""
+"""The niceness of computing threads: they get a tenth of the processor time of threads that answer other nodes."""
 
 PARENT_CHECK_PERIOD_S = 0.3
-"""A child checks this often that its parent still runs; on small devices more often would cost too much."""
+"""A child checks with this period that its parent still runs; a shorter one would cost small devices too much time."""
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 
 def lower_thread_priority() -> None:
-    """Lower the priority of the calling thread, and of threads that it starts, where threads have one (Linux).
+    """Lower the priority of the calling thread, and so of the threads that it starts (Linux; elsewhere a no-op).
 
-    A thread with a lower priority keeps it.
+    A thread that already has a lower priority keeps it.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
@@ -37,10 +38,11 @@ def lower_thread_priority() -> None:
 
 
 def parent_death_prefix(user: str | None = None, *, number: signal.Signals = signal.SIGKILL) -> list[str]:
-    """Return words to put before a command, so that it gets this signal when its parent ends (Linux; elsewhere none).
+    """Return the words to put before a command so that the kernel sends it a signal when its parent ends.
 
-    Use SIGKILL for a program that needs no clean-up, SIGTERM, which can come more than once, for any other. A program
-    that changes its user loses the setting: give `user` to start it as that user.
+    There are none where the program setpriv is missing. Use SIGKILL for a program that needs no clean-up, SIGTERM for
+    any other; SIGTERM may come more than once. A program that changes its user loses the setting: give `user` to start
+    it as that user.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -52,8 +54,8 @@ def parent_death_prefix(user: str | None = None, *, number: signal.Signals = sig
 def exit_with_parent(parent: int, message: str) -> None:
     """End this process within PARENT_CHECK_PERIOD_S of the end of process `parent`, and log `message`.
 
-    It works without `parent_death_prefix`, and when the parent has ended already. The kernel also ends this process,
-    as a call into a driver can block all our threads.
+    This works without `parent_death_prefix`, and when the parent has ended already. On Linux the kernel ends this
+    process, too, because a call into a driver can block all threads.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -98,8 +100,27 @@ async def stop_process(process: StoppableProcess, timeout_s: float) -> None:
         await process.wait()
 
 
+async def run_module(module: str, text: str, timeout_s: float) -> str:
+    """Run a module of this program in a child process with `text` as its input; return its output, "" if it fails.
+
+    The process is killed when this is cancelled, or after `timeout_s`. Raises TimeoutError.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *parent_death_prefix(), sys.executable, "-P", "-m", module,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate(text.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return output.decode()
+
+
 async def read_output(process: asyncio.subprocess.Process, timeout_s: float) -> str:
-    """Return what a process writes until its end; "" when that takes longer: it is killed then."""
+    """Return the output of a process when it ends. If that takes longer than `timeout_s`, kill it and return ""."""
     try:
         async with asyncio.timeout(timeout_s):
             output, _ = await process.communicate()

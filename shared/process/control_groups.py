@@ -1,6 +1,6 @@
-"""The control groups of this process, of version 1 or 2: where their folders are, for one controller. Pure.
+"""The folders of this process's control groups, of version 1 or 2, for one controller (cpu or memory). Pure.
 
-Control groups may be hidden: `ip netns exec` mounts another /sys, and a container may do so.
+Control groups may be hidden: `ip netns exec` mounts another /sys, and a container may do so, too.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class GroupFolders:
 
 
 def find_groups(own_groups: str, mounts: str, controller: str) -> GroupFolders | None:
-    """Return the folders of our group, from the texts of /proc/self/cgroup and /proc/self/mountinfo.
+    """Return the folders of our group and its ancestors, from the texts of /proc/self/cgroup and /proc/self/mountinfo.
 
-    `controller` is the resource that they limit: cpu or memory. Return None when the kernel has given us a group, but
-    its folder is not visible here.
+    `controller` is the resource that they limit: cpu or memory. Return None when this process is in a group whose
+    folder is not visible here.
     """
     rows = [line.split(":", 2) for line in own_groups.splitlines() if line.count(":") >= 2]
     first = next((path for _, names, path in rows if controller in names.split(",")), None)
@@ -42,7 +42,7 @@ def find_groups(own_groups: str, mounts: str, controller: str) -> GroupFolders |
 
 
 def is_visible(folder: Path, version: int, read: ReadFile) -> bool:
-    """Return whether a folder is a control group: something else may be mounted over it."""
+    """Return whether a folder is that of a control group; another file system may be mounted over it."""
     return read(folder / ("cgroup.procs" if version == 1 else "cgroup.controllers")) is not None
 
 

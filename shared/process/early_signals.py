@@ -1,4 +1,4 @@
-"""Signals of a process that has just begun. Imports nothing heavy: what it guards against is the time of imports."""
+"""Signals of a process that is still importing its modules. This module imports little, to be ready early."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def exit_cleanly_on_signal() -> None:
 
 @contextlib.contextmanager
 def quiet_interrupt() -> Iterator[None]:
-    """End the process silently at Ctrl-C within the context: a traceback of the imports would help nobody."""
+    """End the process without a traceback at Ctrl-C within the context, in which modules are imported."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

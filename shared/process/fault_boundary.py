@@ -1,4 +1,4 @@
-"""The fault boundary around received messages: an error in the handling of one is logged, and nothing else fails."""
+"""The fault boundary around received messages: an error while one is handled is logged, and nothing else fails."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ FAULT_LOG_PERIOD_S = 60.0
 
 
 class FaultBoundary:
-    """Guards the handling of messages."""
+    """Logs the errors of message handlers, and limits the number of log lines."""
 
     def __init__(self) -> None:
         self._log_limit = RateLimit(FAULT_LOG_PERIOD_S)
 
     @contextlib.contextmanager
     def guard(self, subscription: str, topic: str) -> Iterator[None]:
-        """Log an error in handling a message of `topic`: one of each kind and subscription per minute."""
+        """Log an error that occurs while a message of `topic` is handled.
+
+        For each subscription, errors of one kind are logged once in FAULT_LOG_PERIOD_S.
+        """
         try:
             yield
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Memory of processes, shared pages counted in proportion (Linux)."""
+"""Memory of processes, with shared pages divided among the processes that share them (Linux)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Memory of a process: `pss_bytes` with a page that n processes share counted as 1/n, `own_bytes` without it."""
+    """Memory of a process: its proportional set size, and its private memory.
+
+    In `pss_bytes` a page that n processes share counts as 1/n, in `own_bytes` it does not count.
+    """
 
     pss_bytes: int
     own_bytes: int
@@ -28,9 +31,9 @@ def parse_footprint(rollup: str) -> Footprint:
 
 
 def allocated_memory(process: int) -> int | None:
-    """Return the bytes that a process has allocated, used yet or not; None where the system does not tell.
+    """Return the bytes that a process has allocated, whether it has used them or not; None where this is not known.
 
-    A process that has ended has none, even before its parent has read its exit code.
+    The result is 0 for a process that has ended, even before its parent has read its exit code.
     """
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()

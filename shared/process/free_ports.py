@@ -10,19 +10,20 @@ from pathlib import Path
 from shared.network.addresses import LOOPBACK
 
 LOWEST_PORT = 10_000
-"""Those below are used by well-known services."""
+"""The lowest port that is chosen; well-known services use lower ones."""
 
 EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""The file with the first and the last port that the system gives to outgoing connections."""
 
 
 class FreePorts:
-    """TCP ports that nobody uses, below the system's ephemeral ones, which are given to whoever connects to anything.
+    """Free TCP ports below the system's ephemeral ports.
 
-    One of those could be taken by somebody else between its choice and the start of its server.
+    An ephemeral port could be given to an outgoing connection of another program before our server listens on it.
     """
 
     def __init__(self, share: int = 0, shares: int = 1) -> None:
-        """Choose from one of `shares` equal shares of the ports only, so that programs side by side never meet."""
+        """Choose only from share number `share` of `shares` equal ones, so that programs side by side never collide."""
         highest = int(EPHEMERAL_PORTS.read_text().split()[0])
         each = (highest - LOWEST_PORT) // shares
         first = LOWEST_PORT + each * share

@@ -1,8 +1,8 @@
-"""Code of libraries that this process has used only while it started.
+"""Unmaps the code of libraries that this process has used only while it started.
 
-Loading a library runs through much of its code, and the kernel maps the pages around what is touched. A page that is
-mapped and was used counts as the memory of this process, and code that a process has mapped is the last that the
-system gives up when memory is short. Unmapped, a page remains in the cache of files, and comes back when it is used.
+Loading a library reads much of its code, and the kernel maps further pages around it. Mapped pages count as memory of
+this process, and are the last that the system gives up when memory is short. An unmapped page stays in the cache of
+files, and is mapped again when it is used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ *(.*)$")
 
 
 def unmap_idle_code() -> None:
-    """Unmap the code of all libraries (Linux only, else no-op): what is used again is mapped again, within 10 ms."""
+    """Unmap the code of all libraries (Linux; elsewhere a no-op). Mapping what is used again takes 10 ms in all."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -34,10 +34,10 @@ def unmap_idle_code() -> None:
 
 
 def unchanged_code(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield the bounds of the mappings that hold code or constants of a library, and nothing that was changed.
+    """Yield the bounds of the mappings with code or constants of a library of which no page was changed.
 
-    `smaps` are the lines of /proc/PID/smaps. Only libraries count: they stay loaded, so no other memory takes their
-    place meanwhile.
+    `smaps` are the lines of /proc/PID/smaps. Other files are left out: a library stays loaded, so no other memory can
+    take its place between reading `smaps` and unmapping.
     """
     mapping: tuple[int, int] | None = None
     for line in smaps:
@@ -46,5 +46,5 @@ def unchanged_code(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
             is_library = ".so" in file.rpartition("/")[2]
             unwritable = permissions in {"r-xp", "r--p"}
             mapping = (int(start, 16), int(end, 16)) if is_library and unwritable else None
-        elif mapping is not None and line.split() == ["Anonymous:", "0", "kB"]:  # else it has copies of pages
+        elif mapping is not None and line.split() == ["Anonymous:", "0", "kB"]:  # no page was copied and changed
             yield mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DISTRIBUTION_NAME = "deepthings"
 
 MAX_METADATA_BYTES = 1 << 20
-"""Of a wheel's METADATA file, which contains the readme."""
+"""Bytes of a wheel's METADATA file that are read; it contains the readme."""
 
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?.*?;.*\bextra == ['\"](?P<of>[\w-]+)['\"]"
@@ -39,7 +39,7 @@ def find_clone() -> Path | None:
 
 
 def program_here() -> str:
-    """Return what to type for the program where this process was installed: in a clone the script beside the README."""
+    """Return the words to type for this program: "deepthings", or in a clone the path of its script."""
     return "deepthings" if find_clone() is None else "scripts/deepthings"
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-@functools.cache  # a look takes 0.3 ms
+@functools.cache  # reading it takes 0.3 ms
 def installed_version() -> str:
     """Return the installed version of deepthings; "source" if it is not installed."""
     try:
@@ -59,7 +59,7 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
 
 
 class _Stopping:
-    """Passes signals to the task that runs the service, also those that come before it has begun."""
+    """Passes signals on to the task that runs the service, also signals that came before the task began."""
 
     def __init__(self, manager: ServiceManager, *, reloads: bool) -> None:
         self._manager = manager
@@ -74,7 +74,7 @@ class _Stopping:
 
     @property
     def hurried(self) -> bool:
-        """Return whether a second signal came."""
+        """Return whether a second signal came, after which the service is cancelled."""
         return len(self.watch.received) > 1
 
     def begin(self) -> asyncio.Event:
@@ -112,9 +112,9 @@ async def run_together(*services: Coroutine[Any, Any, Any]) -> None:
 
 
 async def cancel_in_order(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel each task when the one before has ended, and return when all have ended.
+    """Cancel each task when the one before it has ended, and return when all have ended.
 
-    If this is cancelled meanwhile, cancel the rest at once, and raise CancelledError when all have ended.
+    If this coroutine is cancelled meanwhile, cancel the remaining tasks at once, and raise CancelledError at the end.
     """
     left, interrupted = list(tasks), False
     while left:

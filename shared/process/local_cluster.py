@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 CHILD_STOP_TIMEOUT_S = 10.0
+"""Time for a child to stop cleanly; then it is killed."""
 
 
 class ChildError(DeepThingsError):
@@ -63,7 +64,7 @@ class LocalCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop all children, the first one last: it has the broker, where the others publish that they stop."""
+        """Stop all children. The first one, which has the broker, is last: the others publish their end there."""
         await asyncio.gather(*(self.stop(child) for child in self._children[1:]))
         await asyncio.gather(*(self.stop(child) for child in self._children[:1]))
 

@@ -1,4 +1,4 @@
-"""The C library's memory of this process, and what is returned to the system of it."""
+"""The memory that the C library allocates for this process, and how freed memory returns to the system."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 """From malloc.h."""
 
 _LARGE_BLOCK_BYTES = 2**18
-"""Pictures and maps are larger."""
+"""Blocks of at least this size are returned at once; pictures and maps are larger."""
 
 
 def share_malloc_arena() -> None:
-    """Let all threads allocate from one arena (glibc only, else a no-op); call before there are threads.
+    """Let all threads allocate from one arena (glibc; elsewhere a no-op). Call it before there are threads.
 
-    Each arena keeps freed memory for its threads, as much as a few pictures; ours seldom allocate at the same time.
+    Each arena keeps freed memory for its threads, as much as a few pictures need. Our threads seldom allocate at the
+    same time, so they do not need arenas of their own.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def return_large_blocks() -> None:
-    """Return each freed block of 256 KiB or more to the system at once (glibc only, else a no-op).
+    """Let freed blocks of 256 KiB or more return to the system at once (glibc; elsewhere a no-op).
 
-    Else glibc keeps them for the next ones, up to 32 MB each, between small ones that stay. A block that is mapped anew
-    costs time (measured: 0.14 ms for 300 kB, 0.58 ms for 1.3 MB), so this is for processes that have few of them.
+    By default, glibc keeps freed blocks of up to 32 MB for later ones, and small blocks in between keep it from ever
+    returning them. A block that is mapped anew costs time (measured: 0.14 ms for 300 kB, 0.58 ms for 1.3 MB), so this
+    is for processes that allocate few of them.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def release_freed_memory() -> None:
-    """Return memory that is not used any more to the system: call when a phase ends, such as the start.
+    """Return unused memory to the system. Call it at the end of a phase that needed much memory, such as the start.
 
-    Models are in reference cycles of protobuf: without a collection they would stay for long. What is left is frozen:
-    it lasts until the next phase, and collections until then need not look at it. (Freed memory is returned with glibc
-    only.)
+    Models are in reference cycles of protobuf: without a garbage collection they would stay in memory for a long time.
+    The objects that remain are frozen: they last until the next phase, so collections until then need not visit them.
+    Freed memory is returned with glibc only.
     """
     gc.unfreeze()
     gc.collect()

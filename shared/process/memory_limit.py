@@ -1,7 +1,7 @@
-"""The memory that control groups leave to a process: a container's --memory, or MemoryMax= of a service.
+"""The memory limit of a process by its control groups: a container's --memory, or MemoryMax= of a service.
 
-A limit holds for a group and everything inside it, so the tightest one of a group and its ancestors counts. Where
-control groups are hidden, it is not known whether there is a limit.
+A limit holds for a group and all groups within, so the lowest limit of a group and its ancestors counts. Where control
+groups are hidden, it is not known whether there is a limit.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from shared.process.control_groups import ReadFile
 
 UNLIMITED_BYTES = 2**60
-"""Version 1 writes the largest number of pages for "no limit"; no device has an exabyte."""
+"""Limits from here on mean "no limit": version 1 writes the largest number of pages, and no device has an exabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """The tightest limit in bytes, None without one, and the group that has it. `known`: all limits could be read."""
+    """The lowest limit in bytes, None without a limit, and the group that has it. `known`: all limits could be read."""
 
     known: bool
     limit: int | None = None
@@ -40,18 +40,17 @@ def own_memory_limit() -> MemoryLimit:
 
 
 def service_memory_limit(unit: str) -> MemoryLimit:
-    """Return the limit of a service of systemd; of one that does not run here, that of no group."""
+    """Return the limit of a systemd service; a service that does not run has no limit."""
     return find_memory_limit(read_text, unit) if sys.platform == "linux" else UNKNOWN_LIMIT
 
 
 def find_memory_limit(read: ReadFile, unit: str = "") -> MemoryLimit:
-    """Return the limit of our own group; of that of `unit`, a service, if it is given."""
+    """Return the limit of our own group or, if `unit` names a service, of the group of this service."""
     own, mounts = read(Path("/proc/self/cgroup")), read(Path("/proc/self/mountinfo")) or ""
     if own is None:
-        has_groups = read(Path("/proc/self/stat")) is None
-        return (
-            UNKNOWN_LIMIT if has_groups else MemoryLimit(known=True)
-        )  # a kernel without control groups limits nothing
+        proc_is_readable = read(Path("/proc/self/stat")) is not None
+        # Then the kernel has no control groups, so there is no limit.
+        return MemoryLimit(known=True) if proc_is_readable else UNKNOWN_LIMIT
     groups = find_groups(own, mounts, "memory")
     if groups is None:
         return UNKNOWN_LIMIT
@@ -60,18 +59,18 @@ def find_memory_limit(read: ReadFile, unit: str = "") -> MemoryLimit:
             return MemoryLimit(known=True)
         service = groups.folders[-1] / "system.slice" / f"{unit}.service"
         if not is_visible(service, groups.version, read):
-            return MemoryLimit(known=True)  # it does not run
+            return MemoryLimit(known=True)  # the service does not run
         groups = GroupFolders(groups.version, (service, service.parent, groups.folders[-1]))
     return tightest_limit(groups, read)
 
 
 def tightest_limit(groups: GroupFolders, read: ReadFile) -> MemoryLimit:
-    """Return the tightest limit of these groups."""
+    """Return the lowest limit of these groups."""
     limits = []
     for folder in groups.folders:
         if not is_visible(folder, groups.version, read):
             return UNKNOWN_LIMIT
-        # In version 2 the topmost group has no such file, nor has one whose parent limits no memory.
+        # In version 2, the topmost group and groups whose parents do not control memory have no such file.
         text = (read(folder / ("memory.max" if groups.version == 2 else "memory.limit_in_bytes")) or "max").strip()
         if text != "max":
             if not text.isdecimal():

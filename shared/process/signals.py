@@ -1,4 +1,4 @@
-"""Signals that end a process. A thread of its own receives them, so that the process ends even if the loop hangs."""
+"""Signals that end a process. A separate thread receives them, so the process ends even if the event loop hangs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ Ts = TypeVarTuple("Ts")
 
 
 PROCESS_STOP_TIMEOUT_S = 15.0
-"""From the first signal to the end: an edge stops a camera's agent within 8 s, a gateway its broker within 5 s."""
+"""Longest time from the first signal to the end of the process: an edge stops a camera's agent within 8 s, a gateway
+stops its broker within 5 s."""
 
 SECOND_SIGNAL_TIMEOUT_S = 0.7
-"""From the second signal to the end: just enough to remove temporary folders."""
+"""Longest time from the second signal to the end of the process: enough to remove temporary folders."""
 
 FLUSH_TIMEOUT_S = 0.2
-"""The reader of our standard error may be blocked: output that is not written by then is lost."""
+"""Time to write the last message. The reader of our standard error may be blocked; then the message is lost."""
 
 
 class SignalWatch:
     """Receives signals in its own thread, and ends the process in time even if everything else hangs.
 
-    It calls `stop` at the first signal and `hurry` at the second, both in that thread. Create it in the main thread.
+    `stop` is called at the first signal and `hurry` at the second one, both in this thread. Create a watch in the main
+    thread.
     """
 
     def __init__(self, numbers: Sequence[signal.Signals], stop: Callable[[], None], hurry: Callable[[], None]) -> None:
@@ -58,12 +60,12 @@ class SignalWatch:
         self._thread.start()
 
     def redirect(self, number: int, callback: Callable[[], None]) -> None:
-        """Give a signal another meaning: call `callback` in the thread. Call this in the main thread."""
+        """Call `callback` in the watch's thread at this signal, instead of stopping. Call this in the main thread."""
         self._redirected[number] = callback
         self._install(number)
 
     def restore(self) -> None:
-        """Restore the previous handlers; a running deadline stays."""
+        """Restore the previous handlers; the deadline after a signal stays in force."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -77,12 +79,12 @@ class SignalWatch:
         ends_at: float | None = None
         while True:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
-            if not select.select([self._reading], [], [], left_s)[0]:
+            if not select.select([self._reading], [], [], left_s)[0]:  # the deadline has passed
                 late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s: ending it now"
                 exit_now(128 + self.received[0], late if len(self.received) == 1 else "")
             for number in os.read(self._reading, 64):
                 call = self._redirected.get(number)
-                if call is None and number in self._before:  # other signals have other handlers in this process
+                if call is None and number in self._before:  # the wakeup fd also gets signals that others handle
                     self.received.append(signal.Signals(number))
                     if len(self.received) == 1:
                         ends_at, call = time.monotonic() + PROCESS_STOP_TIMEOUT_S, self._stop
@@ -94,7 +96,7 @@ class SignalWatch:
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """An event loop that leaves signals to a SignalWatch: its own wakeup fd would replace that of the watch."""
+    """An event loop that lets a SignalWatch receive signals, because its own wakeup fd would replace the watch's."""
 
     def __init__(self, watch: SignalWatch) -> None:
         super().__init__()
@@ -102,7 +104,7 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(_on_stray_error)
 
     def add_signal_handler(self, sig: int, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
-        """Call `callback` in the loop at this signal, which then does not stop the process any more."""
+        """Call `callback` in the loop at this signal, instead of stopping the process."""
 
         def schedule() -> None:
             self.call_soon_threadsafe(callback, *args)
@@ -116,7 +118,10 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 
 
 def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log at DEBUG level that aiomqtt registers a socket that has just been closed: it notices the loss anyway."""
+    """Log an error that no task has handled.
+
+    That aiomqtt registers a socket which has just been closed is logged at DEBUG level: it notices the loss anyway.
+    """
     handle = repr(context.get("handle"))
     if isinstance(context.get("exception"), OSError) and ("add_writer" in handle or "add_reader" in handle):
         log.debug("a connection was closed before it was used", exc_info=context["exception"])
@@ -134,7 +139,7 @@ def exit_now(exit_code: int, message: str = "") -> NoReturn:
             sys.stderr.flush()
 
     flushing = threading.Thread(target=flush, daemon=True)  # a blocked standard error must not block us
-    with contextlib.suppress(RuntimeError):  # no thread can be started any more
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending, and starts no threads
         flushing.start()
         flushing.join(FLUSH_TIMEOUT_S)
     os._exit(exit_code)
@@ -143,8 +148,8 @@ def exit_now(exit_code: int, message: str = "") -> NoReturn:
 def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run the coroutine that `make` returns, in an event loop of its own, as asyncio.run does.
 
-    A signal that comes meanwhile cancels the coroutine, and is handled when the loop is closed: an exception of its
-    handler in the middle of asyncio would leave half a loop, or coroutines that nobody awaits.
+    A signal that comes meanwhile cancels the coroutine; its handler is called when the loop is closed. An exception of
+    the handler in the middle of asyncio would leave the loop half closed, or coroutines that nobody awaits.
     """
     cancels: list[Callable[[], object]] = []
 

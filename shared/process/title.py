@@ -21,7 +21,7 @@ _ARG_START, _ARG_END = 47, 48
 def set_title(name: str, words: Sequence[str]) -> None:
     """Show this process as `name`, and with `words` as its command line (Linux; elsewhere a no-op).
 
-    Words that do not fit into the place of the command line with which it was executed are cut off.
+    The new command line is written over the original one, and cut off if it is longer.
     """
     if sys.platform != "linux":
         return

@@ -1,8 +1,8 @@
-"""The cores that this process may really use: its scheduling affinity and the CPU quotas of its control groups.
+"""The cores that this process may use, by its scheduling affinity and the CPU quotas of its control groups.
 
-A quota holds for a group and everything inside it, so the tightest one of our own group and its ancestors counts.
-Control groups may be hidden: `ip netns exec` mounts another /sys, and a container may do so. Then it is not known
-whether there is a quota, and the share that we get is measured.
+A quota holds for a group and all groups within, so the lowest quota of our own group and its ancestors counts. Control
+groups may be hidden: `ip netns exec` mounts another /sys, and a container may do so, too. Then it is not known whether
+there is a quota, and the processor time that this process gets is measured.
 """
 
 from __future__ import annotations
@@ -31,25 +31,26 @@ QUOTA_PERIOD_S = 0.1
 """The kernel's default period of a CPU quota; container engines and systemd use it too."""
 
 PROBE_PERIODS = 20
-"""A probe lasts this many periods. At the start of one a process runs without a brake: a probe of a fifth of a core
-that lasts a single period may read five times too much."""
+"""A probe lasts this many periods. At the begin of each period a process runs at full speed, until its quota is used
+up: with a quota of a fifth of a core, a probe of a single period could measure five times too much."""
 
 ROUNDING_CORES = 0.05
 """A measured share of 1.95 cores counts as two: the probe loses a little to its own start and to other programs."""
 
 MIN_CORES_BESIDE_CAMERAS = 4
-"""A device with this many cores leaves one of them to its cameras. Decoding a camera takes a tenth to a half of a core
-of a Raspberry Pi; a tile that shares its core with it holds up the whole frame. With fewer cores, one of them is worth
-more for tiles than what cameras would gain."""
+"""A device with at least this many cores leaves one of them to its cameras. Decoding the stream of a camera takes a
+tenth to a half of a core of a Raspberry Pi, and a tile that shares its core with it delays the whole frame. With fewer
+cores, tiles would lose more than cameras gain."""
 
 _PROBE_BLOCK = bytes(64 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
 class UsableCores:
-    """The cores of the affinity of this process, and its quota in cores (None: there is none).
+    """The number of cores in this process's affinity, and its quota in cores (None: there is none).
 
-    `measured`: the quota could not be read, and is what a probe got. `known` is False if it was not probed either.
+    `measured`: the quota could not be read, so it was measured by a probe. `known` is False if it was not measured
+    either.
     """
 
     affinity: int
@@ -59,23 +60,23 @@ class UsableCores:
 
     @property
     def cores(self) -> float:
-        """Return how many cores' time this process gets."""
+        """Return the processor time that this process gets, in cores."""
         return float(self.affinity) if self.quota is None else min(float(self.affinity), self.quota)
 
     @property
     def whole(self) -> int:
-        """Return how many threads can run all the time: at least one, never more than the quota's whole cores."""
+        """Return the number of threads that can run all the time: `cores` rounded down, and at least one."""
         rounding = ROUNDING_CORES if self.measured else 1e-9
         return max(1, math.floor(self.cores + rounding))
 
 
 def tightest_quota(groups: GroupFolders, read: ReadFile) -> tuple[bool, float | None]:
-    """Return whether all quotas of our groups can be read, and the tightest one in cores; None without a quota."""
+    """Return whether all quotas of our groups can be read, and the lowest one in cores (None: there is none)."""
     quotas = []
     for folder in groups.folders:
         if not is_visible(folder, groups.version, read):
             return False, None
-        # The topmost group has no such files, nor has one that its parent does not limit.
+        # The topmost group and groups whose parents do not control the processor have no such files.
         if groups.version == 2:
             words = (read(folder / "cpu.max") or "max").split()
         else:
@@ -90,9 +91,10 @@ def tightest_quota(groups: GroupFolders, read: ReadFile) -> tuple[bool, float | 
 
 
 def find_usable_cores(affinity: int, read: ReadFile, probe: Callable[[int], float] | None) -> UsableCores:
-    """Return the cores that this process may use; `probe` measures how many it gets, with so many threads.
+    """Return the cores that this process may use, given the number of cores in its affinity.
 
-    It is called only when there may be a quota that cannot be read, and more than one core. None: do not measure.
+    `probe(threads)` measures the cores that this many threads get; None: do not measure. It is called only if there may
+    be a quota that cannot be read, and if there is more than one core.
     """
     own, mounts = read(Path("/proc/self/cgroup")), read(Path("/proc/self/mountinfo"))
     if own is not None:
@@ -115,16 +117,16 @@ def usable_cores(*, probing: bool = True) -> UsableCores:
 
 
 def probe_cores(threads: int, duration_s: float = PROBE_PERIODS * QUOTA_PERIOD_S) -> float:
-    """Return how many cores this process gets while it burns CPU time in so many threads: their CPU time by the clock.
+    """Return the processor time that this many busy threads get, in cores: their processor time by the elapsed time.
 
-    One thread cannot tell a quota of one core from one of four, hence as many threads as there are cores.
+    There must be as many threads as cores: a single thread cannot distinguish a quota of one core from one of four.
     """
     burnt: list[float] = []
 
     def burn() -> None:
         begun = time.thread_time()
         while time.monotonic() < until:
-            hashlib.sha256(_PROBE_BLOCK)  # releases Python's lock, so that threads run at the same time
+            hashlib.sha256(_PROBE_BLOCK)  # releases Python's global lock, so that threads run at the same time
         burnt.append(time.thread_time() - begun)
 
     start = time.monotonic()
@@ -139,7 +141,11 @@ def probe_cores(threads: int, duration_s: float = PROBE_PERIODS * QUOTA_PERIOD_S
 
 @dataclass(frozen=True, slots=True)
 class ComputingCores:
-    """The cores for computing: `count` of them, of `usable` cores' time (0: not known); `chosen` by a person or not."""
+    """The cores for computing.
+
+    `count` is their number, `usable` the processor time that this process gets, in cores (0: not known). `chosen`: the
+    number was set with --threads.
+    """
 
     count: int = 1
     usable: float = 0.0
@@ -151,13 +157,13 @@ class ComputingCores:
         return 0 < self.usable < len(os.sched_getaffinity(0))
 
     def beside_cameras(self, cameras: int) -> int:
-        """Return how many of them compute on a device with so many cameras."""
+        """Return the number of cores that compute on a device with this number of cameras."""
         leaves_one = cameras and not self.chosen and self.count >= MIN_CORES_BESIDE_CAMERAS
         return self.count - 1 if leaves_one else self.count
 
 
 def choose_cores(usable: UsableCores, threads: int | None, max_cores: int | None) -> ComputingCores:
-    """Return the cores for computing: `threads` if given by a person, else what is usable; at most `max_cores`."""
+    """Return the cores for computing: as many as `threads` says, else all usable ones, but at most `max_cores`."""
     wanted = usable.whole if threads is None else threads
     count = wanted if max_cores is None else min(wanted, max_cores)
     return ComputingCores(count, usable.cores if usable.known else 0.0, chosen=threads is not None)

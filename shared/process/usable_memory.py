@@ -1,7 +1,7 @@
-"""The memory that this process may still take: what the machine has available, within the limits of control groups.
+"""The memory that this process may still allocate: what is available on the machine and within its control groups.
 
-A limit holds for a group and everything inside it, so the tightest one of our own group and its ancestors counts. Where
-control groups are hidden, as in `ip netns exec`, only the machine's memory is known.
+A limit holds for a group and all groups within, so the group with the least free memory counts. Where control groups
+are hidden, as in `ip netns exec`, only the machine's memory is known.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _CACHES = {1: ("total_inactive_file", "total_active_file"), 2: ("inactive_file",
 
 
 def free_in_groups(groups: GroupFolders, read: ReadFile) -> int | None:
-    """Return the bytes that the limits of our groups leave, 0 at least; None without a limit.
+    """Return the bytes that are free within the limits of our groups, at least 0; None without a limit.
 
-    Pages of files count as free, because the kernel gives them up when memory is short.
+    Cached pages of files count as free, because the kernel drops them when memory is short.
     """
     limit_file, usage_file = _FILES[groups.version]
     free = []
     for folder in groups.folders:
         limit, used = _number(read(folder / limit_file)), _number(read(folder / usage_file))
         if limit is None or used is None or limit >= UNLIMITED_BYTES:
-            continue  # the topmost group has no such files, nor has one that its parent does not limit
+            continue  # the topmost group and groups whose parents do not control memory have no such files
         kept = _fields(read(folder / "memory.stat") or "")
         caches = sum(kept.get(name, 0) for name in _CACHES[groups.version])
         free.append(max(0, limit - max(0, used - caches)))
@@ -49,7 +49,7 @@ def own_memory_groups(read: ReadFile = read_text) -> GroupFolders | None:
 
 
 def free_memory(read: ReadFile = read_text) -> int | None:
-    """Return the bytes that this process may still take; None when it is not known."""
+    """Return the bytes that this process may still allocate; None if this is not known."""
     return _free_memory(own_memory_groups(read), read)
 
 
@@ -61,9 +61,10 @@ def _free_memory(groups: GroupFolders | None, read: ReadFile) -> int | None:
 
 
 class MemoryForPlans:
-    """The memory that plans may use: what is free, and what this process has taken since this was made.
+    """The memory that plans may use: the free memory, and the memory that plans already use.
 
-    It is made before the first engine is opened. With `limit_bytes`, which a person has stated, never more than that.
+    The latter is what this process has allocated since this object was made, so make it before the first engine is
+    opened. The result never exceeds `limit_bytes`, which a user may set.
     """
 
     def __init__(self, limit_bytes: int | None = None, read: ReadFile = read_text) -> None:
@@ -74,7 +75,7 @@ class MemoryForPlans:
 
     @property
     def bytes(self) -> int:
-        """Return what plans may use now, those that are prepared already included; 0: not known."""
+        """Return the bytes that all plans together may use, the prepared ones included; 0 if this is not known."""
         free = _free_memory(self._groups, self._read)
         if free is None:
             return self._limit_bytes or 0
@@ -82,7 +83,7 @@ class MemoryForPlans:
         return usable if self._limit_bytes is None else min(usable, self._limit_bytes)
 
     def _own_bytes(self) -> int:
-        """Return the bytes of this process that are not pages of files."""
+        """Return the resident memory of this process without pages of files, in bytes."""
         return 1024 * _fields(self._read(Path("/proc/self/status")) or "").get("RssAnon:", 0)
 
 

@@ -1,1 +1,1 @@
-"""Reasons of failures in plain words."""
+"""Reasons of failures in plain English."""

@@ -1,4 +1,4 @@
-"""Reasons of failed broker connections in plain words, without codes of MQTT or of its libraries."""
+"""Reasons of failed broker connections in plain English, without codes of MQTT or of its libraries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BROKER_REFUSALS = {
 """MQTT 5's codes of a refused login: trying again does not help."""
 
 LOGIN_REFUSED = "bad user name or password, or none (or its access rules do not allow this client)"
-"""Mosquitto uses one code for all of these."""
+"""The reason for a refused login: Mosquitto uses one code for all of these cases."""
 
 BROKER_REASONS = {
     **BROKER_REFUSALS,

@@ -1,4 +1,4 @@
-"""Reasons of failed connections and ports in plain words: host names, addresses, TLS, system errors."""
+"""Reasons of failed connections and ports in plain English: host names, addresses, TLS, system errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shared.errors import DeepThingsError
 from shared.reasons.system_reasons import CONNECTION_LOST, NO_ANSWER, system_reason
 
 MAX_PRIVILEGED_PORT = 1023
+"""Up to this port, only root may listen by default; see ip(7)."""
 
 CERTIFICATE_REASONS = {
     9: "is not valid yet (is the clock of this device right?)",

@@ -1,4 +1,4 @@
-"""Reasons of system errors in plain words with their likely cause, without numbers and exception names. Pure."""
+"""Reasons of system errors in plain English, with their likely cause, without numbers and exception names. Pure."""
 
 from __future__ import annotations
 

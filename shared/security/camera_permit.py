@@ -1,4 +1,4 @@
-"""The file by which an edge knows agents of cameras that its own user starts by hand on the same machine."""
+"""The secret by which an edge recognises camera agents that its own user starts by hand on the same machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PERMIT_FILE = "camera-permit"
-"""In the folder of keys."""
+"""The file of the permit, in the folder of keys."""
 
 PERMIT_BYTES = 24
+"""Random bytes of a permit."""
 
 
 def make_permit(folder: Path) -> str:

@@ -1,7 +1,7 @@
-"""The role, name and key in a certificate, read without a library for certificates.
+"""Reads the role, name and key in a certificate, without a library for certificates.
 
-An edge reads one at every handshake, and that library would take 11 MB of its memory. What is read here, the TLS
-library has parsed and verified already; so this finds three values, and judges nothing else.
+An edge reads a certificate at every handshake, and such a library would take 11 MB of its memory. The TLS library has
+already parsed and verified the certificate, so this module only finds three values in it, and verifies nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,17 @@ ROLE_OID = bytes.fromhex("55040b")
 """organizationalUnitName: the member's role."""
 
 IGNORE_CLOCK = ssl.VerifyFlags(0x200000)
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME. A Pi has no clock, and starts in 1970; the list of members is what expires."""
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME. A Raspberry Pi has no clock, and may start in 1970. Instead of expiring, members
+are removed from the list of members."""
 
 _SEQUENCE, _OBJECT_ID, _VERSION = 0x30, 0x06, 0xA0
+"""Tags of DER: a sequence, an object identifier, and the version field of a certificate."""
+
 _SHORT_LENGTH_END, _MAX_LENGTH_BYTES = 0x80, 3
+"""A length byte below 0x80 is the length itself. A larger one is 0x80 plus the number of bytes that hold the length.
+
+More than three of these are refused: no certificate is so long.
+"""
 
 
 class _Element(NamedTuple):
@@ -86,7 +93,7 @@ def _fields(certificate: bytes) -> list[_Element]:
 
 
 def _attributes(subject: _Element) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and text of each attribute of a subject; nothing of a part that is not an attribute."""
+    """Yield the object id and the value of each attribute of a subject; parts that are not attributes are skipped."""
     try:
         for group in _elements(subject.content):
             for attribute in _elements(group.content):

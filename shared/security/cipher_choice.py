@@ -1,7 +1,7 @@
-"""The cipher for processors without instructions for AES: ChaCha20 is several times as fast there as AES.
+"""The choice of the cipher: on processors without instructions for AES, ChaCha20 is several times as fast as AES.
 
-Python cannot choose ciphers of TLS 1.3 before 3.15, so OpenSSL is asked itself. Where that is not possible, AES
-remains, which is slow, but no less secure.
+Before version 3.15, Python cannot choose the ciphers of TLS 1.3, so OpenSSL is called directly. Where that is not
+possible, AES is used, which is slower, but as secure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRIORITIZE_CHACHA = ssl.Options(0x200000)
 """OpenSSL's SSL_OP_PRIORITIZE_CHACHA: a server uses it for clients that prefer it."""
 
 LAST_KNOWN_LAYOUT = (3, 14)
-"""The last version of CPython whose contexts are known to begin with a pointer to OpenSSL's."""
+"""The last version of CPython for which it is known that an SSLContext begins with the pointer to OpenSSL's context."""
 
 
 @functools.cache
@@ -39,17 +39,17 @@ def aes_in(processors: str) -> bool:
 
 
 def choose_cipher(context: ssl.SSLContext, *, aes: bool) -> None:
-    """Let a context prefer ChaCha20 if this side has no instructions for AES, and a server, if the client has none."""
+    """Let a context prefer ChaCha20 if this device has no AES instructions (`aes` False), or a server's client none."""
     context.options |= PRIORITIZE_CHACHA
     if not aes:
-        with contextlib.suppress(AttributeError, OSError):  # OpenSSL is within Python here, and cannot be asked
+        with contextlib.suppress(AttributeError, OSError):  # OpenSSL is built into Python, and cannot be called
             _prefer_chacha(context)
 
 
 def _prefer_chacha(context: ssl.SSLContext) -> None:
-    own_way = getattr(context, "set_ciphersuites", None)
-    if own_way is not None:
-        own_way(CHACHA_FIRST)
+    set_by_python = getattr(context, "set_ciphersuites", None)  # since Python 3.15
+    if set_by_python is not None:
+        set_by_python(CHACHA_FIRST)
     elif sys.implementation.name == "cpython" and sys.version_info[:2] <= LAST_KNOWN_LAYOUT:
         import _ssl  # noqa: PLC0415  (only where it is needed)
 

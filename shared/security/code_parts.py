@@ -1,4 +1,4 @@
-"""The parts of an invitation's code, pure: letters and digits of one case, which can also be typed."""
+"""The parts of an invitation's code: lower-case letters and digits, which can be typed. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import base64
 import secrets
 
 CODE_PART_BYTES = 16
-"""128 bits each for the authority's hash and for the secret: nobody guesses one, or makes an authority for a hash."""
+"""128 bits each for the authority's hash and for the secret: the secret cannot be guessed, nor can anybody make another
+authority with the same hash."""
 
 PART_PATTERN = r"[a-z2-7]{26}"
 

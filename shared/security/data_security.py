@@ -1,4 +1,4 @@
-"""The means by which a process knows its peers on the data plane: its own keys, and the members of its cluster."""
+"""Recognises peers on the data plane: by this process's own keys, and by the list of the cluster's members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_LIST_YET = "the list of members has not come from the gateway yet"
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPeer:
-    """The member that a connection must lead to; without a name any of this role."""
+    """The member that must be at the other end of a connection; without a name, any member of this role."""
 
     role: Role
     name: str = ""
@@ -37,7 +37,7 @@ ANY_EDGE = ExpectedPeer(Role.EDGE)
 
 
 class MemberConnection(Protocol):
-    """An open connection; `member` is who is at its other end, None for a peer without keys."""
+    """An open connection; `member` is the member at its other end, None for a peer without keys."""
 
     @property
     def member(self) -> Member | None: ...
@@ -46,15 +46,15 @@ class MemberConnection(Protocol):
 
 
 class DataSecurity:
-    """Decides who is a member, at each handshake and whenever the list of members changes."""
+    """Decides whether a peer is a member, at each handshake and whenever the list of members changes."""
 
     def __init__(
         self, identity: NodeIdentity, members: MemberList | None = None, *, by_certificate: bool = False
     ) -> None:
-        """`members` is None until the list has come; until then only the gateway is believed, which sends it.
+        """`members` is None until the list has come; until then only the gateway, which sends it, is accepted.
 
-        `by_certificate`: it never comes, and certificates of the authority are believed: for a command that asks one
-        device something. Raises OSError when the keys cannot be read.
+        `by_certificate`: all certificates of the authority are accepted without the list, for a command that connects
+        to one device. Raises OSError when the keys cannot be read.
         """
         self._by_certificate = by_certificate
         self.own = identity.member
@@ -65,12 +65,12 @@ class DataSecurity:
 
     @property
     def members(self) -> MemberList | None:
-        """Return the list of members; None before it has come."""
+        """Return the list of members; None until it has come."""
         return self._members
 
     @property
     def open(self) -> bool:
-        """Return whether devices without keys still take part."""
+        """Return whether the cluster is open: devices without keys still take part."""
         return self._members is not None and self._members.open
 
     def is_member(self, role: Role, name: str) -> bool:
@@ -83,7 +83,7 @@ class DataSecurity:
         if self._members is not None:
             return self._members.admit(shown.role, shown.name, shown.key_hash)
         if self._by_certificate or shown.role is Role.GATEWAY:
-            return shown  # nobody else has a certificate with this role, and it is the gateway that sends the list
+            return shown  # no other device has a certificate with the gateway's role, and the gateway sends the list
         raise PeerRefusedError(f"{shown} may be a member, but {NO_LIST_YET}")
 
     def require(self, certificate: bytes | None, expected: ExpectedPeer) -> Member:
@@ -94,12 +94,12 @@ class DataSecurity:
         return member
 
     def connects_plain(self, expected: ExpectedPeer) -> bool:
-        """Return whether a peer must be one without keys: only while the cluster is open, and never a member."""
+        """Return whether to connect without encryption: to a peer that is no member, while the cluster is open."""
         named = bool(expected.name) and expected.role is not Role.GATEWAY
         return self.open and named and not self.is_member(expected.role, expected.name)
 
     def check_name(self, member: Member | None, name: str) -> None:
-        """Check that an edge speaks in its own name, and one without keys in the name of no member.
+        """Check that an edge uses its own name, and that an edge without keys does not use the name of a member.
 
         Raises PeerRefusedError.
         """
@@ -109,11 +109,11 @@ class DataSecurity:
             raise PeerRefusedError(f"a device without keys spoke in the name of edge '{name}', which has joined")
 
     def watch(self, connection: MemberConnection) -> None:
-        """Close this connection when its peer is no member any more."""
+        """Watch a connection: it is closed when a new list of members does not have its peer."""
         self._connections.add(connection)
 
     def on_members(self, members: MemberList) -> None:
-        """Follow the list of members: connections of those that are not in it any more are closed."""
+        """Use a new list of members, and close the connections of peers that are not in it."""
         self._members = members
         for connection in list(self._connections):
             reason = self._ending_reason(connection.member, members)

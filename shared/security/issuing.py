@@ -1,4 +1,4 @@
-"""Making keys and certificates: the authority of a cluster, and the certificates of its members."""
+"""Makes keys and certificates: those of a cluster's authority and of its members."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 VALID_FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 VALID_UNTIL = datetime.datetime(2099, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
-"""Certificates are not renewed: a Pi has no clock, and may come back from a drawer after a year."""
+"""Certificates are not renewed: a Raspberry Pi has no clock, and may be switched on again after a year."""
 
 MAX_PUBLIC_KEY_BYTES = 1000
-"""Of a public key in PEM, which are read; one on P-256 has 178."""
+"""Bytes of a received public key in PEM that are read; a key on the curve P-256 has 178."""
 
 _CURVE = ec.SECP256R1
 _AUTHORITY_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "DeepThings cluster")])
@@ -99,9 +99,9 @@ def is_issued_by(certificate: bytes, authority: bytes) -> bool:
 
 
 def issue_server_certificate(authority: bytes, authority_key: bytes, hosts: Iterable[str], public_key: bytes) -> bytes:
-    """Return a certificate for the names and addresses of a host, all in PEM: for programs that know no members.
+    """Return a certificate for the names and addresses of a host, all in PEM, for programs that are not members.
 
-    It has no role, so no member takes it for another.
+    The certificate has no role, so members do not accept it as that of a member.
     """
     issuer = x509.load_pem_x509_certificate(authority)
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -139,7 +139,7 @@ def _signed(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """Return what a key is for: an authority signs certificates, a member signs handshakes."""
+    """Return the permitted use of a key: an authority signs certificates, a member signs handshakes."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates, key_cert_sign=signs_certificates, crl_sign=signs_certificates,
         content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,

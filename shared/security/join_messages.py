@@ -20,9 +20,10 @@ from shared.security.node_identity import TOKEN_PATTERN
 CODE_VERSION = "dt1"
 
 MAX_CODE_LENGTH = 300
+"""Longer texts are no codes, and are not searched."""
 
 MAX_JOIN_LINE_BYTES = 16 * 1024
-"""Of a message. A request has below 1 KB, an answer below 2 KB."""
+"""The largest size of a message. Requests have less than 1 KB, answers less than 2 KB."""
 
 _CODE = re.compile(rf"{CODE_VERSION}\.({PART_PATTERN})\.({PART_PATTERN})@(\S+)")
 
@@ -30,19 +31,19 @@ Pem = Annotated[str, Field(max_length=4000)]
 
 
 class AuthorityRequest(Message):
-    """The first message of a device, which trusts nobody yet."""
+    """The first message of a device, which does not yet trust any authority."""
 
     want: Literal["authority"] = "authority"
 
 
 class AuthorityAnswer(Message):
-    """The certificate of the cluster's authority; the code has its hash."""
+    """The certificate of the cluster's authority, whose hash is in the code."""
 
     authority: Pem
 
 
 class JoinRequest(Message):
-    """The message of a device that has verified the gateway. `host` is its own name, in case that it was given none."""
+    """The request of a device that has verified the gateway. `host` is the device's host name, for want of a `name`."""
 
     want: Literal["member"] = "member"
     secret: Annotated[str, Field(pattern=rf"^{PART_PATTERN}$")]
@@ -52,9 +53,9 @@ class JoinRequest(Message):
 
 
 class JoinAnswer(Message):
-    """The role and name of the device from now on. `port` and `topic_prefix` are those of the gateway's broker.
+    """The role and name of the new member, and its certificate and token.
 
-    `data_port` is that of its data plane.
+    `port` and `topic_prefix` are those of the gateway's broker, `data_port` is the port of its data plane.
     """
 
     role: Role
@@ -67,7 +68,7 @@ class JoinAnswer(Message):
 
 
 class JoinRefusal(Message):
-    """The reason why a device does not get what it asks for, and what to do."""
+    """The reason why a request is refused, and what to do."""
 
     refused: Annotated[str, Field(max_length=1000)]
 

@@ -1,4 +1,4 @@
-"""A device joins a cluster: it finds out whom it talks to, shows its code, and stores what it becomes."""
+"""Joins a cluster: verifies the gateway, sends it the secret of the code, and stores the keys of the new member."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Message")
 
 JOIN_TIMEOUT_S = 15.0
-"""For one exchange with the gateway. A small one that is busy needs a second."""
+"""Timeout of one exchange with the gateway; a small gateway that is busy needs a second."""
 
 PENDING_KEY_FILE = "pending-key.pem"
-"""The key of a device that has asked, and has no answer yet: the gateway gives the same key the same answer again."""
+"""The key of a device that has not received an answer yet: the gateway gives the same key the same answer again."""
 
 
 async def join_cluster(
@@ -55,8 +55,9 @@ async def join_cluster(
 ) -> tuple[NodeIdentity, JoinAnswer]:
     """Join the cluster of a code, and store the identity and the gateway's address in `folder`.
 
-    `name` is the one that was asked for, `host` this device's own, which it gets without one. Nothing secret is sent
-    before the gateway has shown that it is the one of the code. Raises DeepThingsError, OSError.
+    `name` is the requested name of the device; without it, the device gets the invitation's name or else `host`, the
+    name of its host. No secret is sent before the gateway has proved that it belongs to the code. Raises
+    DeepThingsError, OSError.
     """
     authority = await _fetch_authority(code)
     key = _pending_key(folder)
@@ -65,7 +66,7 @@ async def join_cluster(
     identity = NodeIdentity(folder, authority, answer.certificate.encode(), key, answer.token)
     _check_answer(identity, answer)
     store_identity(identity)
-    (folder / KNOWN_MEMBERS_FILE).unlink(missing_ok=True)  # of another cluster, or of one with other keys
+    (folder / KNOWN_MEMBERS_FILE).unlink(missing_ok=True)  # it is of another cluster, or of other keys
     store_gateway(folder, Address(code.address.host, answer.port), answer.data_port)
     load_identity(folder)
     (folder / PENDING_KEY_FILE).unlink(missing_ok=True)
@@ -76,7 +77,7 @@ async def _fetch_authority(code: InvitationCode) -> bytes:
     """Return the certificate of the authority that the code names. Raises PeerRefusedError for another one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # whoever answers: what it says is compared with the code
+    context.verify_mode = ssl.CERT_NONE  # any peer may answer: its authority is compared with the code below
     answer = await _exchange(code.address, context, AuthorityRequest(), AuthorityAnswer)
     authority = answer.authority.encode()
     with contextlib.suppress(ValueError):
@@ -101,8 +102,8 @@ def _verifying_context(authority: bytes) -> ssl.SSLContext:
 async def _exchange(address: Address, context: ssl.SSLContext, request: Message, kind: type[A]) -> A:
     """Return the answer to one request on a connection of its own.
 
-    With a context that verifies, the gateway must be one by its certificate, before anything is sent. Raises
-    DeepThingsError.
+    With a context that verifies certificates, the peer must prove that it is the gateway before anything is sent.
+    Raises DeepThingsError.
     """
     try:
         async with asyncio.timeout(JOIN_TIMEOUT_S):
@@ -133,6 +134,7 @@ async def _exchange(address: Address, context: ssl.SSLContext, request: Message,
 
 
 def _answer_in(line: bytes, address: Address, kind: type[A]) -> A:
+    """Return the answer in a received line. Raises PeerRefusedError for a refusal, DeepThingsError for all else."""
     try:
         return kind.model_validate_json(line)
     except ValidationError:
@@ -156,7 +158,7 @@ def _require_gateway(certificate: bytes | None, address: Address) -> None:
 
 
 def _pending_key(folder: Path) -> bytes:
-    """Return the key to join with, which is stored: a second try after a lost answer shows the same one."""
+    """Return the key to join with. It is stored, so that another attempt after a lost answer uses the same key."""
     make_key_folder(folder)
     path = folder / PENDING_KEY_FILE
     with contextlib.suppress(DeepThingsError, ValueError):
@@ -169,7 +171,7 @@ def _pending_key(folder: Path) -> bytes:
 
 
 def _check_answer(identity: NodeIdentity, answer: JoinAnswer) -> None:
-    """Raise PeerRefusedError if the certificate is not what the answer says."""
+    """Raise PeerRefusedError if the certificate is invalid, or not for the role and name in the answer."""
     try:
         member = identity.member
         valid = is_issued_by(identity.certificate, identity.authority)

@@ -1,4 +1,4 @@
-"""The folder of a device's identity, and the address of its gateway, which is apart from the key: gateways move."""
+"""The folder of a device's identity, and the files with its gateway's address, which may change without the keys."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from shared.reasons.system_reasons import system_reason
 from shared.security.node_identity import NodeIdentity, has_identity, load_identity, make_key_folder
 
 ADDRESS_FILE = "gateway"
-"""HOST:PORT of the gateway's broker for edges, for people to read and to change, too."""
+"""The file with HOST:PORT of the gateway's broker for edges; people may read and change it."""
 
 KNOWN_MEMBERS_FILE = "known-members.json"
-"""The last list of members that a camera has got from its gateway."""
+"""The file with the last list of members that a camera has received from its gateway."""
 
 DATA_PORT_FILE = "gateway-data-port"
-"""The port of the gateway's data plane, at the same host."""
+"""The file with the port of the gateway's data plane, at the same host."""
 
 
 def default_key_folder(state: Path | None = None) -> Path:
-    """Return the folder of this device's identity, below the folder of all programs' state.
+    """Return the folder of this device's identity, below `state`, the folder in which programs keep their state.
 
-    For our services that is /var/lib, for people ~/.local/state.
+    By default that is ~/.local/state; our services set it to /var/lib.
     """
     base = state or os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "deepthings" / "node"
@@ -53,7 +53,7 @@ def read_gateway(folder: Path) -> Address | None:
 
 
 def read_data_plane(folder: Path) -> Address | None:
-    """Return the address of the gateway's data plane: its host may have been changed, the port is told when joining.
+    """Return the address of the gateway's data plane: the host of its broker, and the port that it told when joining.
 
     None if this device has not joined. Raises ConfigurationError.
     """
@@ -67,7 +67,7 @@ def read_data_plane(folder: Path) -> Address | None:
 
 
 def store_gateway(folder: Path, gateway: Address, data_port: int | None = None) -> None:
-    """Write the address of the gateway, and the port of its data plane if that is told. Raises OSError."""
+    """Write the address of the gateway's broker and, if given, the port of its data plane. Raises OSError."""
     make_key_folder(folder)
     write_whole(folder / ADDRESS_FILE, f"{gateway}\n".encode())
     if data_port is not None:

@@ -1,4 +1,4 @@
-"""The members of a cluster, pure. The list is the truth: who is not in it is refused, whatever its certificate says."""
+"""The members of a cluster. A peer that is not in this list is refused, whatever its certificate says. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from shared.payloads.base import Message
 from shared.payloads.fields import Count, Name
 
 MAX_MEMBERS = 500
-"""Members of a cluster at most: several for each room of a large site; the list stays below 100 KB."""
+"""The most members of a cluster: several for each room of a large site. The list stays below 100 KB."""
 
 MAX_REVOKED = 50
-"""Revoked members that are remembered, so that a refusal can give the reason. The newest are the last."""
+"""Revoked members that are remembered, so that a refusal can state the reason. The newest are the last."""
 
 KeyHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 of a public key (its SubjectPublicKeyInfo in DER), in hexadecimal digits."""
 
 
 class Role(Enum):
-    """The part that a member has in its cluster, and with that its permissions."""
+    """The role of a member in its cluster, which decides its permissions."""
 
     GATEWAY = "gateway"
     EDGE = "edge"
@@ -30,7 +30,7 @@ class Role(Enum):
 
 
 class Member(Message):
-    """A member of a cluster, or what a certificate says of its holder."""
+    """A member of a cluster, or the holder of a certificate."""
 
     role: Role
     name: Name
@@ -41,15 +41,15 @@ class Member(Message):
 
 
 def describe(role: Role, name: str) -> str:
-    """Return what messages call a member: "edge 'porch'", "the gateway"."""
+    """Return a member as messages name it: "edge 'porch'", "the gateway"."""
     return "the gateway" if role is Role.GATEWAY else f"{role.value} '{name}'"
 
 
 class MemberList(Message):
     """The members of a cluster. The gateway increases `revision` with every change.
 
-    A member is named once for its role, and a key belongs to one member. While the cluster is `open`, devices without
-    keys take part, too: those of a release that had none.
+    Names are unique within a role, and each key belongs to one member. While the cluster is `open`, devices without
+    keys take part, too: those with a release that had no keys.
     """
 
     revision: Count = 0
@@ -69,12 +69,11 @@ class MemberList(Message):
         """Return the member of this role and name."""
         return next((member for member in self.members if (member.role, member.name) == (role, name)), None)
 
-    def holder_of(self, key_hash: str) -> Member | None:
-        """Return the member with this key."""
-        return next((member for member in self.members if member.key_hash == key_hash), None)
-
     def admit(self, role: Role, name: str, key_hash: str) -> Member:
-        """Return the member with this role, name and key. Raises PeerRefusedError, which says why and what to do."""
+        """Return the member with this role, name and key.
+
+        Raises PeerRefusedError, with the reason and the cure, if there is none.
+        """
         peer = describe(role, name)
         member = self.find(role, name)
         if member is not None and member.key_hash == key_hash:
@@ -94,9 +93,9 @@ class MemberList(Message):
         raise PeerRefusedError(f"{peer} is not a member of this cluster; if it is yours, {_invite(name)}")
 
     def with_member(self, member: Member) -> MemberList:
-        """Return the list with this member, instead of one with its role and name. Raises PeerRefusedError.
+        """Return the list with this member, which replaces one with the same role and name.
 
-        It is refused when another member has the key, or the list is full.
+        Raises PeerRefusedError when another member has the key, or when the list is full.
         """
         others = tuple(other for other in self.members if (other.role, other.name) != (member.role, member.name))
         holder = next((other for other in others if other.key_hash == member.key_hash), None)

@@ -27,17 +27,18 @@ TOKEN_FILE = "token"  # noqa: S105  (the name of a file)
 TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,200}$"  # noqa: S105
 
 JOIN_AGAIN = "join the cluster again with 'deepthings join'"
-"""The cure of a damaged identity, except for a gateway's."""
+"""The cure for a damaged identity, except for that of a gateway."""
 
 MAX_KEYS_FILE_BYTES = 16 * 1024
-"""Of a file in a folder of keys; a certificate has below 1 KB."""
+"""The largest size of a file in a folder of keys, in bytes; a certificate has less than 1 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """Certificates and key of a node in PEM, and the token, its password at the broker ("" for the gateway).
+    """The keys of a node: its certificate, its private key and the authority's certificate, in PEM, and its token.
 
-    `folder` has them in files, which the TLS library needs.
+    The token is the node's password at the broker ("" for the gateway). The files in `folder` have the same content;
+    the TLS library reads them.
     """
 
     folder: Path
@@ -85,7 +86,8 @@ def has_identity(folder: Path) -> bool:
 def store_identity(identity: NodeIdentity) -> None:
     """Write the files of an identity to its folder; only this user can read them. Raises OSError."""
     make_key_folder(identity.folder)
-    # The certificate last: without it, a process that ended in between has left no identity, but can begin again.
+    # The certificate is the last file. Without it the folder has no identity, so a process that ended in between can
+    # begin again.
     write_whole(identity.key_file, identity.key)
     write_whole(identity.folder / TOKEN_FILE, identity.token.encode())
     write_whole(identity.authority_file, identity.authority)
@@ -93,7 +95,7 @@ def store_identity(identity: NodeIdentity) -> None:
 
 
 def make_key_folder(folder: Path) -> None:
-    """Create a folder of keys, and close it to all other users. Raises OSError."""
+    """Create a folder of keys, if it is missing, and take all permissions from other users. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
@@ -135,9 +137,9 @@ def read_key_file(path: Path, cure: str = JOIN_AGAIN) -> bytes:
 def _read_token(path: Path, cure: str) -> str:
     try:
         if path.stat().st_size == 0:
-            return ""  # the gateway's
+            return ""  # the gateway has no token
     except OSError:
-        pass  # read_key_file says what is wrong
+        pass  # read_key_file reports what is wrong
     token = read_key_file(path, cure).decode("ascii", "replace").strip()
     if not re.fullmatch(TOKEN_PATTERN, token):
         raise ConfigurationError(f"{path} is damaged; {cure}")
@@ -164,7 +166,7 @@ def _check(identity: NodeIdentity, cure: str) -> None:
 
 
 def _key_fits(identity: NodeIdentity) -> bool:
-    """Return whether the key can be read and belongs to the certificate. A pass phrase is never asked for."""
+    """Return whether the key can be read, without a pass phrase, and belongs to the certificate."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
             identity.certificate_file, identity.key_file, password=""
@@ -175,7 +177,7 @@ def _key_fits(identity: NodeIdentity) -> bool:
 
 
 def is_trusted_by(identity: NodeIdentity, authority: bytes) -> bool:
-    """Return whether a client that trusts this authority, in DER, accepts the identity; shown by a handshake."""
+    """Return whether a client that trusts this authority, in DER, accepts the identity; tested by a handshake."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(identity.certificate_file, identity.key_file, password="")
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity
 
 TLS_FIRST_BYTE = 0x16
-"""The first byte of every TLS connection, a handshake record; a plain message begins with the D of its magic."""
+"""The first byte of every TLS connection (a handshake record); unencrypted messages begin with the D of MAGIC."""
 
 JOIN_HINT = "type 'deepthings invite NAME' at the gateway, and then the command that it prints on that device"
 
@@ -26,7 +26,7 @@ _OTHER_CLUSTER_ERRORS = frozenset(
 def server_context(identity: NodeIdentity) -> ssl.SSLContext:
     """Return a context for accepting connections of members. Raises OSError when the files cannot be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.num_tickets = 0  # connections are kept open, so that none is resumed
+    context.num_tickets = 0  # tickets are for resuming a session, and our connections stay open instead
     return _prepared(context, identity)
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLINEAR_TOLERANCE = 1e-12
-"""The largest |turn| of collinear points, relative to the greatest coordinate squared: the rounding error."""
+"""The largest |turn| of collinear points, relative to the square of the largest coordinate: the rounding error."""
 
 Corner = tuple[float, float]
 """x, y."""

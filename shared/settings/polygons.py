@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PolygonSide = tuple[Corner, Corner]
 
 MAX_CORNERS = 200
-"""Of one polygon: every object of every frame is compared with all sides, and nobody draws more by hand."""
+"""The most corners of a polygon. Every object of every frame is compared with all sides, and nobody draws more."""
 
 SIDE_TOLERANCE = 1e-9
 """A point this near a side counts as on it, relative to the polygon's greatest coordinate: the rounding error."""

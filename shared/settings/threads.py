@@ -10,6 +10,7 @@ AUTO_THREADS = "auto"
 """One thread for each core that the process may use; None in the program."""
 
 MAX_THREADS = 64
+"""The largest number of threads: no device in a home has as many cores."""
 
 
 def parse_threads(value: Any) -> int | None:  # noqa: ANN401  (anything that a file contains)

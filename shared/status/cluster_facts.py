@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import BridgeState, CameraStats, Nodes
 
 MAX_REPORTED_CAMERAS = 1000
-"""Cameras that are remembered; a client that invents names without end must not fill the memory."""
+"""At most this many cameras are remembered, because a client that invents names must not fill the memory."""
 
 GATEWAY_TOPICS: tuple[Topic[Any], ...] = (
     topics.BRIDGE_STATE, topics.BRIDGE_INFO, topics.BRIDGE_NODES, topics.BRIDGE_HEALTH,

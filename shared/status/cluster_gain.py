@@ -1,4 +1,4 @@
-"""Says how many frames a cluster can compute, beside the fastest of its devices alone. Pure."""
+"""Compares the frames that a cluster can compute with those of its fastest device alone. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MIN_GAIN = 1.1
-"""Devices that compute less than this times the frames of the fastest one alone do not help."""
+"""If all devices together compute fewer than this many times the frames of the fastest one, the others do not help."""
 
 
 class ClusterGain(Message):
@@ -46,7 +46,7 @@ def cluster_gain(rates: Mapping[str, float | None], work: float) -> ClusterGain 
 
 
 def explain_gain(gain: ClusterGain | None, devices: Sequence[str]) -> str:
-    """Return it in words; empty without `devices` that compute."""
+    """Return the gain as a sentence; empty if no `devices` compute."""
     if not devices:
         return ""
     if gain is None:

@@ -61,7 +61,7 @@ CURE_INCLUDED = re.compile(r"(: |; )(start|restart|set|stop|install|look|check|g
 
 
 def find_cure(problem: str) -> str:
-    """Return what to do, on one line; empty if the problem's text includes it, or it is not known."""
+    """Return the cure of a problem, on one line; empty if the problem's text includes it, or if it is not known."""
     camera = re.match(r"(?:frames of )?camera (\S+?):? ", problem)
     for pattern, cure in CURES:
         if re.search(pattern, problem):

@@ -1,4 +1,4 @@
-"""Explains in a sentence where the time of a frame goes, and what would help. Pure."""
+"""Explains, in one sentence, which parts take the time of a frame, and what would help. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from shared.payloads.bridge import FrameTime
 
 MIN_NAMED_SHARE = 0.05
-"""Parts of a frame's time that are named; the others are added up."""
+"""Share of a frame's time from which on a part is named; smaller parts are added up."""
 
 MIN_MAIN_SHARE = 0.4
-"""The largest part is explained if it is at least this much of the whole."""
+"""The largest part is explained if it has at least this share of the time."""
 
 _PARTS = {
     "waiting_ms": "waiting for a device",
@@ -34,7 +34,7 @@ _CAUSES = {
 _COMPUTED_WHOLE = (
     ", by one device: a smaller network or a faster device would help; another edge computes more frames, none sooner"
 )
-"""The cause in the place of that above, when each frame is computed by one device."""
+"""The cause for "computing_ms" if each frame is computed by one device."""
 
 
 def explain_frame_time(time: FrameTime, *, whole: bool = False) -> str:

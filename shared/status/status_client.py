@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 STATUS_ANSWER_TIMEOUT_S = 5.0
-"""A broker in the local network that has not answered by then does not run."""
+"""Timeout of the connection; a broker in the local network answers much sooner."""
 
 RETAINED_TIMEOUT_S = 3.0
-"""All retained messages come within this time; a topic without one by then has none."""
+"""Time in which all retained messages come; a topic without a message by then has none."""
 
 RETAINED_PAUSE_S = 0.3
-"""After this long without a retained message, there are no more."""
+"""After a pause of this length there are no more retained messages."""
 
 
 async def watch_cluster(

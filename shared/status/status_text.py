@@ -1,4 +1,4 @@
-"""The report for people: plain text without a library for terminals, which edges do not install. Pure."""
+"""The report as plain text for people, without a library for terminals, which edges do not install. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GAP = "  "
 DIFFERS = " (differs)"
 
 MAX_REMARK_LENGTH = 40
-"""Characters in the table; the complete remark is among the problems."""
+"""Characters of a remark in the table; the complete text is among the problems."""
 
 
 def status_lines(status: Status, width: int) -> Iterator[str]:

@@ -25,9 +25,10 @@ SERVICE_USER = "deepthings"
 SERVICE_HOME = Path("/var/lib/deepthings")
 
 DEVICE_GROUPS = ("video", "render")
-"""The groups that can use cameras and graphics processors."""
+"""The groups of users that may use cameras and graphics processors."""
 
 READ, ENTER = 4, 1
+"""Permission bits of a file and of a folder."""
 
 
 @dataclass(frozen=True, slots=True)

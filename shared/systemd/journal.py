@@ -1,4 +1,4 @@
-"""Log lines for systemd's journal: without the time, which it adds, and with their priority."""
+"""Log lines for systemd's journal: with their priority, and without the time, which the journal adds."""
 
 from __future__ import annotations
 

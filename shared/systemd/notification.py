@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_CONNECTION_TIMEOUT_S = 10.0
-"""A process without a connection by then is ready all the same, and continues to try."""
+"""A process that has no connection after this time reports that it is ready, and goes on trying to connect."""
 
 STATUS_PERIOD_S = 5.0
-"""The status for `systemctl status` is updated this often."""
+"""Period at which the status for `systemctl status` is updated."""
 
 MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""Variables that systemd sets for a service: the socket for notifications, and the period and process of its watchdog.
+"""
 
 
 class ServiceManager:
@@ -75,9 +77,10 @@ class ServiceManager:
             living.cancel()
 
     async def follow_connection(self, connected: asyncio.Event, place: str) -> None:
-        """Notify that we are ready when `connected` is set or late; then report its state, until cancelled.
+        """Report that the process is ready, then the state of its connection, until cancelled.
 
-        `place` is the peer's name for people: "broker 192.168.1.5:1883".
+        The process is ready when `connected` is set, or after FIRST_CONNECTION_TIMEOUT_S. `place` is the peer's name
+        for people: "broker 192.168.1.5:1883".
         """
         if not self._address:
             await asyncio.Event().wait()
@@ -91,7 +94,7 @@ class ServiceManager:
 
     @contextlib.asynccontextmanager
     async def report_waiting(self, place: str) -> AsyncIterator[None]:
-        """Notify that we are ready when it takes long to reach `place`, during the context."""
+        """Within the context, report that the process is ready if reaching `place` takes FIRST_CONNECTION_TIMEOUT_S."""
         waiting = asyncio.create_task(self.follow_connection(asyncio.Event(), place))
         try:
             yield

@@ -16,7 +16,7 @@ ENVIRONMENT_FILE = Path("/etc/deepthings/environment")
 """Lines NAME=value for ${NAME} in a configuration; only root needs to read it."""
 
 BACKOFF_VERSION = 254
-"""The first version of systemd with RestartSteps=; earlier ones log a warning for it and restart at an even pace."""
+"""The first version of systemd with RestartSteps=; earlier ones would log a warning, and restart at equal intervals."""
 
 UNIT_TEMPLATE = """\
 # Written by 'deepthings service install {role}'; 'deepthings service uninstall {gone}' removes it.
@@ -136,7 +136,7 @@ def unit_name(role: str, camera: str = "") -> str:
 
 
 def read_unit(text: str) -> Unit | None:
-    """Return the unit that a file of ours describes; None for files of others and unreadable ones."""
+    """Return the unit that the text of our unit file describes; None for the text of any other file."""
     found = re.search(r"^Facts=(.*)$", text, re.MULTILINE)
     try:
         facts = json.loads(found[1]) if found else {}

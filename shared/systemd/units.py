@@ -15,10 +15,10 @@ from shared.systemd.unit import UNIT_PREFIX, Unit, read_unit, unit_name
 UNITS_FOLDER = Path("/etc/systemd/system")
 
 SYSTEMD_FOLDER = Path("/run/systemd/system")
-"""Exists if this machine was booted with systemd; see sd_booted(3)."""
+"""A folder that exists if this machine was booted with systemd; see sd_booted(3)."""
 
 UNIT_START_TIMEOUT_S = 330.0
-"""A unit has five minutes to notify that it is ready."""
+"""Timeout of systemctl: a unit has five minutes to notify that it is ready."""
 
 
 def is_systemd_running() -> bool:

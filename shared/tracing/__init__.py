@@ -1,1 +1,1 @@
-"""The trace of frames: when and where each part of a frame's way was done, kept for a minute by every node."""
+"""The trace of frames: the times and nodes of each part of a frame's way, which every node keeps for a minute."""

@@ -1,7 +1,7 @@
-"""Aligns the clocks of two devices by round trips: a request, and an answer that has the other clock. Pure.
+"""Aligns the clocks of two devices by round trips: a request, and an answer with the time of the other clock. Pure.
 
-Whatever the clocks and the way say, the true offset is within half of the round trip of what is computed here, because
-the answer was made between the request and its arrival.
+The error of the computed offset is at most half of the round trip, because the answer was made between the moment when
+the request was sent and the moment when the answer arrived.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RoundTrip(NamedTuple):
-    """One request: when it was sent and answered by the own clock, and the other clock in the answer. In seconds."""
+    """The seconds of one request: `sent` and `received` (the answer) by the own clock, `other` by the other clock."""
 
     sent: float
     received: float
@@ -21,7 +21,7 @@ class RoundTrip(NamedTuple):
 
 
 class ClockOffset(NamedTuple):
-    """The other clock is ahead of the own one by `offset_s`, exact to half of `round_trip_s`."""
+    """The time by which the other clock is ahead of the own one; its error is at most half of `round_trip_s`."""
 
     offset_s: float
     round_trip_s: float
@@ -32,7 +32,7 @@ class ClockOffset(NamedTuple):
 
 
 def align_clocks(trips: Iterable[RoundTrip]) -> ClockOffset:
-    """Return the offset by the shortest round trip, which says most. Raises ValueError without one."""
+    """Return the offset by the shortest round trip, which is the most exact. Raises ValueError without a round trip."""
     shortest = min(trips, key=lambda trip: trip.received - trip.sent)
     middle = (shortest.sent + shortest.received) / 2
     return ClockOffset(shortest.other - middle, shortest.received - shortest.sent)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ReceivedRecording(NamedTuple):
-    """The encoded spans of one node, and its clock; `missing`: the reason in words why there are none."""
+    """The encoded spans of one node, and its clock, or the reason why they are `missing`, as the end of a sentence."""
 
     node: str
     data: bytes | memoryview
@@ -27,9 +27,10 @@ class ReceivedRecording(NamedTuple):
 
 @dataclass(slots=True)
 class ClusterTrace:
-    """By node: its spans by the gateway's clock in the order of their begin, its CPU time, and its clock's offset.
+    """The trace of a cluster, by node.
 
-    `missing`: the nodes without a trace, and why.
+    `spans` are in the order of their begin, with times of the gateway's clock. `process` is the CPU time of the node's
+    process, `clocks` the offset of its clock, `missing` the reason why a node has no trace.
     """
 
     spans: dict[str, list[Span]] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class ClusterTrace:
 
 
 def join_recordings(received: Iterable[ReceivedRecording]) -> ClusterTrace:
-    """Return one trace; a node whose recording cannot be read is missing, and the others are not."""
+    """Return one trace of all recordings; a node whose recording cannot be read is listed as missing."""
     trace = ClusterTrace()
     for node, data, clock, missing in received:
         if missing:

@@ -1,7 +1,7 @@
-"""The way of one frame: the parts that its latency is made of. Pure.
+"""The path of one frame: the parts of which its latency consists. Pure.
 
-Tiles are computed side by side, so their times do not add up. The latency is that of the tile that was merged last: of
-each moment between capture and publication counts what then happened to it, or to the whole frame.
+Tiles are computed side by side, so their times do not add up to the latency. The tile that was merged last determines
+it: each moment between capture and publication is counted for the part that this tile, or the whole frame, was in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.tracing.spans import Span
 
 BETWEEN = "between"
-"""Time of a frame in no span: messages and bytes on their way, and processes that are busy with other things."""
+"""The part for time without a span: messages are on their way, or processes are busy with something else."""
 
 TraceStep = tuple[str, "Span"]
 """A node and one of its spans."""
@@ -27,9 +27,9 @@ TraceStep = tuple[str, "Span"]
 
 @dataclass(frozen=True, slots=True)
 class FramePath:
-    """A published frame: its begin and end by the gateway's clock, and seconds by part, which add up to the latency.
+    """A published frame: its begin and end by the gateway's clock, and the seconds of each part of its latency.
 
-    `steps` are the spans of the frame and of its last tile, in the order of their begin.
+    `steps` are the spans of the frame and of the tile that was merged last, in the order of their begin.
     """
 
     frame: str
@@ -44,22 +44,22 @@ class FramePath:
 
 
 def find_path(frame: str, steps: Sequence[TraceStep]) -> FramePath | None:
-    """Return the way of a frame with these spans; None if it was not published, or its begin is not in the trace."""
+    """Return the path of a frame with these spans; None if it was not published, or if its capture is missing."""
     published = next((span.end for _, span in steps if span.part == Part.PUBLISH), None)
     captured = min((span.begin for _, span in steps if span.part == Part.CAPTURE), default=None)
     if published is None or captured is None or captured >= published:
         return None
     last = _last_tile([span for _, span in steps])
-    way = tuple(
+    path = tuple(
         (node, span)
         for node, span in sorted(steps, key=lambda step: step[1].begin)
         if span.tile in {None, last} and span.begin < published
     )
-    return FramePath(frame, captured, published, _divide([span for _, span in way], captured, published), way)
+    return FramePath(frame, captured, published, _divide([span for _, span in path], captured, published), path)
 
 
 def _last_tile(spans: Sequence[Span]) -> int | None:
-    """Return the tile whose result completed the frame; later results are second ones of the same tiles."""
+    """Return the tile whose result completed the frame. Results that come later are duplicates."""
     complete = next((span.begin for span in spans if span.part == Part.FINISH), float("inf"))
     merged = [span for span in spans if span.part == Part.MERGE and span.begin <= complete]
     return max(merged, key=lambda span: span.begin).tile if merged else None

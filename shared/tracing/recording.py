@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from shared.tracing.clocks import ClockOffset
 
 MAX_RECORDING_BYTES = 8 * 2**20
-"""JSON of one node: 16 384 spans of the longest names are 4 MB, and compress to a tenth."""
+"""Bytes of a node's uncompressed JSON: 16,384 spans with the longest names are 4 MB, and compress to a tenth."""
 
 COMPRESSION_LEVEL = 1
-"""The fastest: spans repeat their names, so that it is enough."""
+"""The fastest level, which is sufficient because spans repeat their names."""
 
 _TIME_DIGITS = 6
-"""Microseconds."""
+"""Decimal digits of seconds: microseconds."""
 
 ClockTime = Annotated[float, Field(ge=-1e12, le=1e12)]
 PartName = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z ]*$")]
@@ -37,14 +37,14 @@ SpanRow = tuple[
 
 
 class Recording(Message):
-    """The spans that a node recorded, by its own clock. Unknown parts are kept: a newer release has more of them."""
+    """The spans that a node recorded, by its own clock. Unknown parts are kept, because newer releases may add some."""
 
     spans: tuple[SpanRow, ...] = Field(default=(), max_length=MAX_SPANS)
     cpu_s: float | None = Field(default=None, ge=0, le=1e12)
     over_s: float = Field(default=0.0, ge=0, le=1e12)
 
     def aligned(self, clock: ClockOffset) -> list[Span]:
-        """Return the spans by the clock of the node that asked."""
+        """Return the spans by the clock of the node that requested them."""
         return [
             Span(part, frame, clock.to_own(begin), clock.to_own(max(begin, end)), tile, cpu_s)
             for part, frame, begin, end, tile, cpu_s in self.spans
@@ -65,7 +65,7 @@ def encode_recording(spans: Sequence[Span], process: ProcessTime | None) -> byte
 
 
 def decode_recording(data: bytes | memoryview) -> Recording:
-    """Decode a node's spans. Raises ProtocolError for anything else."""
+    """Decode the result of encode_recording. Raises ProtocolError for any other data."""
     try:
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(data, MAX_RECORDING_BYTES)

@@ -1,4 +1,4 @@
-"""Records spans: a part of a frame's way, with its begin and its end. Always on, as a span costs about a microsecond.
+"""Records spans: parts of a frame's way, with begin and end. It is always on: a span takes about a microsecond.
 
 Times are monotonic seconds of this process's device; shared/tracing/clocks.py aligns those of several devices.
 """
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEPT_S = 60.0
-"""Spans that ended earlier are not reported."""
+"""Spans are reported for this time after their end."""
 
 MAX_SPANS = 16_384
-"""Spans that are kept, at most 4 MB: those of nine frames a second, if one node computes all their nine tiles."""
+"""Number of the newest spans that are kept, in at most 4 MB. They are enough for nine frames a second if one node
+computes all nine tiles of each frame."""
 
 METER_PERIOD_S = 1.0
-"""The CPU time of the process is noted this often while there are spans."""
+"""Period at which the CPU time of the process is noted, while there are spans."""
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -69,7 +70,7 @@ class Tracer:
     """Keeps the newest spans. `record` and `measure` may be called from any thread."""
 
     def __init__(self, capacity: int = MAX_SPANS) -> None:
-        # Plain tuples: making a Span takes longer than all the rest.
+        # Plain tuples, because making a Span would take longer than all else about recording it.
         self._spans: deque[tuple[str, str, float, float, int | None, float | None]] = deque(maxlen=capacity)
         self._meter: deque[tuple[float, float]] = deque(maxlen=int(KEPT_S / METER_PERIOD_S) + 1)
         self._meter_due = 0.0
@@ -84,7 +85,7 @@ class Tracer:
             self._meter.append((end, time.process_time()))
 
     def since(self, part: Part, frame: str, begin: float, tile: int | None = None) -> None:
-        """Record a span that ends now, of something that waited or ran in several threads."""
+        """Record a span that ends now, without CPU time, of a part that waited or ran in several threads."""
         self.record(part, frame, begin, time.monotonic(), tile)
 
     def measure(self, part: Part, frame: str, tile: int | None = None) -> _Measured:
@@ -128,4 +129,4 @@ class _Measured:
 
 
 tracer = Tracer()
-"""The one of this process."""
+"""The tracer of this process."""

@@ -19,11 +19,11 @@ _US = 1e6
 _ORDER = {part.value: number for number, part in enumerate(Part)}
 
 _LANES_PER_PART = 1000
-"""Numbers of lanes that each part has for itself: spans of one lane do not overlap."""
+"""The lanes of each part have numbers of their own, from a multiple of this on; spans in one lane do not overlap."""
 
 
 def trace_events(trace: ClusterTrace) -> dict[str, Any]:
-    """Return the trace: a process for each node, lanes for each part, and arrows where a frame changes the node."""
+    """Return the trace: a process for each node, lanes for each part, and arrows where a frame changes nodes."""
     start = min((span.begin for spans in trace.spans.values() for span in spans), default=0.0)
     events: list[dict[str, Any]] = []
     places: dict[tuple[str, Span], tuple[int, int]] = {}
@@ -59,7 +59,7 @@ def _us(seconds: float) -> float:
 
 
 def _with_lanes(spans: Sequence[Span]) -> Iterator[tuple[Span, int]]:
-    """Yield each span, which are in the order of their begin, with the first lane of its part that is free."""
+    """Yield each span with the first free lane of its part; the spans must be in the order of their begin."""
     busy_until: dict[str, list[float]] = {}
     unknown = len(_ORDER)
     for span in spans:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shared.tracing.spans import ProcessTime, Span
 
 AGENT_PARTS = frozenset({Part.CAPTURE})
-"""Parts that run in a camera's agent: their CPU time is not that of the edge's process."""
+"""Parts that run in a camera's agent; the CPU time of the edge's process does not include theirs."""
 
 
 class PartSummary(Message):
@@ -97,12 +97,12 @@ def summarise_trace(trace: ClusterTrace) -> TraceSummary:
 
 
 def percentile_90(values: Sequence[float]) -> float:
-    """Return the value that nine of ten do not exceed."""
+    """Return the value that nine of ten values do not exceed."""
     return sorted(values)[max(0, -(-len(values) * 9 // 10) - 1)]
 
 
 def _parts(trace: ClusterTrace, paths: Sequence[FramePath]) -> dict[str, PartSummary]:
-    """Return the parts in the order of a frame's way; of frames that were published only."""
+    """Return the parts of published frames, in the order of a frame's way."""
     names = {path.frame for path in paths}
     spans_by_part: dict[str, list[Span]] = defaultdict(list)
     for spans in trace.spans.values():

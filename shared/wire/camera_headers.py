@@ -13,19 +13,19 @@ from shared.wire.codec import MessageKind
 from shared.wire.header import ByteCount, Header
 
 MAX_UNDER_WAY = 64
-"""Frames of one camera; an edge invites at most 16, those of earlier connections included."""
+"""At most this many frames of one camera are under way. An edge invites 16, those of earlier connections included."""
 
 MAX_SHARED_PICTURES = 18
-"""Pictures in an agent's shared memory: as many as an edge invites at once, and two that it keeps for a while."""
+"""Pictures in an agent's shared memory: the 16 that an edge may have invited, and two that it keeps a moment longer."""
 
 FrameNumber = Count
 FrameName = Annotated[str, Field(pattern=FRAME_PATTERN)]
 
 
 class SharedMemory(BaseModel):
-    """Memory that a process shares (shared.wire.shared_pictures): its id, and the memory's descriptor and name there.
+    """Memory that an agent shares, see shared.wire.shared_pictures.
 
-    The name is a secret of the agent.
+    `process` is the id of the agent, `file` the memory's descriptor in that process, `name` a secret of the agent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,10 +38,11 @@ class SharedMemory(BaseModel):
 class CameraHeader(Header):
     """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
-    `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
-    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them. `offers`: the agent can
-    send OFFER. `memory`: the agent can put its pictures there, for an edge on the same machine. `permit`: what the edge
-    has written into a file that only its own user can read, for agents that this user starts by hand.
+    `token` is a secret of the agent, the same for all its connections. `under_way` are the names, by number, of frames
+    of earlier connections whose outcome the agent has not received; the edge sends an OUTCOME for each of them.
+    `offers`: the agent can send OFFER. `memory` is shared memory for pictures, which an edge on the same machine can
+    read. `permit` is the content of the edge's permit file, which proves that an agent that was started by hand belongs
+    to the edge's user.
     """
 
     kind = MessageKind.CAMERA
@@ -56,9 +57,10 @@ class CameraHeader(Header):
 class FrameHeader(Header):
     """Camera agent to edge: a picture, uint8 BGR (height, width, 3).
 
-    With an `offset` there is no payload: the picture is in the agent's shared memory, from that byte. For the trace:
-    `capture_ms` after `captured_at` it was decoded and selected, `invite_ms` later the edge had room for it; reading
-    the camera took `cpu_ms` of CPU time since the frame before. `waited`: it was there when it was invited.
+    With an `offset` there is no payload: the picture begins at this byte of the agent's shared memory. `waited`: the
+    picture was there when the edge invited it. The others are for the trace. `capture_ms` is the time from
+    `captured_at` until the picture was decoded and selected, `invite_ms` the time from then until the edge had room for
+    it, `cpu_ms` the CPU time that reading the camera took since the last frame.
     """
 
     kind = MessageKind.FRAME
@@ -71,7 +73,7 @@ class FrameHeader(Header):
 
 
 class OfferHeader(Header):
-    """Camera agent to edge: a picture waits for a READY. Sent again after each READY."""
+    """Camera agent to edge: a picture is waiting for a READY. The agent sends another OFFER after each READY."""
 
     kind = MessageKind.OFFER
 
@@ -86,7 +88,7 @@ class ReadyHeader(Header):
 class OutcomeHeader(Header):
     """Edge to camera agent: the outcome of a frame.
 
-    `released` are frames whose pictures in the shared memory are not read any more.
+    `released` are the numbers of frames whose pictures in the shared memory the edge has finished reading.
     """
 
     kind = MessageKind.OUTCOME
@@ -98,8 +100,9 @@ class OutcomeHeader(Header):
 class ReportHeader(Header):
     """Camera agent to edge: counts of frames, sent regularly; `ended` when no frame will follow.
 
-    `state` is the camera's, with the `reason` why it is offline; `fps`, `width` and `height` (pixels) are those of its
-    pictures, 0 when unknown. `motion`: something moves in them; None while nothing measures it.
+    `state` is the state of the camera, with the `reason` why it is offline. `fps` is the rate of its pictures, `width`
+    and `height` their size in pixels; 0 when unknown. `motion`: something moves in them; None while nothing measures
+    it.
     """
 
     kind = MessageKind.REPORT
@@ -116,8 +119,9 @@ class ReportHeader(Header):
 class ControlHeader(Header):
     """Edge to camera agent: turns detection on or off, and limits frames a second (None: as in the settings).
 
-    `look`: frames are needed now even without motion, as the gateway does not know the scene. `offers`: the agent must
-    send an OFFER for a picture that waits, because no READY comes without one; the only agent of an edge need not.
+    `look`: frames are needed even without motion, because the gateway does not know the scene. `offers`: the agent must
+    send an OFFER for each waiting picture, because the edge sends no READY without one; if an edge has only one agent,
+    no OFFER is needed.
     """
 
     kind = MessageKind.CONTROL

@@ -1,4 +1,4 @@
-"""Framing of the data plane, pure: encode and decode prefixes, with every length checked against its maximum.
+"""Framing of the data plane: encoding and decoding of prefixes, whose lengths are checked against maxima. Pure.
 
 A message is a prefix of 20 bytes, a header (JSON, see shared.wire.headers) and a payload (raw bytes):
 
@@ -15,13 +15,13 @@ from shared.errors import ProtocolError, VersionError
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 
 MAGIC = b"DpTh"
-"""Magic and version stay at their positions in all versions."""
+"""The first bytes of a message. Magic and version are at the same positions in all versions of the protocol."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")
 PREFIX_BYTES = _PREFIX.size
 
 MAX_HEADER_BYTES = 64 * 1024
-"""A header has names and numbers; the longest part, a tile's workers, fills half of it."""
+"""Headers have names and numbers; the longest one, a TILE with all workers, needs half of this."""
 
 _MIB = 1024 * 1024
 
@@ -71,10 +71,10 @@ MAX_PAYLOAD_BYTES = {
     MessageKind.MEMBERS: _MIB // 4,  # 550 members with the longest names are 120 KB
     MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
-"""Other kinds have no payload."""
+"""The largest payload of each kind of message; other kinds have no payload."""
 
 _KINDS = {kind.value: kind for kind in MessageKind}
-"""A look here takes a fifth of a call of MessageKind."""
+"""Kinds by number: this takes a fifth of the time of calling MessageKind."""
 
 
 class MessagePrefix(NamedTuple):

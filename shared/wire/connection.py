@@ -19,7 +19,7 @@ from shared.wire.header import Header
 from shared.wire.headers import HEADERS, RefusedHeader
 from shared.wire.message_buffers import encode_buffers, encode_start
 from shared.wire.pipe import TcpPipe
-from shared.wire.read_ahead import ReadAhead
+from shared.wire.read_ahead import READ_AHEAD_BYTES, ReadAhead
 from shared.wire.unreached import UnreachedAddresses
 from shared.wire.visitors import Visitors
 
@@ -33,26 +33,22 @@ if TYPE_CHECKING:
     from shared.wire.pipe import Pipe
 
 MESSAGE_TIMEOUT_S = 30.0
-"""Limit for a message once it has begun, in addition to the time of its bytes on the slowest link."""
+"""Longest time of a message once it has begun, in addition to the time that its bytes take on the slowest link."""
 
 SLOWEST_LINK_BYTES_PER_S = 2**20
-"""8 Mbit/s, Wi-Fi at its worst: the program of a large model, 200 MB, may take three minutes there."""
+"""8 Mbit/s, Wi-Fi at its worst. The program of a large model, 200 MB, may take three minutes."""
 
 ANSWER_TIMEOUT_S = 5.0
-"""Requests are answered from memory; a peer that has not begun to answer by then hangs, or is without power."""
+"""Longest time until an answer begins. Requests are answered from memory; a peer that is slower hangs or is off."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""A host on the local network that has not answered by then does not exist or is off."""
-
-READ_AHEAD_BYTES = 64 * 1024
-"""Most messages of tiles are shorter: a busy device reads such a one at once, as all of it has come meanwhile. To be
-woken once more costs more than to copy it."""
+"""Timeout of a connection; a host on the local network that is slower does not exist or is off."""
 
 STALE_AFTER_S = 240.0
-"""A client opens a new connection instead of one that it has not used for this long: the peer may just close it."""
+"""After this time without use, a client opens a new connection, because the peer may be about to close this one."""
 
 DISCARDED_BYTES = 64 * 1024
-"""The size of the pieces in which is read what nobody waits for, or what a peer sends to a closing connection."""
+"""Size of the pieces in which unwanted payloads, and data for a connection that is ending, are read and dropped."""
 
 _TRAFFIC_NAMES = {kind: kind.name.lower() for kind in MessageKind}
 """The names of kinds in WireTraffic."""
@@ -64,8 +60,8 @@ H = TypeVar("H", bound=Header)
 class WireTraffic(Counter[str]):
     """Bytes received on the data plane, by kind of message, and the addresses that could not be reached.
 
-    All connections of a process have the same one, and by that the same `security`: its keys and the members of its
-    cluster, or None without keys, when nothing is encrypted. `visitors` are peers without keys, and refused ones.
+    All connections of a process share one WireTraffic, and with it `security`: the keys of the process and the members
+    of its cluster; None without keys, when nothing is encrypted. `visitors` are peers without keys, and refused ones.
     """
 
     def __init__(self, security: DataSecurity | None = None) -> None:
@@ -81,17 +77,17 @@ class Connection:
     def __init__(
         self, pipe: Pipe, peer: str, traffic: WireTraffic, *, member: Member | None = None, received: bytes = b""
     ) -> None:
-        """`member` is who is at the other end, None without keys; `received` was read from the pipe already."""
+        """`member` is the peer, None without keys. `received` are bytes that were read from the pipe already."""
         self.peer = peer
         self.member = member
         self.accepts: frozenset[MessageKind] | None = None
         """The kinds of message that the peer may send; None: all."""
         self.refusal = "{} is not expected here"
-        """The sentence about anything else, with the kind of message in place of the braces."""
+        """The error message for any other kind of message, which replaces the braces."""
         self.may_idle = False
-        """The peer keeps it open to receive, so that a server does not close it when nothing comes."""
+        """The peer keeps the connection open to receive, so a server must not close it when nothing comes."""
         self.bound_of: Callable[[Header], int | None] | None = None
-        """Return the most bytes of payload that fit a header; None when nobody waits for the message."""
+        """A function that returns the largest payload, in bytes, for a header; None if the message is unwanted."""
         self._used_at = time.monotonic()
         self._pipe = pipe
         self._traffic = traffic
@@ -105,7 +101,7 @@ class Connection:
 
     @classmethod
     async def open(cls, address: Address, traffic: WireTraffic, expected: ExpectedPeer | None = None) -> Self:
-        """Connect to an address; with keys, to nobody but the `expected` member, which must be named then.
+        """Connect to an address. A process with keys must name the `expected` member, and connects to no other peer.
 
         Raises PeerLostError or PeerTimeoutError, naming the address.
         """
@@ -125,7 +121,7 @@ class Connection:
         pipe, security = await TcpPipe.connect(address), traffic.security
         if security is None:
             return cls(pipe, str(address), traffic)
-        assert expected is not None, "with keys, a connection leads to somebody"
+        assert expected is not None, "a process with keys must name the member that it connects to"
         try:
             if security.connects_plain(expected):
                 connection = cls(pipe, str(address), traffic)
@@ -149,11 +145,11 @@ class Connection:
 
     @property
     def stale(self) -> bool:
-        """Return whether a client should open another: this one is closed, or has not been used for long."""
+        """Return whether a client should open another connection: this one is closed, or was unused too long."""
         return self._closed or self.idle_s > STALE_AFTER_S
 
     def check_name(self, name: str) -> None:
-        """Check that the peer speaks in its own name, if it has keys. Raises PeerRefusedError."""
+        """Check that `name` is the peer's own, if this process has keys. Raises PeerRefusedError."""
         if self._traffic.security is not None:
             self._traffic.security.check_name(self.member, name)
 
@@ -183,13 +179,14 @@ class Connection:
         await self._write(buffers, size)
 
     async def send_together(self, headers: Sequence[Header]) -> None:
-        """Send messages without payloads, which wake the peer once. Raises as `send`."""
+        """Send messages without payloads at once, so that the peer wakes up only once. Raises the errors of `send`."""
         await self._write([encode_start(header) for header in headers], 0)
 
     def send_now(self, headers: Sequence[Header], payload: Iterable[memoryview] = ()) -> bool:
-        """Send small messages if nothing else is being sent; return whether they are. Raises as `send`.
+        """Send small messages if nothing else is being sent; return whether they are. Raises the errors of `send`.
 
-        `payload` is that of the last one. What the peer does not take at once is copied, and sent in the background.
+        `payload` belongs to the last message. Bytes that the socket does not take at once are copied, and sent in the
+        background.
         """
         if self._sending.locked() or self._rest:
             return False
@@ -219,9 +216,9 @@ class Connection:
     ) -> tuple[Header, Payload]:
         """Wait for the next message; return its header and payload, uint8 (bytes,).
 
-        Without `begin_within_s` there is no limit for its begin. With `kinds` it must be one of them, with a
-        payload of at most `max_payload` bytes: nothing is allocated for another. A message that nobody waits for, see
-        `bound_of`, is read in small pieces and dropped; the next one is received then.
+        The message must begin within `begin_within_s`; without it, at any time. With `kinds` it must be of one of them,
+        and its payload must have at most `max_payload` bytes; nothing is allocated for any other. An unwanted message,
+        see `bound_of`, is read in small pieces and dropped; then the next one is received.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
@@ -292,9 +289,9 @@ class Connection:
             )
 
     def _take_message(self, expected: frozenset[MessageKind], max_payload: int | None) -> tuple[Header, Payload] | None:
-        """Return the next message if all of it was read ahead: it needs no timeout, which would cost as much.
+        """Return the next message if it was read ahead completely. A timeout would take as long as the message.
 
-        Those before it that nobody waits for are dropped.
+        Messages before it that nobody waits for are dropped.
         """
         while len(self._ahead) >= PREFIX_BYTES:
             prefix = decode_prefix(self._ahead.peek(PREFIX_BYTES))
@@ -315,10 +312,7 @@ class Connection:
     async def _receive_message(
         self, limit: asyncio.Timeout, expected: frozenset[MessageKind], max_payload: int | None
     ) -> tuple[Header, Payload] | None:
-        """Receive a message; its payload may take longer than `limit`, by the time that its bytes need.
-
-        Return None for one that nobody waits for.
-        """
+        """Receive a message; return None for an unwanted one. The `limit` is extended by the time for its payload."""
         start = bytearray(PREFIX_BYTES)
         await self._fill(memoryview(start))
         prefix = decode_prefix(start)
@@ -336,7 +330,7 @@ class Connection:
         return self._count(prefix, header), payload
 
     def _is_awaited(self, prefix: MessagePrefix, header: Header) -> bool:
-        """Return whether somebody waits for the payload of a message. Raises ProtocolError when it is too large."""
+        """Return whether the payload of a message is wanted. Raises ProtocolError when it is too large."""
         if self.bound_of is None or not prefix.payload_bytes:
             return True
         bound = self.bound_of(header)
@@ -347,7 +341,7 @@ class Connection:
         return bound is not None
 
     async def _drop(self, count: int) -> None:
-        """Read so many bytes, and forget them."""
+        """Read this many bytes, and drop them."""
         room = memoryview(bytearray(min(count, DISCARDED_BYTES)))
         while count:
             piece = room[: min(count, len(room))]
@@ -361,7 +355,7 @@ class Connection:
         return header
 
     async def _fill(self, target: memoryview) -> None:
-        """Fill memory with what was read ahead, and what comes."""
+        """Fill memory with the bytes that were read ahead, and with those that come next."""
         left = self._ahead.take_into(target)
         if left:
             await self._pipe.fill(left)
@@ -379,9 +373,9 @@ def _time_for(payload_bytes: int) -> float:
 
 
 class _ClosingOnFailure:
-    """Closes a connection on any failure: the start of the next message cannot be found in the stream.
+    """Closes a connection on any failure, after which the start of the next message cannot be found in the stream.
 
-    A class, because a generator would take as long as all else about a small message.
+    It is a class, because a generator would take as long as all else about a small message.
     """
 
     __slots__ = ("_connection", "_when_late")

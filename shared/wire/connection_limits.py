@@ -13,31 +13,32 @@ if TYPE_CHECKING:
     from shared.security.member_list import Member
 
 MAX_CONNECTIONS = 256
-"""Simultaneous connections; a cluster of 60 nodes and 60 cameras needs fewer."""
+"""Connections at the same time; a cluster of 60 nodes and 60 cameras needs fewer."""
 
 MAX_UNKNOWN = 64
-"""Of these, peers that have not shown yet who they are: the others remain for members, whatever strangers do."""
+"""Connections of peers that have not identified themselves yet. All others are reserved for identified peers, so that
+strangers cannot use them up."""
 
 MAX_UNKNOWN_PER_HOST = 8
-"""The same of one address: an edge that starts opens four at the same time."""
+"""Connections of unidentified peers at one address; an edge opens four at the same time when it starts."""
 
 MAX_PER_MEMBER = 16
 """Connections of one member: for results, strips, programs and settings, some of which are being replaced."""
 
 MAX_PLAIN_PER_HOST = 32
-"""Connections of one other machine without keys, which may be an edge and the agents of some cameras."""
+"""Connections without keys of one other machine, which may run an edge and the agents of some cameras."""
 
 
 MAX_REFUSALS, REFUSALS_WITHIN_S = 30, 60.0
-"""Refused connections of another machine in so many seconds, after which more are closed unseen: a handshake takes a
-device milliseconds. Who has no keys and tries again and again, as our edges do, stays below."""
+"""After this many refused connections of another machine within this time, further ones are closed without a handshake,
+which takes a device milliseconds. An edge without keys that tries again and again makes fewer attempts."""
 
 MAX_REFUSED_HOSTS = 256
-"""Addresses of which refusals are counted; a stranger with more of them is limited by MAX_UNKNOWN."""
+"""Addresses whose refusals are counted; MAX_UNKNOWN limits a stranger with more addresses."""
 
 
 class ConnectionLimits:
-    """Counts connections. The reasons are empty when one more is allowed. Times are monotonic seconds."""
+    """Counts connections. A reason is empty if another connection is allowed. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._refused_at: OrderedDict[str, deque[float]] = OrderedDict()
@@ -53,7 +54,7 @@ class ConnectionLimits:
             self._refused_at.popitem(last=False)
 
     def refuse_unknown(self, host: str, now: float) -> str:
-        """Return the reason why a connection from this address is not taken; else count it as unknown."""
+        """Return the reason why a new connection from this address is refused; empty: it is counted as unknown."""
         refused = self._refused_at.get(host, deque())
         if len(refused) == MAX_REFUSALS and now - refused[0] < REFUSALS_WITHIN_S and not is_loopback(host):
             return f"{MAX_REFUSALS} of this address were refused within a minute"
@@ -69,13 +70,13 @@ class ConnectionLimits:
         return ""
 
     def release_unknown(self, host: str) -> None:
-        """Note that a connection is not unknown any more: it has ended, or is counted by one of the following."""
+        """Stop counting a connection as unknown: it has ended, or refuse_plain or refuse_member counts it."""
         self._count -= 1
         self._unknown -= 1
         self._release(("unknown", host))
 
     def refuse_plain(self, host: str) -> str:
-        """Return the reason why a peer without keys is not served; else count its connection."""
+        """Return the reason why a peer without keys is refused; empty: its connection is counted."""
         if self._by_holder["plain", host] >= MAX_PLAIN_PER_HOST and not is_loopback(host):
             return f"{MAX_PLAIN_PER_HOST} connections of this address are open already"
         self._count += 1
@@ -88,9 +89,9 @@ class ConnectionLimits:
         self._release(("plain", host))
 
     def refuse_member(self, member: Member, host: str) -> str:
-        """Return the reason why a member is not served; else count its connection.
+        """Return the reason why a member is refused; empty: its connection is counted.
 
-        A member is at one address at a time: a second device with the same key is a copy.
+        A member must have one address at a time, because a second device with the same key is a copy.
         """
         if self._by_holder[member] >= MAX_PER_MEMBER:
             return f"{MAX_PER_MEMBER} connections of {member} are open already"

@@ -1,4 +1,4 @@
-"""Deliver messages to peers in the background: in order to each, independently of the others."""
+"""Delivers messages to peers in the background: those for one peer in order, independently of other peers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S = 120.0
-"""A connection that is idle for this long is closed: a restarted gateway has another address."""
+"""A connection that was not used for this time is closed: the peer may have restarted with another address."""
 
 MAX_BYTES_AT_ONCE = 512 * 1024
-"""A payload up to this size is sent without queuing. Mostly the kernel takes all of it; to copy the rest costs less
-than another turn of the loop."""
+"""Payloads up to this size are sent without queuing. The kernel usually accepts all of it, and copying the rest costs
+less than another turn of the event loop."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
@@ -37,8 +37,8 @@ Parcel = tuple["Header", "Sequence[memoryview]"]
 class Courier:
     """Keeps a connection and a queue of up to `max_waiting` messages for each address.
 
-    Messages that cannot be delivered are dropped, and `on_lost` is called with the address: leases, or the sender,
-    make up for them.
+    Messages that cannot be delivered are dropped, and `on_lost` is called with the address; the sender or a lease
+    repeats them.
     """
 
     def __init__(
@@ -118,9 +118,9 @@ class _Route:
         self.task = asyncio.create_task(self._run())
 
     def send_now(self, parcel: Parcel) -> bool:
-        """Send a message that is not large at once if none waits; return whether it is sent.
+        """Send a message, unless it is large, at once if no other one is waiting; return whether it is sent.
 
-        Queuing it would cost as much as sending it: another turn of the loop, and a timeout.
+        Queuing a message takes as long as sending it: it needs another turn of the event loop, and a timeout.
         """
         header, payload = parcel
         connection, now = self._connection, time.monotonic()
@@ -131,14 +131,14 @@ class _Route:
         try:
             sent = connection.send_now([header], payload)
         except DeepThingsError:
-            return False  # it is queued, and sent by a new connection
+            return False  # the caller queues it, and a new connection sends it
         if sent:
             self._used_at = now
             _record_sent(header, now)
         return sent
 
     async def _next(self) -> tuple[Parcel, float] | None:
-        """Return the next message and when it was queued; None after the idle timeout."""
+        """Return the next message and the time at which it was queued; None after the idle timeout."""
         while (left_s := self._used_at + IDLE_TIMEOUT_S - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -154,7 +154,7 @@ class _Route:
                 self._delivering = True
                 await self._deliver(*queued, outage)
                 self._delivering, self._used_at = False, time.monotonic()
-            self._on_closed(self._address)  # without an await in between, so that no message enters a dead queue
+            self._on_closed(self._address)  # with no await before it, so that no message enters the abandoned queue
         finally:
             if self._connection is not None:
                 self._connection.close()
@@ -180,7 +180,7 @@ class _Route:
 
 
 def _record_sent(header: Header, queued_at: float) -> None:
-    """Record the sending of what belongs to a frame: all its messages have its `info`, or its name in `frame`."""
+    """Record the span of a sent message of a frame; such headers have an `info`, or the frame's name in `frame`."""
     info = getattr(header, "info", None)
     frame = getattr(header, "frame", None) if info is None else info.frame
     if frame is not None:

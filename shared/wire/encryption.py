@@ -1,4 +1,4 @@
-"""The handshakes of both sides of an encrypted connection, and who is at its other end."""
+"""The TLS handshakes of clients and servers, which identify the peer of a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def encrypt_as_client(pipe: Pipe, security: DataSecurity, expected: ExpectedPeer) -> tuple[TlsPipe, Member]:
-    """Encrypt a connection with the expected member. Raises PeerRefusedError if another answers, or none of ours."""
+    """Encrypt a connection with the expected member. Raises PeerRefusedError if any other peer answers."""
     encrypted = TlsPipe(pipe, security.client_context, server=False)
     await _shake_hands(encrypted)
     return encrypted, security.require(encrypted.certificate, expected)

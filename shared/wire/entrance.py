@@ -1,4 +1,4 @@
-"""The entrance of a server: finds out who connects; lets in members and, while they may come, peers without keys."""
+"""The entrance of a server: identifies peers, and admits members and, while that is allowed, peers without keys."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 10.0
-"""A Pi Zero at a bad network needs two seconds for a handshake; who takes longer only holds the connection open."""
+"""Timeout of a handshake; a Raspberry Pi Zero on a bad network needs two seconds."""
 
 REFUSAL_TIMEOUT_S = 2.0
-"""Closing while a peer is still sending would discard the reason before the peer has read it."""
+"""Time for a refused peer to read the reason: closing while it still sends would discard the reason."""
 
 REFUSAL_LOG_PERIOD_S = 60.0
-"""A refused peer is logged this often for each address: it comes back again and again."""
+"""A refusal is logged once in this time for each address, because refused peers come back again and again."""
 
 CLOSED = f"this cluster is closed to devices without keys: {JOIN_HINT}"
 
@@ -44,24 +44,24 @@ ENCRYPTED_HERE = (
 
 
 class Entrance:
-    """Lets peers in at one server."""
+    """Identifies and admits the peers of one server."""
 
     def __init__(self, traffic: WireTraffic, door: Door | None) -> None:
-        """`door` has what each kind of peer may send; None: everything."""
+        """`door` has the messages that each kind of peer may send; None: all."""
         self._traffic = traffic
         self._door = door
         self._limits = ConnectionLimits()
         self._warnings = RateLimit(REFUSAL_LOG_PERIOD_S)
 
     def refuse_unseen(self, address: Address) -> str:
-        """Return the reason why a new connection is not looked at, and log it; else count it as unknown."""
+        """Return, and log, the reason why a new connection is refused at once; empty: it is counted as unknown."""
         reason = self._limits.refuse_unknown(address.host, time.monotonic())
         if reason and self._warnings.allows((address.host, reason), time.monotonic()):
             log.warning("connection from %s closed: %s", address, reason)
         return reason
 
     async def identify(self, pipe: TcpPipe, address: Address) -> Connection:
-        """Find out who connects. Raises PeerRefusedError when it may not; it is told why then."""
+        """Return the connection with an identified peer. Raises PeerRefusedError, after sending the peer the reason."""
         first = memoryview(bytearray(1))
         if not await pipe.read_some(first):
             raise PeerLostError(f"{address} closed the connection without a message")
@@ -130,11 +130,11 @@ class Entrance:
                 limits.release_member(member)
 
     def forget_unknown(self, address: Address) -> None:
-        """Note that a connection has ended, or is counted otherwise from now on."""
+        """Stop counting a connection as unknown: it has ended, or `identified` counts it."""
         self._limits.release_unknown(address.host)
 
     def log_refusal(self, address: Address, member: Member | None, reason: str) -> None:
-        """Log a refused peer, and remember it for people to see."""
+        """Log the refusal of a peer, and remember it for the gateway's reports."""
         now = time.monotonic()
         self._traffic.visitors.note_refused(address.host, now, reason)
         self._limits.note_refused(address.host, now)

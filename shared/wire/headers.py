@@ -23,10 +23,10 @@ from shared.wire.map_values import MapType  # noqa: TC001  (pydantic reads it)
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 MAX_WORKERS = 256
-"""One device for each row of most maps; with the longest names and addresses they fill half of a header."""
+"""Workers of a frame: one for each row of most maps. With the longest names and addresses they fill half a header."""
 
 MAX_TRACED_NODES = 128
-"""Nodes in one trace; with the longest reasons why some are missing they fill two thirds of a header."""
+"""Nodes in one trace. With the longest reasons why they are missing they fill two thirds of a header."""
 
 TileIndex = Count
 
@@ -53,9 +53,10 @@ class WorkerRef(BaseModel):
 class TakeHeader(Header):
     """Thief to victim: request for the last waiting tile of its oldest frame. Answered by TILE or ABSENT.
 
-    `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again`: strips
-    for this tile, which the thief has already, are not available: send it again with its whole halo. `fills_bars`: it
-    reads `content` of a TILE, `reads_png` its `png`; edges of the release before get all pixels as they are.
+    `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again` is a
+    tile that the thief has already, but whose strips are not available: the victim sends it again, with its whole halo.
+    `fills_bars`: the thief understands `content` of a TILE, `reads_png`: it understands `png`. Older releases set
+    neither, and get all pixels uncoded.
     """
 
     kind = MessageKind.TAKE
@@ -71,12 +72,12 @@ class TakeHeader(Header):
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type; with `png` they are coded, which took `coded_ms`. `content`: only this part of
-    the tile is sent, (top, left, bottom, right) within it; the rest are bars beside the picture, and the receiver
-    fills them in (None: all is sent). `reusing`: the halo that strips replace is missing. `wanted` are the tiles
-    for which the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the
-    distributions of this frame, and `workers` are, by tile, those that compute the frame. It was lent `waited_ms`
-    after its frame was opened; before, the thief waited `pulled_ms` for the camera's picture.
+    Pixels are of the plan's type; with `png` they are coded, which took `coded_ms`. `content` is the part of the tile
+    that is sent, (top, left, bottom, right) within the tile; the receiver fills in the rest, which are bars beside the
+    picture (None: the whole tile is sent). `reusing`: the halo that strips replace is missing. `wanted` are the tiles
+    for which the worker must send strips to the gateway. If the gateway distributes tiles, `attempt` counts the
+    distributions of this frame, and `workers` are the nodes that compute it, by tile. `waited_ms` is the time from the
+    begin of the frame until the tile was lent; before, the thief waited `pulled_ms` for the camera's picture.
     """
 
     kind = MessageKind.TILE
@@ -109,7 +110,7 @@ class StripsRequestHeader(Header):
 
 
 class StripsHeader(Header):
-    """Gateway to worker: the requested strips that it has, giver by giver.
+    """Gateway to worker: those of the requested strips that the gateway has, giver by giver.
 
     `sizes` are their bytes by giver.
     """
@@ -121,7 +122,7 @@ class StripsHeader(Header):
 class BorderHeader(Header):
     """Worker to worker: the part of one tile's results that a tile of the next stage reads, of type `maps`.
 
-    `attempt` as in TileHeader; `stage` is the finished one.
+    `stage` is the index of the finished stage; `attempt` as in TileHeader.
     """
 
     kind = MessageKind.BORDER
@@ -137,10 +138,11 @@ class BorderHeader(Header):
 class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, (1, C, h, w) of type `maps`, one after the other.
 
-    For a whole frame there are no maps, but so many `objects`, see shared.detection.detections. Then follow the strips
-    that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs` multiply-accumulate operations
-    took `compute_ms`; the tile had waited `waited_ms` for a device, and was received with `fetch_bytes_per_s`, 0 for
-    the worker's own. With an `error` there is no payload: the worker could not compute the tile.
+    The result of a whole frame has no maps, but a detections table of `objects` rows (shared.detection.detections).
+    Strips that the gateway keeps for other tiles follow; `strips` are their bytes by reader. `macs` are the computed
+    multiply-accumulate operations, `compute_ms` the time for them, `waited_ms` the time that the tile had waited for a
+    device, and `fetch_bytes_per_s` the rate at which it was received, 0 for the worker's own tile. With an `error`, the
+    reason why the worker could not compute the tile, there is no payload.
     """
 
     kind = MessageKind.RESULT
@@ -222,7 +224,7 @@ class MembersHeader(Header):
 class TraceRequestHeader(Header):
     """Request for the spans of the last `seconds`; 0: only for the clock. Answered by TRACE.
 
-    `cluster`: the gateway must send those of all its edges, too.
+    `cluster`: the gateway must also send the spans of all its edges.
     """
 
     kind = MessageKind.TRACE_REQUEST
@@ -231,9 +233,9 @@ class TraceRequestHeader(Header):
 
 
 class RecordingRef(BaseModel):
-    """The recorded spans of one node in a payload, of `bytes` bytes, or the reason in words why they are `missing`.
+    """The recorded spans of one node in a payload: their size in `bytes`, or the reason why they are `missing`.
 
-    Its clock is ahead of the gateway's by `offset_s`, exact to half of `round_trip_s`.
+    The node's clock is ahead of the gateway's by `offset_s`, with an error of at most half of `round_trip_s`.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -246,9 +248,9 @@ class RecordingRef(BaseModel):
 
 
 class TraceHeader(Header):
-    """A node's recorded spans (shared.tracing.recording), and its monotonic clock in seconds.
+    """Answer to a TRACE_REQUEST: a node's recorded spans (shared.tracing.recording), and its monotonic clock (seconds).
 
-    A gateway that was asked for the cluster's sends `recordings`, one after the other in the payload.
+    The answer to a request with `cluster` lists the `recordings` that follow each other in the payload.
     """
 
     kind = MessageKind.TRACE
@@ -257,7 +259,7 @@ class TraceHeader(Header):
 
 
 class LinkHeader(Header):
-    """Edge to gateway, first message: the gateway sends TILE_DONE and FRAME_DONE for the edge's frames from now on."""
+    """Edge to gateway, first message: the gateway must send TILE_DONE and FRAME_DONE for the edge's frames here."""
 
     kind = MessageKind.LINK
     node: Name
@@ -278,7 +280,7 @@ class FrameDoneHeader(Header):
 
 
 class AbsentHeader(Header):
-    """Negative answer; `later`: a task is available to a thief that requests again when it is idle."""
+    """Negative answer to a request. `later`: a thief can get a task if it requests again when it is idle."""
 
     kind = MessageKind.ABSENT
     reason: str = ""

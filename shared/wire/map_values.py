@@ -1,4 +1,4 @@
-"""The values of maps on the wire: float32, exact, or float16, in half of the bytes."""
+"""The values of maps on the wire: float32, which is exact, or float16, which takes half of the bytes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def encode_map(values: FeatureMap, map_type: MapType) -> Array:
-    """Return a map, float32 (1, C, h, w), as it is sent: contiguous, of this type.
+    """Return a map, float32 (1, C, h, w), as it is sent: contiguous, and of this type.
 
-    Values beyond those of float16 (65504) become its largest ones: infinite ones would spread through later layers.
+    Values beyond the range of float16 (65504) are clipped to it: infinite values would spread through later layers.
     """
     if map_type == "float32":
         return np.ascontiguousarray(values)
@@ -30,9 +30,9 @@ def encode_map(values: FeatureMap, map_type: MapType) -> Array:
 
 
 def decode_values(payload: Array, map_type: MapType) -> FloatArray:
-    """Return the values in a payload, uint8 bytes, as float32; those of float32 are not copied.
+    """Return the values in a payload, uint8 (bytes,), as float32 (values,); float32 values are not copied.
 
-    Raises ProtocolError when the payload is no whole number of values.
+    Raises ProtocolError when the size of the payload is not a multiple of the size of a value.
     """
     if payload.size % value_bytes(map_type):
         raise ProtocolError(f"{payload.size} bytes are no whole number of values of type {map_type}")

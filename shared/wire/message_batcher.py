@@ -1,4 +1,4 @@
-"""Sends small messages by one connection, several at once: each sending wakes both processes, whatever is in it."""
+"""Sends small messages by one connection, several at once, because each sending wakes up both processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MessageBatcher:
-    """Sends messages without payload in order. Errors close the connection, which whoever receives from it notices."""
+    """Sends messages without payload, in order. An error closes the connection; its receiver notices that."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,13 +28,13 @@ class MessageBatcher:
         return len(self._unsent)
 
     def send_soon(self, header: Header) -> None:
-        """Send a message, together with others of the same turn of the loop, and with those that wait."""
+        """Send a message together with those that wait, and with others of the same turn of the event loop."""
         self._unsent.append(header)
         if self._soon is None:
             self._soon = asyncio.get_running_loop().call_soon(self._begin_sending)
 
     def send_within(self, header: Header, seconds: float) -> None:
-        """Send a message together with the next one, at the latest after this time."""
+        """Send a message together with the next one, but at the latest after `seconds`."""
         self._unsent.append(header)
         if self._soon is None and self._later is None:
             self._later = asyncio.get_running_loop().call_later(seconds, self._begin_sending)
@@ -46,14 +46,14 @@ class MessageBatcher:
             await asyncio.wait([self._sender], timeout=timeout_s)
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Drop all messages that wait, and stop sending."""
         self._cancel_timers()
         self._unsent.clear()
         if self._sender is not None:
             self._sender.cancel()
 
     def _begin_sending(self) -> None:
-        """Send what waits, at once if possible: a task and its turn of the loop would cost as much as the sending."""
+        """Send the messages that wait, without a task if possible: a task would take as long as the sending."""
         self._cancel_timers()
         if not self._unsent or self._sender is not None:
             return

@@ -1,4 +1,4 @@
-"""Messages as the buffers of bytes that are sent."""
+"""Encodes messages as buffers of bytes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def encode_buffers(header: Header, payload: Iterable[memoryview]) -> tuple[list[
 
 
 def encode_start(header: Header, payload_bytes: int = 0) -> memoryview:
-    """Return a message up to its payload."""
+    """Return the prefix and the header of a message, whose payload has this size."""
     encoded = header.encode()
     return memoryview(encode_prefix(header.kind, len(encoded), payload_bytes) + encoded)

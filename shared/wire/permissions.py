@@ -1,4 +1,4 @@
-"""The messages that each kind of peer may send to an edge and to a gateway: one table for each. Pure."""
+"""The kinds of messages that each role may send to an edge, and to a gateway. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Kinds = frozenset[MessageKind]
 NO_KINDS: Kinds = frozenset()
 
 CAMERA_KINDS: Kinds = frozenset({MessageKind.CAMERA, MessageKind.FRAME, MessageKind.REPORT, MessageKind.OFFER})
-"""All that agents of cameras send."""
+"""All kinds of messages that camera agents send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The messages that a server takes, by the role of who sends them.
+    """The kinds of messages that a server accepts, by the role of the sender. `what` names the server in messages.
 
-    `local`: those of a process on the same machine without keys, when the cluster is closed.
+    `local` are the kinds that it accepts from processes without keys on the same machine when the cluster is closed.
     """
 
     what: str
@@ -32,16 +32,16 @@ class Door:
 
     @property
     def known(self) -> Kinds:
-        """Return all that anybody may send, which is taken from everybody while there are no keys here."""
+        """Return the kinds that any role may send; a server without keys accepts them from every peer."""
         return frozenset[MessageKind]().union(*self.by_role.values())
 
     @property
     def plain(self) -> Kinds:
-        """Return what a peer without keys may send while the cluster is open: the gateway always has keys."""
+        """Return the kinds that a peer without keys may send while the cluster is open; it cannot be a gateway."""
         return self.kinds_for(Role.EDGE) | self.kinds_for(Role.CAMERA)
 
     def kinds_for(self, role: Role) -> Kinds:
-        """Return what a member of this role may send."""
+        """Return the kinds that a member of this role may send."""
         return self.by_role.get(role, NO_KINDS)
 
 
@@ -52,7 +52,7 @@ EDGE_DOOR = Door(
         Role.EDGE: frozenset({MessageKind.TAKE, MessageKind.TILE, MessageKind.BORDER}),
         Role.CAMERA: CAMERA_KINDS,
     },
-    local=CAMERA_KINDS,  # an agent, which then proves by its token that it is one of this user
+    local=CAMERA_KINDS,  # of an agent, which then proves by its token or permit that it belongs to this edge
 )
 
 GATEWAY_DOOR = Door(

@@ -1,4 +1,4 @@
-"""Pipes: all bytes of the data plane go through one, so that what is above knows nothing of sockets."""
+"""Pipes: the streams of bytes below all connections of the data plane, which hide the sockets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SILENT_PEER_TIMEOUT_S = 20
-"""A host that acknowledges nothing for this long is lost; without this, a cut cable is noticed after hours."""
+"""A host that acknowledges nothing for this time is lost; without a limit, a cut cable would be noticed after hours."""
 
 WAKE_BYTES = 64 * 1024
-"""The kernel's buffer holds a few of these; waiting for more would stall the sender."""
+"""A read waits for at most this many bytes. The kernel's buffer holds a few times as many; more would stall the sender.
+"""
 
 MAX_BUFFERS_PER_CALL = 512
 """Buffers in one system call: half of Linux's limit."""
@@ -29,9 +30,9 @@ class Pipe(Protocol):
     """
 
     async def read_some(self, buffer: memoryview, wake_at: int = 1) -> int:
-        """Wait for bytes; put those that are there into the buffer, and return their number, 0 at the end.
+        """Wait for bytes, read those that have come into the buffer, and return their number; 0 at the end.
 
-        With `wake_at` wait until so many are there, which are known to come.
+        With `wake_at`, wait until this many bytes have come; the caller knows that they will come.
         """
 
     async def fill(self, buffer: memoryview) -> None:
@@ -41,10 +42,10 @@ class Pipe(Protocol):
         """Write these buffers of bytes, in order."""
 
     def write_now(self, buffers: Sequence[memoryview]) -> list[memoryview]:
-        """Write what can be written without waiting; return the rest, for `write`. Raises OSError."""
+        """Write as much as possible without waiting; return the rest, for `write`. Raises OSError."""
 
     def finish(self) -> None:
-        """End the own direction; the peer reads to the end."""
+        """End the sending direction; the peer can read all bytes up to the end."""
 
     def close(self) -> None:
         """Close both directions; coroutines that wait get an OSError or the end. Safe to call again."""
@@ -93,8 +94,8 @@ class TcpPipe:
     async def fill(self, buffer: memoryview) -> None:
         """Read until the buffer is full. Raises ConnectionResetError at the end of the stream.
 
-        While much of it is missing, the kernel does not wake us for every packet: on a slow link that would take more
-        of a small device's time than the bytes do.
+        While many bytes are missing, the kernel does not wake this process for every packet. On a slow link, waking up
+        would take more of a small device's time than reading the bytes.
         """
         while buffer:
             count = await self._read(buffer, min(len(buffer), WAKE_BYTES))
@@ -103,7 +104,7 @@ class TcpPipe:
             buffer = buffer[count:]
 
     async def _read(self, buffer: memoryview, wake_at: int) -> int:
-        """Read the bytes that are there; if there are none, wait until there are `wake_at`, or the end."""
+        """Read the bytes that have come; if there are none, wait for `wake_at` bytes or the end."""
         try:
             return self._socket.recv_into(buffer)
         except (BlockingIOError, InterruptedError):
@@ -113,8 +114,8 @@ class TcpPipe:
     async def _receive_into(self, buffer: memoryview) -> int:
         """Wait until the socket is readable, then read.
 
-        The loop goes on watching the socket afterwards, as the next read usually begins before more bytes come: to
-        register it and to take it back would cost more than a small message does.
+        The event loop goes on watching the socket afterwards, because the next read usually begins before more bytes
+        come: registering the socket again would take longer than reading a small message.
         """
         future: asyncio.Future[int] = self._loop.create_future()
         self._reader = buffer, future
@@ -129,7 +130,7 @@ class TcpPipe:
             self._end_waiting()
 
     def _on_readable(self) -> None:
-        if self._reader is None or self._reader[1].done():  # nobody reads yet: the loop would call without end
+        if self._reader is None or self._reader[1].done():  # no read is waiting: the loop would call again and again
             self._unwatch()
             return
         buffer, future = self._reader
@@ -147,11 +148,11 @@ class TcpPipe:
                 self._loop.remove_reader(self._socket)
 
     async def write(self, buffers: Sequence[memoryview]) -> None:
-        """Write these buffers of bytes, in order: small ones share system calls and packets, and none is copied."""
+        """Write these buffers of bytes, in order, without copying them; small ones share system calls and packets."""
         left = [part for part in buffers if part.nbytes]
         self._waiting += 1
         try:
-            while left := self.write_now(left):  # there is no room: wait until the next buffer is through
+            while left := self.write_now(left):  # the kernel's buffer is full: wait until the next buffer is written
                 await self._loop.sock_sendall(self._socket, left.pop(0))
         finally:
             self._end_waiting()
@@ -175,12 +176,12 @@ class TcpPipe:
             self._closing = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        if self._waiting == 0:  # else a pending coroutine would wait for the closed descriptor for ever
+        if self._waiting == 0:  # a coroutine that is still waiting would wait for the closed descriptor for ever
             self._unwatch()
             self._socket.close()
 
     def _end_waiting(self) -> None:
-        """Close the descriptor if that was put off because a coroutine used it."""
+        """Close the descriptor, if `close` was called while this coroutine still used it."""
         self._waiting -= 1
         if self._closing:
             self.close()
@@ -197,9 +198,9 @@ class TcpListener:
     """Accepts connections by TCP."""
 
     def __init__(self, listen: Address) -> None:
-        """Listen at once; port 0 takes a free one. Raises OSError; OverflowError or ValueError for invalid ones.
+        """Listen at once; port 0 chooses a free one. Raises OSError; OverflowError, ValueError for an invalid address.
 
-        `host_and_port` is where it listens, or did before it was closed.
+        `host_and_port` is the address of the listener, also after it is closed.
         """
         self._socket = socket.socket(listen.family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -232,7 +233,7 @@ def _after(buffers: list[memoryview], sent: int) -> list[memoryview]:
 
 
 def _notice_silence(sock: socket.socket) -> None:
-    """Let the kernel end a connection, idle or not, whose host has vanished."""
+    """Let the kernel end a connection, idle or not, if its host no longer answers."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_TIMEOUT_S // 2)

@@ -1,6 +1,6 @@
-"""Pixels on a slow link, coded without loss: as PNG, in about half of the bytes.
+"""Codes pixels for a slow link: as PNG, without loss, in about half of the bytes.
 
-A fast setting is used: of pictures of cameras, stronger compression takes twice as long for the same size.
+A fast setting is used. With pictures of cameras, stronger compression takes twice as long, and gives the same size.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ _HEADER = struct.Struct(">8sI4sIIBB")
 """The signature, the length and name of the first chunk, width, height, bits, and kind of colour."""
 
 _SIGNATURE, _FIRST_CHUNK, _BITS, _RGB = b"\x89PNG\r\n\x1a\n", (13, b"IHDR"), 8, 2
+"""The values that these fields have in our pictures; all others are refused."""
 
 
 def encode_png(pixels: Pixels) -> Array:
-    """Return pixels, uint8 (h, w, 3) with at least one of them, as PNG: bytes, uint8 (n,)."""
+    """Return the PNG, uint8 (bytes,), of pixels, uint8 (h, w, 3), which must be at least one."""
     coded, data = cv2.imencode(".png", pixels, _FAST)
     assert coded, "pixels of this type can always be coded"
     return data.reshape(-1)
 
 
 def decode_png(data: Array, height: int, width: int) -> Pixels | None:
-    """Return the pixels of a PNG, uint8 (height, width, 3); None when it is none, or of another size.
+    """Return the pixels of a PNG, uint8 (height, width, 3); None for other data, and for another size.
 
-    The size is read before any memory is taken for it.
+    The size is checked before memory for the pixels is allocated.
     """
     if data.size < _HEADER.size:
         return None

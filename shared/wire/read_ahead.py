@@ -1,10 +1,14 @@
-"""Received bytes that nobody has used yet. Pure."""
+"""A buffer of received bytes that were not used yet. Pure."""
 
 from __future__ import annotations
 
+READ_AHEAD_BYTES = 64 * 1024
+"""Size of the buffer; most messages are shorter. A busy device usually finds the whole message received, and copying
+it costs less than another turn of the event loop."""
+
 
 class ReadAhead:
-    """A buffer between a stream and its reader, so that small messages take one system call together."""
+    """A buffer between a stream and its reader, so that one system call reads several small messages."""
 
     def __init__(self, size: int) -> None:
         self._buffer = memoryview(bytearray(size))
@@ -24,7 +28,7 @@ class ReadAhead:
         return self._buffer[self._end :]
 
     def add(self, count: int) -> None:
-        """Note that so many bytes were written to `room`."""
+        """Note that this many bytes were written to `room`."""
         self._end += count
 
     def peek(self, count: int) -> memoryview:
@@ -36,7 +40,7 @@ class ReadAhead:
         self._begin += count
 
     def take_into(self, target: memoryview) -> memoryview:
-        """Move bytes to the begin of `target`, as many as there are; return what of it is not filled yet."""
+        """Move as many bytes as possible to the begin of `target`; return the part of it that is not filled."""
         taken = self.peek(len(target))
         target[: len(taken)] = taken
         self._begin += len(taken)

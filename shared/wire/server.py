@@ -1,4 +1,4 @@
-"""Listen on the data plane; each connection has its own fault boundary."""
+"""The server of the data plane, in which each connection has its own fault boundary."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ FIRST_MESSAGE_TIMEOUT_S = 30.0
 """A connection without a message by then is closed, so that silent clients do not use up all connections."""
 
 MAX_IDLE_S = 600.0
-"""So is one on which nothing has come for this long: its peer only holds it open. Agents report every second."""
+"""A connection without a message for this time is closed, too, unless it `may_idle`. Agents report every second."""
 
 IDLE_CHECK_PERIOD_S = 30.0
-"""Idle connections are looked for this often: a timer for each would cost as much as a small message."""
+"""Period of the search for idle connections; setting a timer for each would take as long as a small message."""
 
 
 class DataServer:
@@ -47,9 +47,10 @@ class DataServer:
         door: Door | None = None,
         bound_of: Callable[[Header], int | None] | None = None,
     ) -> None:
-        """Listen at once; port 0 takes a free one. `door`: what each kind of peer may send; None: everything.
+        """Listen at once; port 0 chooses a free one. Raises ListenError.
 
-        `bound_of`: the most bytes that a payload may have, see Connection. Raises ListenError.
+        `door` has the messages that each kind of peer may send; None: all. `bound_of` gives the largest payload for a
+        header, see Connection.
         """
         self._serve = serve
         self._bound_of = bound_of
@@ -74,7 +75,7 @@ class DataServer:
         try:
             while True:
                 pipe, address = await self._listener.accept()
-                if pipe.same_machine:  # by whichever of its addresses
+                if pipe.same_machine:  # connections of this machine count as one host, whatever address they use
                     address = Address(LOOPBACK, address.port)
                 if self._entrance.refuse_unseen(address):
                     pipe.close()
@@ -97,7 +98,7 @@ class DataServer:
                     connection.close()
 
     async def _guard(self, pipe: TcpPipe, address: Address) -> None:
-        """Serve one connection; errors end only this one."""
+        """Serve one connection in its own fault boundary."""
         connection: Connection | None = None
         try:
             with contextlib.ExitStack() as unknown:
@@ -126,7 +127,7 @@ class DataServer:
             pipe.close()
 
     async def _reject(self, address: Address, connection: Connection | None, error: DeepThingsError) -> None:
-        """Log why a peer is refused, and tell it."""
+        """Log the reason why a peer is refused, and send it to the peer."""
         if isinstance(error, PeerRefusedError):
             self._entrance.log_refusal(address, None if connection is None else connection.member, str(error))
         else:

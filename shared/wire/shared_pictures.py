@@ -1,10 +1,10 @@
 """Pictures in memory that a camera agent shares with an edge on the same machine, instead of sending them.
 
-The agent makes an anonymous file (memfd_create(2)) with a name that nobody can guess, and sends the edge its process,
-descriptor and name. The edge opens /proc/PID/fd/N and checks the name: an agent on another machine, or one that invents
-a process, shares nothing. The kernel frees the file with the last process that has it, however these end. It is sealed:
-it can never shrink, so reading from it cannot fail, whatever the agent does. A picture stays until the edge has
-released it.
+The agent makes an anonymous file (memfd_create(2)) with a name that nobody can guess, and sends its process id, the
+file's descriptor and the name to the edge. The edge opens /proc/PID/fd/N and checks the name, so an agent on another
+machine, or one that sends a false process id, cannot make the edge read anything. The kernel frees the file when all
+processes that have it open have ended, for whatever reason. The file is sealed against shrinking, so reading from it
+cannot fail, whatever the agent does. A picture stays until the edge has released it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_SHARED_BYTES = MAX_SHARED_PICTURES * MAX_PAYLOAD_BYTES[MessageKind.FRAME]
 
 
 class SharedPictureWriter:
-    """The agent's side: places for up to MAX_SHARED_PICTURES pictures of one size; unused ones take no memory."""
+    """The agent's side: MAX_SHARED_PICTURES places for pictures, all of one size; unused places take no memory."""
 
     def __init__(self) -> None:
         """Make the memory. Raises OSError where the system has no such memory."""
@@ -59,7 +59,7 @@ class SharedPictureWriter:
     def put_picture(self, number: int, picture: Pixels) -> int | None:
         """Copy the picture of frame `number` into a free place, and return its offset; None when no place is free."""
         if picture.nbytes > self._place_bytes:
-            if self._places:  # larger places come when all of these are free
+            if self._places:  # the places can be made larger only when all of them are free
                 return None
             self._place_bytes = -(-picture.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
         taken = self._places.values()
@@ -76,11 +76,11 @@ class SharedPictureWriter:
         return offset
 
     def release(self, number: int) -> None:
-        """Free the place of frame `number`: the edge does not read it any more."""
+        """Free the place of frame `number`, which the edge has finished reading."""
         self._places.pop(number, None)
 
     def close(self) -> None:
-        """Give the memory up; an edge that still reads a picture keeps it."""
+        """Close the memory; an edge that still reads a picture keeps it open."""
         os.close(self._file)
         self._map = None
 
@@ -95,7 +95,7 @@ class SharedPictureReader:
     """The edge's side: arrays over an agent's memory. A picture counts as released when nothing refers to it."""
 
     def __init__(self, memory: SharedMemory) -> None:
-        """Open an agent's memory. Raises OSError when it cannot be opened, is another's, or could shrink."""
+        """Open an agent's memory. Raises OSError when it cannot be opened, has another name, or could shrink."""
         if sys.platform != "linux":
             raise OSError("only Linux has anonymous files")
         path = f"/proc/{memory.process}/fd/{memory.file}"
@@ -113,7 +113,7 @@ class SharedPictureReader:
         """
         size = info.height * info.width * 3
         pixels = np.frombuffer(self._memory_until(offset + size), np.uint8, size, offset)
-        # Views refer to this array, so it lives as long as somebody reads any part of the picture.
+        # All views refer to this array, so it is finalized when no part of the picture is in use.
         weakref.finalize(pixels, self._released.append, info.number).atexit = False
         return pixels.reshape(info.height, info.width, 3)
 
@@ -125,7 +125,7 @@ class SharedPictureReader:
         return tuple(released)
 
     def close(self) -> None:
-        """Accept no more pictures; those that are still read stay."""
+        """Close the memory for new pictures; pictures that are still in use stay readable."""
         os.close(self._file)
         self._map = None
 

@@ -1,4 +1,4 @@
-"""A pipe through TLS over another pipe."""
+"""A pipe that encrypts the bytes of another pipe with TLS."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from shared.wire.pipe import Pipe
 
 ENCRYPTED_AT_ONCE = 256 * 1024
-"""Bytes that are encrypted before they are sent: sixteen records, which fit into the kernel's buffer."""
+"""Bytes that are encrypted before they are sent: sixteen TLS records, which fit into the kernel's buffer."""
 
 RECEIVED_AT_ONCE = 64 * 1024
-"""Bytes that are read before they are decrypted: as many as wake a reader; each connection keeps a buffer of them."""
+"""Bytes that are read before they are decrypted, as many as WAKE_BYTES; each connection has a buffer of this size."""
 
 MAX_HANDSHAKE_BYTES = 64 * 1024
-"""Received before the peer has shown its certificate: a handshake with certificates of ours takes three thousand."""
+"""Bytes that are received before the peer has shown its certificate; a handshake of members takes three thousand."""
 
 JOINED_BYTES = 16 * 1024
-"""Up to a record, parts of a message are joined: every record costs both sides as much as some thousand bytes."""
+"""Messages up to this size, that of a TLS record, are joined into one buffer, because every additional record takes
+both sides as long as some thousand bytes."""
 
 _NOTHING = memoryview(b"")
 
@@ -32,7 +33,7 @@ class TlsPipe:
     """Encrypts what goes through another pipe."""
 
     def __init__(self, pipe: Pipe, context: ssl.SSLContext, *, server: bool, received: bytes = b"") -> None:
-        """`received` was read from the pipe already."""
+        """`received` are bytes that were read from the pipe already."""
         self._pipe = pipe
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming.write(received)
@@ -42,13 +43,13 @@ class TlsPipe:
         self._sending = False
 
     async def handshake(self) -> None:
-        """Agree on keys; needed once, before everything else. Raises OSError, of TLS as ssl.SSLError."""
+        """Do the TLS handshake, before all other calls. Raises OSError, and ssl.SSLError for errors of TLS."""
         count = 0
         while True:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
-                if count > MAX_HANDSHAKE_BYTES:  # only now: a message may have come right behind the handshake
+                if count > MAX_HANDSHAKE_BYTES:  # checked here, as the last bytes may include a message behind it
                     raise ConnectionResetError from None
                 await self._send_encrypted()
                 read = await self._receive_encrypted(1)
@@ -56,7 +57,7 @@ class TlsPipe:
                 if not read:
                     raise ConnectionResetError from None
             except ssl.SSLError:
-                self._flush()  # the alert, which tells the peer why
+                self._flush()  # sends the alert with the reason
                 raise
             else:
                 await self._send_encrypted()
@@ -73,16 +74,16 @@ class TlsPipe:
                 try:
                     return int(self._tls.read(len(buffer), buffer))
                 except ssl.SSLWantReadError:
-                    pass  # a part of a record
+                    pass  # the record is incomplete
                 except ssl.SSLZeroReturnError:
                     return 0
-                self._flush()  # an answer that the peer's TLS wants
+                self._flush()  # TLS may have to answer the peer, for example to update keys
             if not await self._receive_encrypted(wake_at):
                 return 0
 
     async def fill(self, buffer: memoryview) -> None:
         while buffer:
-            # Encrypted bytes are more than plain ones, so that at least this many more are on their way.
+            # Encryption adds bytes, so at least this many more are to come.
             missing = len(buffer) - self._incoming.pending - self._tls.pending()
             count = await self.read_some(buffer, max(1, min(missing, WAKE_BYTES)))
             if count == 0:
@@ -105,10 +106,10 @@ class TlsPipe:
             if not left:
                 return []
             left = self._encrypt(left)
-        return left or [_NOTHING]  # `write` sends what is encrypted already
+        return left or [_NOTHING]  # not empty, so that the caller calls `write`, which sends the encrypted bytes
 
     def finish(self) -> None:
-        # Without the alert of TLS that nothing follows: messages have lengths, so that one that is cut off is noticed.
+        # TLS's closing alert is not sent: messages have lengths, so the peer notices one that is cut off.
         with contextlib.suppress(OSError):
             self._flush()
         self._pipe.finish()
@@ -126,7 +127,7 @@ class TlsPipe:
         return buffers
 
     def _flush(self) -> bool:
-        """Send what is encrypted, as far as that is possible without waiting; return whether nothing is left."""
+        """Send as many encrypted bytes as possible without waiting; return whether all are sent."""
         if self._sending:
             return False
         if self._outgoing.pending:
@@ -135,7 +136,7 @@ class TlsPipe:
         return not self._unsent
 
     async def _send_encrypted(self) -> None:
-        """Send all that is encrypted."""
+        """Send all encrypted bytes, unless another call is doing so."""
         while not self._flush() and not self._sending:
             unsent, self._unsent = self._unsent, []
             self._sending = True

@@ -1,4 +1,4 @@
-"""Answers requests for this process's spans, and requests those of another node with its clock."""
+"""Answers requests for this process's spans, and requests the spans and the clock of another node."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from shared.wire.connection import Payload
 
 CLOCK_TRIPS = 8
-"""Round trips of which the shortest counts: on Wi-Fi most are delayed by some milliseconds, and some are not."""
+"""Round trips, the shortest of which counts: on Wi-Fi most of them are delayed by some milliseconds."""
 
 CLUSTER_TRACE_TIMEOUT_S = 20.0
-"""A gateway answers when all edges have, or their time is over; another request may be answered first."""
+"""Timeout of a gateway's answer: it waits for its edges, and may answer another request first."""
 
 
 async def send_spans(connection: Connection, request: TraceRequestHeader) -> None:
-    """Answer a request with this process's spans; one for zero seconds with its clock only."""
+    """Answer a request with this process's spans; a request for zero seconds with the clock only."""
     if request.seconds <= 0:
         await connection.send(TraceHeader(clock=time.monotonic()))
         return
@@ -36,7 +36,7 @@ async def send_spans(connection: Connection, request: TraceRequestHeader) -> Non
 
 
 async def own_recording(seconds: float) -> bytes:
-    """Return this process's spans, encoded in another thread: frames go on meanwhile."""
+    """Return this process's spans, encoded in another thread, so that frames are not delayed."""
     now = time.monotonic()
     return await asyncio.to_thread(
         lambda: encode_recording(tracer.spans(now, seconds), tracer.process_time(now, seconds))
@@ -46,16 +46,16 @@ async def own_recording(seconds: float) -> bytes:
 async def request_spans(
     address: Address, seconds: float, traffic: WireTraffic, expected: ExpectedPeer
 ) -> tuple[ClockOffset, Payload]:
-    """Return how far a node's clock is ahead of ours, and its encoded spans.
+    """Return the offset of a node's clock from ours, and the node's encoded spans.
 
-    Raises PeerLostError, PeerTimeoutError or ProtocolError, the last one also for a release that has no trace.
+    Raises PeerLostError, PeerTimeoutError, or ProtocolError, which includes releases without a trace.
     """
     connection = await Connection.open(address, traffic, expected)
     try:
         trips = [await _round_trip(connection) for _ in range(CLOCK_TRIPS)]
         header, payload = await connection.request(TraceRequestHeader(seconds=seconds), TraceHeader)
         if header.recordings:
-            raise ProtocolError(f"{connection.peer} sent the traces of other nodes, which nobody asked for")
+            raise ProtocolError(f"{connection.peer} sent traces of other nodes, which were not requested")
         return align_clocks(trips), payload
     finally:
         connection.close()

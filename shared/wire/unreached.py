@@ -6,10 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_UNREACHED_ADDRESSES = 16
-"""Addresses that are kept; when more cannot be reached, all have the same cause."""
+"""At most this many addresses are kept; if more cannot be reached, all have the same cause."""
 
 UNREACHED_TTL_S = 120.0
-"""Failures that are older are dropped: the peer may work again, or have another address."""
+"""Failures are dropped after this time: the peer may work again, or have another address."""
 
 
 @dataclass(frozen=True, slots=True)

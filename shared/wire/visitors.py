@@ -1,14 +1,14 @@
-"""Peers without keys, and those that were refused: remembered for a while, for people to see. Pure."""
+"""Peers without keys and refused peers, remembered for a while so that people can see them. Pure."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 MAX_VISITORS = 32
-"""Addresses of each kind that are remembered; a stranger with many of them must not fill the memory."""
+"""Addresses of each kind that are remembered; a stranger with many addresses must not fill the memory."""
 
 VISITOR_TTL_S = 600.0
-"""A peer that has not come back for this long has joined, or is gone."""
+"""A peer that has not come back for this time has joined, or is gone."""
 
 
 class Visitors:
@@ -29,11 +29,11 @@ class Visitors:
         _note(self._refused, host, now, reason)
 
     def problems(self, now: float) -> list[str]:
-        """Return the peers that were refused lately and why, a line for each."""
+        """Return a line for each peer that was refused within VISITOR_TTL_S, with the reason."""
         return [f"{host} was refused: {reason}" for host, reason in self.refused(now).items()]
 
     def refused(self, now: float) -> dict[str, str]:
-        """Return the addresses that were refused lately, with the end of a sentence about each."""
+        """Return the reasons, as ends of sentences, by address of the peers that were refused within VISITOR_TTL_S."""
         return self._recent(self._refused, now)
 
     @staticmethod

@@ -36,7 +36,7 @@ async def broker(tmp_path):
 
 
 def gateway_bus(broker):
-    return Bus(broker.places.cluster, "gateway-2", login=broker.access.login, forgets_commands=True)
+    return Bus(broker.places.cluster, "gateway-2", login=broker.access.login, clears_commands=True)
 
 
 async def user(broker, name):

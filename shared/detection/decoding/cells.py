@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
 
 STRIDES = (8, 16, 32)
+"""The strides of most detectors: distances between the cells of a map, in pixels of the input."""
+
 STRIDES_TO_64 = (8, 16, 32, 64)
+"""The strides of detectors with another, coarser map."""
 
 USUAL_STRIDES = (
     STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
@@ -27,7 +30,10 @@ FINE_STRIDES = USUAL_STRIDES[:4]
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
+    """N cells of an input: `places` (N, 2) are their columns and rows, `strides` (N, 1) their sides in pixels, float32.
+
+    The cells are in the order in which detectors without anchors give their rows: fine strides first, row by row.
+    """
 
     places: FloatArray
     strides: FloatArray

@@ -43,18 +43,18 @@ RF_DETR_NAMES = frozenset(["dets", "labels"])
 def decode_softmax(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Return boxes and scores, see Family. Outputs: boxes (1, N, 4), logits of a softmax (1, N, classes + 1)."""
     boxes, logits = read_pair(outputs)
-    return _kept(boxes, softmax(logits)[:, :-1], size, spec)
+    return _reaching_threshold(boxes, softmax(logits)[:, :-1], size, spec)
 
 
 def decode_sigmoid(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Return boxes and scores, see Family. Outputs: boxes (1, N, 4), logits of a sigmoid (1, N, classes)."""
     boxes, logits = read_pair(outputs)
-    return _kept(boxes, sigmoid(logits), size, spec)
+    return _reaching_threshold(boxes, sigmoid(logits), size, spec)
 
 
 def decode_probabilities(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Return boxes and scores, see Family. Output: (1, N, 4 + classes), box and probabilities; or two outputs."""
-    return _kept(*_boxes_and_probabilities(outputs), size, spec)
+    return _reaching_threshold(*_boxes_and_probabilities(outputs), size, spec)
 
 
 def _boxes_and_probabilities(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
@@ -90,7 +90,10 @@ def doubt_probabilities(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> 
     )  # fmt: skip
 
 
-def _kept(boxes: FloatArray, scores: FloatArray, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
+def _reaching_threshold(
+    boxes: FloatArray, scores: FloatArray, size: InputSize, spec: ModelSpec
+) -> tuple[FloatArray, FloatArray]:
+    """Return the boxes whose scores reach the threshold, as corners in input pixels, and their scores."""
     kept = indices_reaching(scores.max(axis=1), spec.score_threshold)
     scale = np.array([size[1], size[0]], np.float32)
     return corners(boxes[kept, :2] * scale, boxes[kept, 2:] * scale), scores[kept]

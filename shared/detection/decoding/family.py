@@ -29,6 +29,8 @@ USUAL_REMEDY = "export it as docs/models.md shows"
 class Family:
     """Detectors with one decoder. Sizes are (height, width) of the input, in pixels.
 
+    Coordinates "in parts of the picture" are relative to its width and height, from 0 to 1.
+
     `describe` returns a description of the outputs for an input size. `classes` returns the numbers of classes that
     outputs of these shapes can hold, likeliest first; empty: the outputs are not of this family. `decode` returns
     boxes, float32 (N, 4) as left, top, right, bottom in input pixels, and scores, float32 (N, classes), of all cells

@@ -1,6 +1,6 @@
-"""Decodes the rows (box, score, class number) of detectors that do everything in the file, suppression included.
+"""Decodes the rows (box, score, class number) of detectors whose file includes the post-processing and suppression.
 
-Empty rows have a score of 0, or are behind the count.
+Rows without an object have a score of 0, or come after the number of rows that another output gives.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decodes finished detections in separate outputs: boxes, scores and classes, perhaps with their count.
 
-D-FINE and RT-DETR with their post-processing, torchvision, YOLO-NAS' batch format and TensorRT's suppression have
-these. MMDeploy (MMDetection) has boxes and scores in one output.
+Such outputs come from D-FINE and RT-DETR with their post-processing, torchvision, YOLO-NAS' batch format and TensorRT's
+suppression. MMDeploy (MMDetection) has boxes and scores in one output.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 CLASS_WORDS = ("class", "label")
+"""Parts of names of the output with classes, in lower case."""
 
 
 def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:

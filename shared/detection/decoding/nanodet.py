@@ -41,14 +41,16 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 _SIDES = 4
+"""A box has a distribution for each of its sides."""
 
 _BINS = (8, 11)
-"""Bins of each side: upstream's configurations have 8, NanoDet-g 11."""
+"""Possible numbers of bins for each side of a box: NanoDet's configurations have 8, that of NanoDet-g 11."""
 
 BOX_WORDS = ("box", "dis", "reg")
 """Parts of names of outputs with distributions: boxes_8, dis_pred_stride_8, reg_8."""
 
 SCORE_WORDS = ("cls", "class", "score")
+"""Parts of names of outputs with scores: cls_pred_stride_8."""
 
 PADDLE_WORD = ".tmp_"
 """Part of the names that Paddle gives to outputs: transpose_0.tmp_0."""
@@ -69,8 +71,8 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
         first += len(score)
     strides = strides_by_cell_count(input_size, FINE_STRIDES)[first]
     # NanoDet-Plus, which has stride 64, measures from a cell's corner, not its middle.
-    inside = 0.0 if strides == STRIDES_TO_64 and not _is_paddles(outputs, spec) else 0.5
-    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), make_cells(input_size, strides), inside)
+    offset = 0.0 if strides == STRIDES_TO_64 and not _is_picodet(outputs, spec) else 0.5
+    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), make_cells(input_size, strides), offset)
     return boxes, np.concatenate(scores)
 
 
@@ -93,22 +95,26 @@ def _pieces(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> list[tu
 
 
 def _boxes(
-    distributions: FloatArray, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
+    distributions: FloatArray, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], cells: Cells, offset: float
 ) -> FloatArray:
-    """Return boxes (N, 4) of distributions (N, 4 * bins) of the cells with these numbers."""
-    stride = every.strides[numbers]
+    """Return boxes (N, 4) of distributions (N, 4 * bins), for the N of all `cells` that have these numbers.
+
+    Sides are measured from the point of a cell that is `offset` of its side right of and below its corner.
+    """
+    stride = cells.strides[numbers]
     weights = softmax(distributions.reshape(len(numbers), _SIDES, distributions.shape[1] // _SIDES))
     sides = weights @ np.arange(weights.shape[2], dtype=np.float32) * stride
-    points = (every.places[numbers] + np.float32(inside)) * stride
+    points = (cells.places[numbers] + np.float32(offset)) * stride
     return np.hstack([points - sides[:, :2], points + sides[:, 2:]])
 
 
-def _is_paddles(names: Iterable[str], spec: ModelSpec) -> bool:
+def _is_picodet(names: Iterable[str], spec: ModelSpec) -> bool:
+    """Return whether outputs with these names are PicoDet's: the description says so, or Paddle has named them."""
     return spec.decoder == PICODET.name or (spec.decoder is None and any(PADDLE_WORD in name for name in names))
 
 
 def _classes(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
-    if _is_paddles(shapes, spec):
+    if _is_picodet(shapes, spec):
         return ()
     table = only_table(shapes)
     if table is not None:
@@ -121,7 +127,7 @@ def _classes(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[in
 
 
 def _classes_picodet(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
-    return _classes_of_pairs(shapes, input_size) if _is_paddles(shapes, spec) else ()
+    return _classes_of_pairs(shapes, input_size) if _is_picodet(shapes, spec) else ()
 
 
 def _classes_of_pairs(shapes: Shapes, input_size: InputSize) -> tuple[int, ...]:

@@ -49,10 +49,10 @@ def doubt_ssd(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
     sums = scores.sum(axis=1)
     # Some models have a sigmoid for each class: then only a description that names the decoder shows that the first
     # score is the background's.
-    apart = spec.decoder is None and (np.abs(sums - 1) > SUM_ROUNDING).any()
+    no_background = spec.decoder is None and (np.abs(sums - 1) > SUM_ROUNDING).any()
     return first_doubt(
         score_doubt(scores), box_doubt(boxes, size, parts=True), area_doubt(boxes),
-        "the scores of a box do not add up to 1, so no background is among them" if apart else "",
+        "the scores of a box do not add up to 1, so no background is among them" if no_background else "",
     )  # fmt: skip
 
 

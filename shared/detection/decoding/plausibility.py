@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
 
 NEARLY_ALL = 0.99
-"""Share of boxes that must be plausible: a badly trained network makes a few that are not."""
+"""Share of boxes that must be finite and in order: a badly trained network makes a few that are not."""
 
 _MOST = 0.9
+"""Share of boxes that must have an area, and a centre near the picture; boxes without an object may have neither."""
 
 _ROUNDING = 0.001
 """Allowed distance of a probability below 0 or above 1, from half precision."""
@@ -92,8 +93,9 @@ def box_doubt(boxes: FloatArray, size: InputSize, *, parts: bool = False) -> str
 
 def area_doubt(boxes: FloatArray) -> str:
     """Return why boxes (N, 4), left, top, right, bottom, cannot each show an object: too many have no area."""
-    has_none = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST if len(boxes) else False
-    return "its boxes have no area" if has_none else ""
+    if not len(boxes) or (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST:
+        return ""
+    return "its boxes have no area"
 
 
 def row_doubt(table: FloatArray) -> str:

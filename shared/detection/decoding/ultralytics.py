@@ -123,6 +123,7 @@ def _describe_v8(input_size: InputSize) -> str:
 
 
 def _usual(input_size: InputSize) -> list[int]:
+    """Return the numbers of cells with the two likeliest choices of strides, likeliest first."""
     return list(strides_by_cell_count(input_size))[-2:][::-1]
 
 

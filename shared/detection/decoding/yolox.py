@@ -25,7 +25,7 @@ _BEFORE_CLASSES = 5
 """Numbers of a cell: centre x and y and the logarithms of width and height, in strides; objectness."""
 
 MAX_TYPICAL_STRIDES = 8.0
-"""Bound of the typical number of a box before decoding: e**8 strides are more than any picture has."""
+"""Bound of the median absolute value of undecoded box numbers: a side of e**8 strides exceeds any picture."""
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
@@ -33,9 +33,9 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
     (table,) = outputs.values()
     kept = indices_reaching(table[0, :, 4], spec.score_threshold)
     rows = table[0, kept]
-    every = make_cells(input_size, strides_by_cell_count(input_size, FINE_STRIDES)[table.shape[1]])
-    stride = every.strides[kept]
-    boxes = corners((rows[:, :2] + every.places[kept]) * stride, np.exp(rows[:, 2:4]) * stride)
+    cells = make_cells(input_size, strides_by_cell_count(input_size, FINE_STRIDES)[table.shape[1]])
+    stride = cells.strides[kept]
+    boxes = corners((rows[:, :2] + cells.places[kept]) * stride, np.exp(rows[:, 2:4]) * stride)
     return boxes, rows[:, _BEFORE_CLASSES:] * rows[:, 4:5]
 
 
@@ -50,16 +50,16 @@ def doubt(outputs: Outputs, _size: InputSize, _spec: ModelSpec) -> str:
 def doubt_decoded(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
     """Return the doubt, see Family: boxes are in pixels, scores are probabilities, objectness is not always 1."""
     (table,) = outputs.values()
-    sure = "the objectness of all its boxes is 1, as YOLOv6 has it" if (table[0, :, 4] == 1).all() else ""
-    return first_doubt(doubt_v5(outputs, size, spec), sure)
+    is_v6 = "the objectness of all its boxes is 1, as YOLOv6 has it" if (table[0, :, 4] == 1).all() else ""
+    return first_doubt(doubt_v5(outputs, size, spec), is_v6)
 
 
 def doubt_v6(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return the doubt, see Family: boxes are in pixels, objectness is 1, scores are probabilities."""
     (table,) = outputs.values()
-    unsure = "" if (table[0, :, 4] == 1).all() else "the objectness of its boxes is not 1"
+    not_v6 = "" if (table[0, :, 4] == 1).all() else "the objectness of its boxes is not 1"
     boxes = corners(table[0, :, :2], table[0, :, 2:4])
-    return first_doubt(unsure, box_doubt(boxes, size), score_doubt(table[0, :, _BEFORE_CLASSES:]))
+    return first_doubt(not_v6, box_doubt(boxes, size), score_doubt(table[0, :, _BEFORE_CLASSES:]))
 
 
 def _classes(shapes: Shapes, input_size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:

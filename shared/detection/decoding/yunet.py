@@ -22,12 +22,15 @@ _WIDTHS = {"cls": 1, "obj": 1, "bbox": 4}
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Return boxes and scores, see Family. A box is centre in the cell and logarithms of sizes, in strides."""
+    """Return boxes and scores, see Family.
+
+    The four numbers of a cell, in strides: the centre's x and y relative to the cell, logarithms of width and height.
+    """
     scores, boxes = _scores(outputs), _joined(outputs, "bbox")
     kept = indices_reaching(scores[:, 0], spec.score_threshold)
-    every = make_cells(input_size, STRIDES)
-    stride = every.strides[kept]
-    centres = (boxes[kept, :2] + every.places[kept]) * stride
+    cells = make_cells(input_size, STRIDES)
+    stride = cells.strides[kept]
+    centres = (boxes[kept, :2] + cells.places[kept]) * stride
     return corners(centres, np.exp(boxes[kept, 2:]) * stride), scores[kept]
 
 

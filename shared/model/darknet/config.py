@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CFG_BYTES = 1_000_000
-"""The largest networks have 50 kB; a larger file is something else, such as the weights."""
+"""The files of the largest networks have 50 kB; a larger file is no .cfg, but for example the weights."""
 
 MAX_INTEGER = 2**31 - 1
 """Darknet stores integers as int."""

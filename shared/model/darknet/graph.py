@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NodeAttribute = int | float | str | list[int]
 
 IR_VERSION = 10
+"""Version of ONNX's file format in the models that are made of Darknet's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class DarknetMap:
 
 
 class OnnxGraph:
-    """The model so far. Everything is written directly into its message, because copies of weights are large."""
+    """The ONNX model that is being built. Weights are written directly into its message: copies would be large."""
 
     def __init__(self, image: DarknetMap) -> None:
         self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="deepthings")

@@ -21,11 +21,11 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, NodeAttribute]]] = {
     "mish": ("Mish", {}),
     "relu": ("Relu", {}),
 }
-"""Activations of one operation; linear has none, swish two."""
+"""Activations that are one ONNX operation; linear needs none, swish needs two."""
 
 
 class NetworkBuilder:
-    """The model so far, and the maps of its layers. Methods raise ModelError, naming the section."""
+    """The model that is being built, and the maps of its layers. Methods raise ModelError, naming the section."""
 
     def __init__(self, image: DarknetMap, weights: DarknetWeights) -> None:
         self.image = image

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _FLOAT = np.dtype("<f4")
 
 MAX_VERSION = 1000
-"""Darknet marks transposed weights by larger versions; no known network has them."""
+"""Larger version numbers mark transposed weights, which are not supported; no known network has them."""
 
 EPSILON = 1e-6
-"""Darknet adds it to the standard deviation, not to the variance."""
+"""Added to the standard deviation of batch normalisation; Darknet does not add it to the variance, as others do."""
 
 
 class DarknetWeights:
@@ -67,7 +67,7 @@ class DarknetWeights:
         return kernels, biases
 
     def check_all_read(self) -> None:
-        """Raise ModelError when bytes are left over."""
+        """Raise ModelError when the file has more bytes than the layers have read."""
         left = len(self._bytes) - self._position
         if left:
             raise ModelError(
