@@ -12,10 +12,11 @@ from gateway.cluster.device_watch import DeviceWatch
 from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.plan_candidates import PlanOutlook, plan_words
 from gateway.planning.plan_prediction import predict_plan
-from gateway.planning.plan_search import plan_words, search_plans
+from gateway.planning.plan_search import search_plans
 from gateway.planning.predicted_plans import planned_devices, predicted_plans
-from gateway.planning.stage_fitting import cost_of_plan, fit_stages, levelled_speeds
+from gateway.planning.stage_fitting import ALL_FRAMES, fit_stages, levelled_speeds
 from shared.errors import DeepThingsError
 from shared.ftp.grid import grids_of
 from shared.payloads.bridge import BridgeEventType
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayOptions
-    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.plan_candidates import PlanCandidate
+    from gateway.planning.plan_search import PlanSearch
     from gateway.planning.profiles import ClusterProfile
     from shared.payloads.bridge import PlannedDevice, PredictedPlan
     from shared.wire.headers import ResultHeader
@@ -230,8 +232,9 @@ class PlanChanges:
         levelled = levelled_speeds(cluster)
         fitted = fit_stages(self._model.network, levelled, cut)
         if {*now.nodes} == {*nodes}:
-            kept = predict_plan(method, now.partitioned.costs, levelled.in_order(now.nodes))
-            if fitted.cost > MIN_FITTING_GAIN * cost_of_plan(kept):
+            kept = PlanOutlook.of(method, now.partitioned.costs, levelled.in_order(now.nodes))
+            kept_refused, kept_cost = ALL_FRAMES.order(kept)  # a device may have less memory by now
+            if ALL_FRAMES.order(fitted) > (kept_refused, MIN_FITTING_GAIN * kept_cost):
                 return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 
