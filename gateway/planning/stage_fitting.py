@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 STAGE_CHOICES = 2
 """Stages are chosen for tiles by speed alone, and once more for fitted ones. With three choices, or with one for each
-round, predictions are better by less than a thousandth on average."""
+round, predictions are better by less than a thousandth on average. For several tiles of a device they are chosen once,
+to save time: these are fitted less often."""
 
 FITTING_ROUNDS = 2
 """The sizes in chosen stages are fitted so often to what tiles of the sizes before cost. After that, bounds of tiles go
@@ -147,7 +148,7 @@ def _fit_in_rounds(
     """
     one_each = len(set(cluster.devices)) == grid.count
     last: CutMaps = ()
-    for _ in range(STAGE_CHOICES):
+    for _ in range(STAGE_CHOICES if one_each else 1):
         try:
             regions, ways = network.stage_ways(grid, shares, terms, last)
         except CutError:
@@ -163,6 +164,8 @@ def _fit_in_rounds(
             regions = network.divide_again(best.cuts, grid, shares)
             best, costs = _fit_memory(network, cluster, regions, best.cuts, grid, shares)
             yield best
+        if best.refused:
+            return  # mostly for its weights, which other stages up to this cut have, too
         last, shares = best.cuts[-1], balanced_shares(best.shares, costs, cluster)
 
 
