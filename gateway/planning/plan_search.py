@@ -68,7 +68,7 @@ def search_plans(
 ) -> PlanSearch:
     """Predict all candidates for these devices. A `cut` or `grid` that is given is the only one that is considered.
 
-    For eight devices and networks of 49 to 101 layers it takes 0.14 to 0.25 s of one core of an AMD EPYC.
+    For eight devices and networks of 49 to 101 layers it takes 0.14 to 0.32 s of one core of an AMD EPYC.
     """
     cluster = cluster.fastest(MAX_PLANNED_DEVICES)
     outlooks = [PlanOutlook.of(Method.WHOLE, costs_of_stages(network, [whole_stage(network)]), cluster)]
