@@ -18,27 +18,24 @@ MIN_FRAMES_OF_A_RATE = 2
 class PublishedFrame:
     """A frame as the message with its detections describes it.
 
-    `published_at`: in seconds since 1970; `age_s`: from its capture to its publication; `waited_s`: from its capture
-    until its owner received it; `tiles`: how many each node computed.
+    `published_at`: in seconds since 1970; `age_s`: from its capture to its publication; `tiles`: how many each node
+    computed.
     """
 
     camera: str
     number: int
     published_at: float
     age_s: float
-    waited_s: float
     tiles: dict[str, int]
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Self:
         """Read a message of detections."""
-        latency = message["latency_ms"]
         return cls(
             message["camera"],
             message["number"],
             message["published_at"],
-            latency["total"] / 1e3,
-            latency["transfer"] / 1e3,
+            message["latency_ms"]["total"] / 1e3,
             {node: count["own"] + count["stolen"] for node, count in message["nodes"].items()},
         )
 
@@ -100,11 +97,6 @@ class ClusterWindow:
     def latency_s(self) -> float:
         """Return the median time from capture to publication; 0 without frames."""
         return median(frame.age_s for frame in self.frames) if self.frames else 0.0
-
-    @property
-    def latency_without_waiting_s(self) -> float:
-        """Return the median time from arrival at the owner to publication; 0 without frames."""
-        return median(frame.age_s - frame.waited_s for frame in self.frames) if self.frames else 0.0
 
     @property
     def oldest_s(self) -> float:

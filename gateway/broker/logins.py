@@ -83,16 +83,6 @@ def format_passwords(logins: Mapping[str, str]) -> str:
     return "".join(f"{name}:{hashed}\n" for name, hashed in sorted(logins.items()))
 
 
-def parse_passwords(text: str) -> dict[str, str]:
-    """Return names and hashes of a password file; lines of another form are left out."""
-    found = {}
-    for line in text.splitlines():
-        name, _, hashed = line.strip().partition(":")
-        if name and _HASH.fullmatch(hashed):
-            found[name] = hashed
-    return found
-
-
 def format_logins(logins: Mapping[str, UserLogin]) -> str:
     """Return the text of a file of logins: a password file with a mark behind logins that may only read."""
     return "".join(

@@ -12,10 +12,11 @@ from gateway.cluster.device_watch import DeviceWatch
 from gateway.cluster.measured_devices import MeasuredDevices
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
+from gateway.planning.plan_candidates import PlanOutlook, plan_words
 from gateway.planning.plan_prediction import predict_plan
-from gateway.planning.plan_search import plan_words, search_plans
+from gateway.planning.plan_search import search_plans
 from gateway.planning.predicted_plans import planned_devices, predicted_plans
-from gateway.planning.stage_fitting import cost_of_plan, fit_stages, levelled_speeds
+from gateway.planning.stage_fitting import ALL_FRAMES, fit_stages, levelled_speeds
 from shared.errors import DeepThingsError
 from shared.ftp.grid import grids_of
 from shared.payloads.bridge import BridgeEventType
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayOptions
-    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.plan_candidates import PlanCandidate
+    from gateway.planning.plan_search import PlanSearch
     from gateway.planning.profiles import ClusterProfile
     from shared.payloads.bridge import PlannedDevice, PredictedPlan
     from shared.wire.headers import ResultHeader
@@ -103,7 +105,7 @@ class PlanChanges:
         self._fits_devices = options.method.fits_devices and options.grid is None
         self._watch = DeviceWatch(
             members, speeds, self._is_measured(speeds, takes_tiles), self._plan_lasts_s,
-            self._what_else_counts, self._else_lasts_s,
+            self._other_facts, self._facts_last_s,
         )  # fmt: skip
         if not self._fits_devices:
             self._forget_weights()
@@ -170,7 +172,7 @@ class PlanChanges:
         """Return whether a node is planned for: a search needs its speed, rows are fitted before it is known."""
         return lambda node: takes_tiles(node) and (not self._searches or speeds.speed_of(node) is not None)
 
-    def _what_else_counts(self, node: str) -> object:
+    def _other_facts(self, node: str) -> object:
         """Return what plans are made by besides shares: measurements of a device, and whether it has the camera."""
         if self._options.method is Method.BODP:
             return None
@@ -181,7 +183,7 @@ class PlanChanges:
         """Return how long plans for the devices last before new ones are made for measured speeds alone."""
         return max(SEARCH_LASTS_S if self._searches else FITTED_LASTS_S, self._planning_s / PLANNING_SHARE)
 
-    def _else_lasts_s(self) -> float:
+    def _facts_last_s(self) -> float:
         """Return the same for what else counts: stages that were made before speeds were known do not last."""
         return 0.0 if self._speeds_missed else max(CAMERA_LASTS_S, self._plan_lasts_s())
 
@@ -230,8 +232,9 @@ class PlanChanges:
         levelled = levelled_speeds(cluster)
         fitted = fit_stages(self._model.network, levelled, cut)
         if {*now.nodes} == {*nodes}:
-            kept = predict_plan(method, now.partitioned.costs, levelled.in_order(now.nodes))
-            if fitted.cost > MIN_FITTING_GAIN * cost_of_plan(kept):
+            kept = PlanOutlook.of(method, now.partitioned.costs, levelled.in_order(now.nodes))
+            kept_refused, kept_cost = ALL_FRAMES.order(kept)  # a device may have less memory by now
+            if ALL_FRAMES.order(fitted) > (kept_refused, MIN_FITTING_GAIN * kept_cost):
                 return None
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 

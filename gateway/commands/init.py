@@ -19,7 +19,7 @@ from gateway.init.given import GivenAnswers, given_broker, given_cameras, given_
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.cli.common_options import ParsedType
+from shared.cli.common_options import EXISTING_FILE, ParsedType
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.process.signals import exit_now
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 NO_TERMINAL = "this is not a terminal, so nothing is asked, as with --no-input"
-
-EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()

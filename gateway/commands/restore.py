@@ -12,12 +12,13 @@ from gateway.backup.gateway_service import adopt_service_environment, configurat
 from gateway.backup.restoring import check_moves, plan_moves, write_files
 from gateway.commands.model_options import kept_configuration_option, kept_state_option
 from gateway.configuration.paths import DEFAULT_CONFIGURATION_FILE
+from shared.cli.common_options import EXISTING_FILE
 from shared.files.unfinished import temporary_folder
 from shared.systemd.units import installed_gateway
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @kept_configuration_option
 @kept_state_option
 @click.option("--force", is_flag=True, help="Replace existing files.")

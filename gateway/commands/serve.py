@@ -21,6 +21,7 @@ from gateway.service import Gateway
 from shared.cli.cluster_options import GRID_TYPE
 from shared.cli.common_options import (
     BROKER_TYPE,
+    EXISTING_FILE,
     listen_option,
     max_cores_option,
     threads_option,
@@ -130,7 +131,7 @@ from shared.wire.map_values import MAP_TYPES
 @threads_option
 @max_cores_option
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path),
+    "--config", "file", type=EXISTING_FILE,
     help="The configuration file; given options take precedence. SIGHUP reads it again.",
 )  # fmt: skip
 @insecure_option

@@ -44,7 +44,6 @@ class PastMinute:
 class DailyHistory:
     """Counts frames minute by minute. Times are seconds since 1970."""
 
-    begun_at: float
     _minutes: deque[PastMinute] = field(default_factory=lambda: deque(maxlen=KEPT_MINUTES))
     _minute: int = 0
     _latencies: list[float] = field(default_factory=list)

@@ -55,7 +55,7 @@ class PageRecord:
         self._stats: dict[str, bytes] = {}
         self.objects: OrderedDict[str, ObjectRecord] = OrderedDict()
         self.cluster_events: deque[BridgeEvent] = deque(maxlen=MAX_CLUSTER_EVENTS)
-        self.history = DailyHistory(time.time())
+        self.history = DailyHistory()
         self.flows = HelpFlows()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._picture_bytes = 0

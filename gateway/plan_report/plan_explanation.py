@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from gateway.models.catalogue import Model
-    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.plan_candidates import PlanCandidate
+    from gateway.planning.plan_search import PlanSearch
     from shared.engine.kernel_kinds import KernelKind
     from shared.engine.opening import TileKinds
     from shared.ftp.grid import Grid

@@ -90,22 +90,25 @@ class DividedNetwork:
         """Return the operations of all tiles of one stage up to each cut."""
         return dict(zip(regions.cuts, self._costs.tiled_macs(regions), strict=True))
 
-    def stage_ways(self, grid: Grid, shares: Sequence[float], terms: StageTerms) -> tuple[CutRegions, list[StageWay]]:
-        """Return the tiles of all stages between layers, and the fastest of these up to each cut.
+    def stage_ways(
+        self, grid: Grid, shares: Sequence[float], terms: StageTerms, last: CutMaps = ()
+    ) -> tuple[CutRegions, list[StageWay]]:
+        """Return the tiles of all stages between layers, and the fastest of these up to each cut, to `last` at most.
 
         Raises CutError if there is no cut that the grid can divide, ConfigurationError if it cannot divide a given one.
         """
-        regions = self._even.get(grid) if not shares else None
-        if regions is None:
-            regions = self._divide_stages(grid, shares)
-        if not shares:
+        if shares or last:
+            regions = self._divide_stages(grid, shares, last)
+        else:
+            regions = self._even.get(grid) or self._divide_stages(grid, shares, last)
             self._even[grid] = regions
         return regions, fastest_ways(self._costs, regions, tile_speeds(grid, shares, terms), terms)
 
-    def _divide_stages(self, grid: Grid, shares: Sequence[float]) -> CutRegions:
+    def _divide_stages(self, grid: Grid, shares: Sequence[float], last: CutMaps) -> CutRegions:
         if self.given:
             return divide_stages(self._costs.tables, self._stage_cuts, grid, shares)
-        cuts = [maps for maps in self._stage_cuts if fits_maps(self.network, maps, grid)]
+        known = self._stage_cuts[: self._stage_cuts.index(last) + 1] if last else self._stage_cuts
+        cuts = [maps for maps in known if fits_maps(self.network, maps, grid)]
         if not cuts:
             raise CutError(f"{self.network.name} has no map of {grid} cells or more to cut behind")
         return divide_cuts(self._costs.tables, cuts, grid, shares)

@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.planning.cut_regions import CutMaps
+    from gateway.planning.divided_network import DividedNetwork
     from gateway.planning.methods import Method
     from gateway.planning.plan_prediction import DivisionCosts
     from gateway.planning.profiles import ClusterProfile
 
 SPARE_ROOM = 0.9
 """A tile that did not fit gets this part of the rows that would just fit: its halo does not become smaller."""
+
+
+CUTS_OF_GRID = 3
+"""Cuts that are predicted in full for each grid: those that a simpler prediction finds best, of all, and of those whose
+weights the smallest device can hold."""
+
+
+def cuts_for_memory(network: DividedNetwork, cluster: ClusterProfile, cuts: Sequence[CutMaps]) -> list[CutMaps]:
+    """Return the first of these cuts, and the first of those whose weights the smallest device can hold."""
+    smallest = min((device.memory_bytes for device in cluster.devices if device.memory_bytes), default=0)
+    fitting = [maps for maps in cuts if smallest and network.head_costs(maps).weight_bytes < smallest]
+    return list(dict.fromkeys([*cuts[:CUTS_OF_GRID], *fitting[:CUTS_OF_GRID]]))
 
 
 def memory_needs(method: Method, costs: DivisionCosts, cluster: ClusterProfile) -> tuple[int, ...]:

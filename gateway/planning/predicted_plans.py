@@ -9,7 +9,8 @@ from shared.payloads.bridge import PlannedDevice, PredictedPlan
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.planning.plan_search import PlanCandidate, PlanSearch
+    from gateway.planning.plan_candidates import PlanCandidate
+    from gateway.planning.plan_search import PlanSearch
     from gateway.planning.profiles import ClusterProfile
 
 MAX_PREDICTED_PLANS = 8

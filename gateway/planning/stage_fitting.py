@@ -1,7 +1,10 @@
-"""Fits stages of tiles to the devices that are there: a tile for each, so large that all end at the same time. Pure.
+"""Fits stages of tiles to the devices that are there, in rounds: each by what the tiles of the round before cost. Pure.
 
-A frame alone should end soon, and of several at once each should keep the devices busy for a short time. More stages
-have less halo and more exchanges. A frame alone waits for these; beside other frames, devices compute meanwhile.
+All devices should end at the same time: halos count, exchanges, and what a frame costs a device besides its tiles. A
+tile that its device cannot hold becomes smaller, and those of the others larger.
+
+More stages have less halo and more exchanges. A frame alone waits for these; beside other frames, devices compute
+meanwhile. What is best depends on the aim.
 """
 
 from __future__ import annotations
@@ -12,61 +15,88 @@ from operator import truediv
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from gateway.planning.methods import chained_stages
-from gateway.planning.plan_prediction import PlanPrediction, costs_of_stages, predict_assigned
+from gateway.planning.divided_network import DividedNetwork
+from gateway.planning.memory_fit import cuts_for_memory, smaller_shares
+from gateway.planning.methods import Method
+from gateway.planning.plan_candidates import PlanOutlook
 from gateway.planning.profiles import EXCHANGE_COST, TILE_COST, fitted_shares, usable_shares
-from gateway.planning.stage_choice import StageTerms, fits_maps, stage_ways
+from gateway.planning.stage_choice import StageTerms
+from shared.errors import CutError
 from shared.ftp.grid import grids_of
-from shared.ftp.macs import macs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from gateway.planning.plan_prediction import DivisionCosts
+    from gateway.planning.cut_regions import CutMaps, CutRegions
+    from gateway.planning.plan_candidates import PlanCandidate
+    from gateway.planning.plan_prediction import DivisionCosts, PlanPrediction
     from gateway.planning.profiles import ClusterProfile, DeviceProfile
+    from gateway.planning.stage_choice import StageWay
     from shared.ftp.grid import Grid
-    from shared.ftp.stage import Stage
     from shared.model.network import Network
 
-FITTING_ROUNDS = 5
-"""Sizes are fitted so often to what tiles of the sizes before cost, halos included. After that, bounds of tiles go
+STAGE_CHOICES = 2
+"""Stages are chosen for tiles by speed alone, and once more for fitted ones. With three choices, or with one for each
+round, predictions are better by less than a thousandth on average. For several tiles of a device they are chosen once,
+to save time: these are fitted less often."""
+
+FITTING_ROUNDS = 2
+"""The sizes in chosen stages are fitted so often to what tiles of the sizes before cost. After that, bounds of tiles go
 back and forth by a cell; the best sizes count."""
+
+MEMORY_TRIES = 4
+"""Tiles are made smaller so often, until each device can hold its own."""
 
 NOISE = 0.15
 """The part by which measured speeds of equal devices differ: tiles of such sizes would hold up some of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class FittedStages:
-    """Stages with a tile for each of `devices`, in the order of the tiles; `shares` as in `partition`."""
+class FittingAim:
+    """The value that fitting makes small. `beside_others`: other frames are under way, so devices need not wait."""
 
-    stages: tuple[Stage, ...]
-    devices: tuple[str, ...]
-    shares: tuple[float, ...]
-    prediction: PlanPrediction
+    value: Callable[[PlanPrediction], float]
+    beside_others: bool
 
-    @property
-    def cost(self) -> float:
-        """Return what should be small, see `cost_of_plan`."""
-        return cost_of_plan(self.prediction)
+    def order(self, plan: PlanOutlook | PlanCandidate) -> tuple[bool, float]:
+        """Return the order of plans: those that can be run first, then by what should be small."""
+        return bool(plan.refused), self.value(plan.prediction)
 
 
-def fit_stages(network: Network, cluster: ClusterProfile, cut: Sequence[str]) -> FittedStages:
-    """Return the stages up to `cut` with a tile for each device for which `cost_of_plan` is the smallest.
+def latency_of_plan(prediction: PlanPrediction) -> float:
+    """Return the seconds of a frame alone."""
+    return prediction.latency_s
 
-    Tiles are in rows, or in rows and columns, those of the fastest devices first. Raises CutError; ConfigurationError
-    if the maps at `cut` cannot be divided for so many devices.
+
+def cost_of_plan(prediction: PlanPrediction) -> float:
+    """Return a frame's latency, times the seconds that it keeps the busiest device."""
+    return prediction.latency_s / prediction.frames_per_s
+
+
+FRAME_ALONE = FittingAim(latency_of_plan, beside_others=False)
+"""A frame alone ends soon. Of many frames, method `auto` computes each on one device."""
+
+ALL_FRAMES = FittingAim(cost_of_plan, beside_others=True)
+"""A frame alone ends soon, and of several at once each keeps the devices busy for a short time: for a method that
+divides them all."""
+
+
+def fit_stages(
+    network: Network, cluster: ClusterProfile, cut: Sequence[str], aim: FittingAim = ALL_FRAMES
+) -> PlanCandidate:
+    """Return the best stages up to `cut` with a tile for each device.
+
+    Tiles are in rows, or in rows and columns, those of the fastest devices first. If no stages fit the memory of all
+    devices, it is refused. Raises CutError; ConfigurationError if the maps at `cut` cannot be divided for so many
+    devices.
     """
     by_speed = sorted(cluster.devices, key=lambda device: (-device.macs_per_s, device.name))
     cluster = replace(cluster, devices=tuple(by_speed))
-    speeds = [device.macs_per_s for device in by_speed]
-    link = min(device.bytes_per_s for device in by_speed) / cluster.map_scale
-    one = StageTerms(sum(speeds) / len(speeds), link)
-    many = replace(one, bytes_per_s=math.inf, exchange_s=0.0)
+    divided = DividedNetwork(network, cut)
     *grids, squarest = grids_of(len(by_speed))
-    usable = [*(grid for grid in grids if fits_maps(network, tuple(cut), grid)), squarest]
-    fitted = (_fit_grid(network, cluster, cut, grid, terms) for grid in usable for terms in (one, many))
-    return min(fitted, key=lambda each: each.cost)
+    usable = [*filter(divided.can_divide, grids), squarest]
+    fitted = (outlook for grid in usable for outlook in fit_tiles(divided, cluster, grid, aim))
+    return min(fitted, key=aim.order).as_candidate(network)
 
 
 def levelled_speeds(cluster: ClusterProfile) -> ClusterProfile:
@@ -81,41 +111,123 @@ def levelled_speeds(cluster: ClusterProfile) -> ClusterProfile:
     return replace(cluster, devices=tuple(replace(each, macs_per_s=means[each.name]) for each in cluster.devices))
 
 
-def _fit_grid(
-    network: Network, cluster: ClusterProfile, cut: Sequence[str], grid: Grid, terms: StageTerms
-) -> FittedStages:
-    """Return the stages of a grid: each round fits the sizes to what tiles of the sizes before cost."""
-    shares = fitted_shares(cluster, macs_of(network, network.head_layers(cut)))
-    names = tuple(device.name for device in cluster.devices)
-    found = []
-    for _ in range(FITTING_ROUNDS):
-        cuts = stage_ways(network, cut, grid, shares, terms)[-1].cuts
-        stages = chained_stages(network, cuts, grid, shares)
-        costs = costs_of_stages(network, stages)
-        found.append(FittedStages(stages, names, shares, predict_assigned(costs, cluster)))
-        shares = balanced_shares(shares, costs, cluster)
-    return min(found, key=lambda each: each.cost)
+def fit_tiles(network: DividedNetwork, cluster: ClusterProfile, grid: Grid, aim: FittingAim) -> Iterator[PlanOutlook]:
+    """Yield stages of the tiles of a grid for devices in their order, round by round; none if no map is large enough.
+
+    Where each device computes one tile, these begin as large as fits its speed; in rows and columns, equal ones are
+    tried as well, because halos differ there. Where devices compute several, these begin equal. Raises
+    ConfigurationError if the grid cannot divide a given cut.
+    """
+    several = len(set(cluster.devices)) < grid.count
+    equal: list[tuple[float, ...]] = [()] if several or min(grid.rows, grid.columns) > 1 else []
+    for shares in equal if several else [fitted_shares(cluster, network.macs), *equal]:
+        for terms in _stage_terms(cluster, shares, aim):
+            yield from _fit_in_rounds(network, cluster, grid, shares, terms, aim)
+
+
+def _stage_terms(cluster: ClusterProfile, shares: Sequence[float], aim: FittingAim) -> list[StageTerms]:
+    """Return the terms by which stages are chosen: exchanges take time, or only operations, too."""
+    slowest = min(device.macs_per_s / cluster.devices.count(device) for device in cluster.devices)
+    mean = fmean(device.macs_per_s for device in cluster.devices)
+    link = min(device.bytes_per_s for device in cluster.devices) / cluster.map_scale
+    alone = StageTerms(mean if shares else slowest, link)
+    return [alone, replace(alone, bytes_per_s=math.inf, exchange_s=0.0)] if aim.beside_others else [alone]
+
+
+def _fit_in_rounds(
+    network: DividedNetwork,
+    cluster: ClusterProfile,
+    grid: Grid,
+    shares: tuple[float, ...],
+    terms: StageTerms,
+    aim: FittingAim,
+) -> Iterator[PlanOutlook]:
+    """Yield stages up to the likeliest cuts, then those of fitted sizes up to the best one.
+
+    Equal tiles, one for each device, stay equal: those that are fitted begin by speed.
+    """
+    one_each = len(set(cluster.devices)) == grid.count
+    last: CutMaps = ()
+    for _ in range(STAGE_CHOICES if one_each else 1):
+        try:
+            regions, ways = network.stage_ways(grid, shares, terms, last)
+        except CutError:
+            return
+        likely = ways[-1:] if last else _likely_ways(network, cluster, ways)
+        fitted = [_fit_memory(network, cluster, regions, way.cuts, grid, shares) for way in likely]
+        yield from (outlook for outlook, _ in fitted)
+        if not shares and one_each:
+            return
+        best, costs = min(fitted, key=lambda each: aim.order(each[0]))
+        for _ in range(FITTING_ROUNDS):
+            shares = balanced_shares(best.shares, costs, cluster)
+            regions = network.divide_again(best.cuts, grid, shares)
+            best, costs = _fit_memory(network, cluster, regions, best.cuts, grid, shares)
+            yield best
+        if best.refused:
+            return  # mostly for its weights, which other stages up to this cut have, too
+        last, shares = best.cuts[-1], balanced_shares(best.shares, costs, cluster)
+
+
+def _likely_ways(network: DividedNetwork, cluster: ClusterProfile, ways: Sequence[StageWay]) -> list[StageWay]:
+    """Return the stages up to the cuts at which a frame is predicted to end soonest."""
+
+    def end_s(way: StageWay) -> float:
+        head, gateway = network.head_costs(way.cuts[-1]), cluster.gateway
+        sending_s = cluster.map_scale * head.map_bytes / gateway.bytes_per_s
+        return way.seconds + sending_s + head.tail_macs / gateway.macs_per_s
+
+    if network.given:
+        return list(ways[-1:])
+    by_cut = {way.cuts[-1]: way for way in sorted(ways, key=end_s)}
+    return [by_cut[maps] for maps in cuts_for_memory(network, cluster, list(by_cut))]
+
+
+def _fit_memory(
+    network: DividedNetwork,
+    cluster: ClusterProfile,
+    regions: CutRegions,
+    cuts: Sequence[CutMaps],
+    grid: Grid,
+    shares: tuple[float, ...],
+) -> tuple[PlanOutlook, DivisionCosts]:
+    """Return stages whose tiles fit the memory of their devices, if that is possible, and their costs."""
+    for _ in range(MEMORY_TRIES):
+        costs = network.costs_of(regions, cuts)
+        outlook = PlanOutlook.of(Method.STAGED, costs, cluster, cuts, grid, shares)
+        smaller = smaller_shares(shares, costs, cluster) if outlook.refused and shares else None
+        if smaller is None:
+            break
+        shares = smaller
+        regions = network.divide_again(cuts, grid, shares)
+    return outlook, costs
 
 
 def balanced_shares(shares: Sequence[float], costs: DivisionCosts, cluster: ClusterProfile) -> tuple[float, ...]:
     """Return the shares with which all devices should end at the same time, by what tiles of these shares cost.
 
-    What a device does for a frame besides computing does not become less with its share.
+    What a device does for a frame besides computing does not become less with its share. Tiles of one device keep
+    their sizes relative to each other; without shares, all are equal.
     """
+    sizes = usable_shares(shares or (1.0,) * len(cluster.devices))
     stages = range(len(costs.tiles))
-    exchanges = EXCHANGE_COST * sum(1 for strips in costs.strips if strips)
-    besides = [TILE_COST + exchanges + extra for extra in cluster.besides]
+    of_tile = TILE_COST + EXCHANGE_COST * sum(1 for strips in costs.strips if strips)
+    tiles: dict[DeviceProfile, list[int]] = {}
+    for tile, device in enumerate(cluster.devices):
+        tiles.setdefault(device, []).append(tile)
+    camera = dict(zip(cluster.devices, cluster.besides, strict=True))
+    besides = [camera[device] + len(own) * of_tile for device, own in tiles.items()]
+    before = {device: sum(sizes[tile] for tile in own) for device, own in tiles.items()}
     per_share = [
-        max(1.0, sum(costs.of_tile(stage, tile, device) for stage in stages)) / share
-        for tile, (device, share) in enumerate(zip(cluster.devices, shares, strict=True))
+        max(1.0, sum(costs.of_tile(stage, tile, device) for stage in stages for tile in own)) / before[device]
+        for device, own in tiles.items()
     ]
-    speeds = [device.macs_per_s for device in cluster.devices]
+    speeds = [device.macs_per_s for device in tiles]
     seconds = (1 + sum(map(truediv, besides, per_share))) / sum(map(truediv, speeds, per_share))
+    wanted = {
+        device: (device.macs_per_s * seconds - extra) / cost
+        for device, extra, cost in zip(tiles, besides, per_share, strict=True)
+    }
     return usable_shares(
-        [(speed * seconds - extra) / cost for speed, extra, cost in zip(speeds, besides, per_share, strict=True)]
+        [size * wanted[device] / before[device] for size, device in zip(sizes, cluster.devices, strict=True)]
     )
-
-
-def cost_of_plan(prediction: PlanPrediction) -> float:
-    """Return what stages should make small: a frame's latency, times the seconds that it keeps the busiest device."""
-    return prediction.latency_s / prediction.frames_per_s

@@ -37,6 +37,19 @@ class ParsedType(click.ParamType[Value]):
             self.fail(str(error), param, ctx)
 
 
+class ExistingFileType(click.Path):
+    """The path of a file that exists."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}; write the path of a file that exists", param, ctx)
+
+
 class ThreadsType(click.IntRange):
     """A number of threads; AUTO_THREADS becomes None."""
 
@@ -51,6 +64,7 @@ def parse_name(text: str) -> str:
     return text
 
 
+EXISTING_FILE = ExistingFileType()
 NAME_TYPE = ParsedType("NAME", parse_name)
 ADDRESS_TYPE = ParsedType("HOST:PORT", Address.parse)
 BROKER_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_PORT))

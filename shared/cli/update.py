@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shared.cli.common_options import EXISTING_FILE
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.installation import find_clone, installed_extras, version_of_wheel
 from shared.systemd import units
@@ -24,7 +25,7 @@ EXECUTABLE = Path(sysconfig.get_path("scripts")) / "deepthings"
 
 
 @click.command()
-@click.argument("wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.argument("wheel", type=EXISTING_FILE, required=False)
 def command(wheel: Path | None) -> None:
     """Update DeepThings from its clone with git, or from WHEEL, a file that scripts/build has made.
 

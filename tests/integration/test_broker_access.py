@@ -18,7 +18,7 @@ from gateway.broker.access_check import check_access
 from gateway.broker.broker_access import BrokerAccess, BrokerPlaces, ServerCertificate
 from gateway.broker.broker_folder import MOSQUITTO_USERS
 from gateway.broker.broker_listeners import EDGE_RULES
-from gateway.broker.logins import LoginFile, is_password, parse_passwords
+from gateway.broker.logins import LoginFile, is_password, parse_logins
 from gateway.broker.mosquitto import own_broker
 from shared.errors import BrokerError
 from shared.mqtt import topics
@@ -240,9 +240,9 @@ def test_hashes_are_those_of_mosquittos_own_tool(tmp_path):
     file = tmp_path / "passwords"
     file.touch(mode=0o600)
     subprocess.run(["mosquitto_passwd", "-b", str(file), "somebody", "correct horse"], check=True)
-    (hashed,) = parse_passwords(file.read_text()).values()
-    assert is_password("correct horse", hashed)
-    assert not is_password("correct house", hashed)
+    (login,) = parse_logins(file.read_text()).values()
+    assert is_password("correct horse", login.hashed)
+    assert not is_password("correct house", login.hashed)
 
 
 def test_no_secret_is_in_a_command_line_or_in_the_environment(broker):

@@ -54,7 +54,8 @@ def mistakes(place, used):
         ),
         "a folder as a configuration": (("gateway", "--config", f"{place}/folder"), USAGE, "is a directory"),
         "no configuration": (
-            ("gateway", "--config", f"{place}/none.yaml"), USAGE, "no such file or directory; name a YAML file",
+            ("gateway", "--config", f"{place}/none.yaml"), USAGE,
+            "does not exist; write the path of a file that exists",
         ),
         "noise as a configuration": (("check-config", f"{place}/noise.yaml"), USAGE, "noise.yaml"),
         "no video": (("camera", "--source", f"{place}/none.mp4", "--name", "a", "--edge", "a:9"), FAILED, "none.mp4"),

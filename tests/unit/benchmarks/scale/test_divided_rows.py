@@ -23,7 +23,7 @@ SIX = [1.0] * 6
 
 def window_of(frames_per_s, seconds=10):
     frames = tuple(
-        PublishedFrame("camera", number, number / frames_per_s, 0.5, 0.0, {"edge-1": 1})
+        PublishedFrame("camera", number, number / frames_per_s, 0.5, {"edge-1": 1})
         for number in range(1, int(seconds * frames_per_s) + 1)
     )
     return ClusterWindow(0.0, seconds, frames, (), {}, ("camera",), {}, 0.0)
@@ -128,7 +128,7 @@ def test_a_plan_without_a_grid_leaves_the_sizes_of_tiles_to_the_gateway():
 
 
 def assigned(*frames):
-    published = tuple(PublishedFrame("camera", number, 1.0, 0.5, 0.0, tiles) for number, tiles in enumerate(frames))
+    published = tuple(PublishedFrame("camera", number, 1.0, 0.5, tiles) for number, tiles in enumerate(frames))
     return ClusterWindow(0.0, 9.0, published, (), {}, ("camera",), {}, 0.0)
 
 

@@ -13,7 +13,7 @@ from gateway.broker.logins import (
     format_passwords,
     hash_password,
     is_password,
-    parse_passwords,
+    parse_logins,
 )
 from shared.errors import ConfigurationError
 
@@ -49,11 +49,12 @@ def test_what_is_not_a_hash_belongs_to_no_password():
 
 def test_a_password_file_is_read_as_it_was_written():
     made = {"homeassistant": hash_password("one"), "node.red": hash_password("two")}
-    assert parse_passwords(format_passwords(made)) == made
+    read = parse_logins(format_passwords(made))
+    assert {name: login.hashed for name, login in read.items()} == made
 
 
 def test_lines_that_are_no_logins_are_left_out():
-    assert parse_passwords("# a comment\n\nname\nname:\n:hash\nname:plain\n") == {}
+    assert parse_logins("# a comment\n\nname\nname:\n:hash\nname:plain\n") == {}
 
 
 def test_a_generated_password_is_told_once_and_kept_as_its_hash(file, tmp_path):

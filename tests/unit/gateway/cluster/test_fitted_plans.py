@@ -121,3 +121,16 @@ async def test_stages_that_would_hardly_be_better_replace_none(fitting):
         bench.clock.now += CAMERA_LASTS_S + 1
         await bench.pass_time(5)
         assert len(bench.served) == count
+
+
+async def test_a_tile_that_a_device_cannot_hold_any_more_is_replaced_by_a_smaller_one(fitting):
+    """However small the gain: the case before, but for the memory."""
+    async with fitting(Method.STAGED) as bench:
+        bench.seconds = FRAME_S
+        await until("tiles", lambda: list(bench.plans)[-1].plan.stages[-1].grid == "2x2" and bench.served[-1][1])
+        count, before, costs = len(bench.served), areas(bench)["pi-3"], list(bench.plans)[-1].partitioned.costs
+        bench.memory["pi-3"] = costs.weight_bytes + round(0.9 * min(costs.tile_bytes))
+        bench.with_cameras = ("pi-2",)
+        bench.clock.now += CAMERA_LASTS_S + 1
+        await until("smaller tile", lambda: len(bench.served) > count and bench.served[-1][1])
+        assert areas(bench)["pi-3"] < before

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cluster.plan_choice import MIN_DWELL_S
 from gateway.planning.methods import Method, chained_stages
+from gateway.planning.plan_candidates import PlanCandidate
 from gateway.planning.plan_prediction import PlanPrediction
-from gateway.planning.plan_search import PlanCandidate
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.payloads.bridge import BridgeEventType

@@ -7,7 +7,7 @@ NOON = 1_700_000_040.0 - 1_700_000_040.0 % 60
 
 
 def test_a_minute_appears_when_it_has_ended():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     for number in range(100):
         history.on_published("door", 50.0 + number, NOON + number / 2)
     history.on_dropped(Outcome.DEADLINE, NOON + 59)
@@ -18,13 +18,13 @@ def test_a_minute_appears_when_it_has_ended():
 
 @pytest.mark.parametrize("outcome", [Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED])
 def test_a_frame_that_a_newer_one_replaced_is_not_lost(outcome):
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     history.on_dropped(outcome, NOON)
     assert history.minutes(NOON + 60)[0].lost == 0
 
 
 def test_a_minute_without_frames_has_no_latency_and_is_no_gap():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     history.on_published("door", 50.0, NOON)
     minutes = history.minutes(NOON + 180)
     assert [minute.at for minute in minutes] == [NOON, NOON + 60, NOON + 120]
@@ -32,7 +32,7 @@ def test_a_minute_without_frames_has_no_latency_and_is_no_gap():
 
 
 def test_a_day_is_kept_and_no_more():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     history.on_published("door", 50.0, NOON)
     minutes = history.minutes(NOON + 60 * (KEPT_MINUTES + 500))
     assert len(minutes) == KEPT_MINUTES
@@ -40,14 +40,14 @@ def test_a_day_is_kept_and_no_more():
 
 
 def test_a_clock_that_is_set_back_continues_the_minute():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     history.on_published("door", 50.0, NOON)
     history.on_published("door", 50.0, NOON - 3600)
     assert history.minutes(NOON + 60)[0].published == 2
 
 
 def test_memory_has_a_bound_within_a_minute():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     for _ in range(MAX_MINUTE_LATENCIES + 10):
         history.on_published("door", 1.0, NOON)
     assert len(history._latencies) == MAX_MINUTE_LATENCIES
@@ -55,7 +55,7 @@ def test_memory_has_a_bound_within_a_minute():
 
 
 def test_each_latency_is_in_the_first_bound_that_holds_it():
-    history = DailyHistory(NOON)
+    history = DailyHistory()
     for latency in (25.0, 25.1, 10_000.0, 10_001.0):
         history.on_published("door", latency, NOON)
     counts = history.latencies()["door"]
