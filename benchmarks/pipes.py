@@ -27,10 +27,11 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.security.cipher_choice import choose_cipher
 from shared.wire.camera_headers import CameraHeader, FrameHeader, OutcomeHeader
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.pipe import TcpListener, TcpPipe
 from shared.wire.shared_pictures import SharedPictureReader, SharedPictureWriter
 from shared.wire.tls_pipe import TlsPipe
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as ProcessPipe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError
 from shared.network.backoff import Backoff
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shared.network.addresses import Address
     from shared.payloads.cluster import FrameDone, TileDone
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

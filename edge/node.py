@@ -54,10 +54,10 @@ from shared.process.malloc import release_freed_memory
 from shared.security.camera_permit import make_permit
 from shared.security.data_security import DataSecurity
 from shared.systemd import notification
-from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
 from shared.wire.permissions import EDGE_DOOR
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from edge.computing.plan_work import PlanWork

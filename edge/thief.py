@@ -20,7 +20,7 @@ from shared.plan.payload_sizes import largest_pixels
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
 from shared.tracing.spans import Part, tracer
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge.computing.strips import StripStore
     from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -53,7 +53,7 @@ from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.process.lifecycle import installed_version, run_together
 from shared.security.data_security import DataSecurity
 from shared.systemd import notification
-from shared.wire.connection import WireTraffic
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from gateway.authority.cluster_keys import ClusterKeys

@@ -22,8 +22,8 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.process.footprint import descendants
-from shared.wire.connection import WireTraffic
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 from tests.ports import free_port
 
 SERVERS = Path(__file__).parent / "servers"

@@ -31,8 +31,9 @@ from shared.wire.camera_headers import (
     ReadyHeader,
     ReportHeader,
 )
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.shared_pictures import SharedPictureWriter
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from typing import NoReturn

@@ -20,8 +20,9 @@ from shared.security.data_security import THE_GATEWAY, DataSecurity
 from shared.security.key_folder import ADDRESS_FILE, KNOWN_MEMBERS_FILE, read_gateway, store_gateway
 from shared.security.member_list import MemberList, Role
 from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, MembersHeader, MembersRequestHeader
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from shared.security.node_identity import NodeIdentity

@@ -16,7 +16,8 @@ from shared.network.announced_search import first_proved
 from shared.network.gateway_search import GatewaySearch
 from shared.security.code_parts import authority_in_code
 from shared.security.data_security import DataSecurity, ExpectedPeer
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,7 +12,7 @@ from shared.errors import ConfigurationError, DeepThingsError
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from edge.cameras.supervisor import CameraSupervisor
     from shared.payloads.cluster import CameraAssignment, CameraRef
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

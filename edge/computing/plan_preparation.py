@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.engine.opening import TileKinds
     from shared.engine.sessions import TileEngine
     from shared.plan.plan import Plan, PlanOffer
-    from shared.wire.connection import WireTraffic
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

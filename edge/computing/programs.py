@@ -13,7 +13,7 @@ from shared.files.unfinished import remove_tree
 from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, ProgramHeader, ProgramRequestHeader
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from shared.network.addresses import Address
     from shared.plan.plan import PartRef, ProgramParts, ProgramRef
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from shared.errors import DeepThingsError
 from shared.finite import all_finite
 from shared.ftp.strip_cache import StripCache, split_strips
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import StripsHeader, StripsRequestHeader
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Tile
     from shared.model.arrays import Array
     from shared.network.addresses import Address
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared.payloads.cluster import MAX_REASON_LENGTH, UnreachedPeer
 
 if TYPE_CHECKING:
-    from shared.wire.connection import WireTraffic
+    from shared.wire.wire_traffic import WireTraffic
 
 
 def unreached_peers(traffic: WireTraffic, now: float) -> tuple[UnreachedPeer, ...]:

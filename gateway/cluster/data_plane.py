@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array
     from shared.network.addresses import Address
     from shared.plan.plan import ProgramRef
-    from shared.wire.connection import Connection, Payload, WireTraffic
+    from shared.wire.connection import Connection, Payload
     from shared.wire.header import Header
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
     from shared.network.addresses import Address
     from shared.payloads.bridge import FrameTime
-    from shared.wire.connection import WireTraffic
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

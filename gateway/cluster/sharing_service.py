@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
     from shared.plan.plan import Plan
-    from shared.wire.connection import Payload, WireTraffic
+    from shared.wire.connection import Payload
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from shared.wire.trace_exchange import own_recording, request_spans, send_spans
 if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
-    from shared.wire.connection import Connection, WireTraffic
+    from shared.wire.connection import Connection
+    from shared.wire.wire_traffic import WireTraffic
 
 EDGE_TRACE_TIMEOUT_S = 6.0
 """An edge that has not sent its spans within this time is named as missing; a busy device at a slow link needs 2 s."""

@@ -13,7 +13,8 @@ from shared.errors import DeepThingsError
 from shared.logs.rate_limit import RateLimit
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

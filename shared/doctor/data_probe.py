@@ -13,8 +13,9 @@ from shared.network.hosts import is_loopback
 from shared.payloads.cluster import State
 from shared.security.data_security import THE_GATEWAY, ExpectedPeer
 from shared.security.member_list import Role
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, ProgramHeader, ProgramRequestHeader
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

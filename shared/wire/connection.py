@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import numpy as np
@@ -20,17 +19,16 @@ from shared.wire.headers import HEADERS, RefusedHeader
 from shared.wire.message_buffers import encode_buffers, encode_start
 from shared.wire.pipe import TcpPipe
 from shared.wire.read_ahead import READ_AHEAD_BYTES, ReadAhead
-from shared.wire.unreached import UnreachedAddresses
-from shared.wire.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shared.network.addresses import Address
-    from shared.security.data_security import DataSecurity, ExpectedPeer
+    from shared.security.data_security import ExpectedPeer
     from shared.security.member_list import Member
     from shared.wire.codec import MessagePrefix
     from shared.wire.pipe import Pipe
+    from shared.wire.wire_traffic import WireTraffic
 
 MESSAGE_TIMEOUT_S = 30.0
 """Longest time of a message once it has begun, in addition to the time that its bytes take on the slowest link."""
@@ -57,20 +55,6 @@ Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
 
 
-class WireTraffic(Counter[str]):
-    """Bytes received on the data plane, by kind of message, and the addresses that could not be reached.
-
-    All connections of a process share one WireTraffic, and with it `security`: the keys of the process and the members
-    of its cluster; None without keys, when nothing is encrypted. `visitors` are peers without keys, and refused ones.
-    """
-
-    def __init__(self, security: DataSecurity | None = None) -> None:
-        super().__init__()
-        self.unreached = UnreachedAddresses()
-        self.visitors = Visitors()
-        self.security = security
-
-
 class Connection:
     """Sends and receives complete messages; a failure in the middle of one closes the connection."""
 
@@ -88,6 +72,8 @@ class Connection:
         """The peer keeps the connection open to receive, so a server must not close it when nothing comes."""
         self.bound_of: Callable[[Header], int | None] | None = None
         """A function that returns the largest payload, in bytes, for a header; None if the message is unwanted."""
+        self.on_unsent: Callable[[], None] = lambda: None
+        """Called if the rest of a message that `send_now` accepted cannot be sent; the connection is closed then."""
         self._used_at = time.monotonic()
         self._pipe = pipe
         self._traffic = traffic
@@ -198,8 +184,10 @@ class Connection:
         return True
 
     async def _send_rest(self) -> None:
-        with contextlib.suppress(DeepThingsError):  # the connection is closed then, which the next call reports
+        try:
             await self._write((), 0)
+        except DeepThingsError:
+            self.on_unsent()
 
     async def _write(self, buffers: Sequence[memoryview], payload_bytes: int) -> None:
         async with self._sending:

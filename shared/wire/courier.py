@@ -12,7 +12,7 @@ from shared.errors import DeepThingsError
 from shared.logs.outage import Outage
 from shared.logs.setup import SUBJECT
 from shared.tracing.spans import Part, tracer
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
     from shared.security.data_security import ExpectedPeer
     from shared.wire.header import Header
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class _Route:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = await Connection.open(self._address, self._traffic, self.expected)
+                self._connection.on_unsent = lambda: self._on_lost(self._address)
             await self._connection.send(header, payload)
             _record_sent(header, queued_at)
             if outage.note_success():

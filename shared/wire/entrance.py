@@ -12,7 +12,7 @@ from shared.errors import DeepThingsError, PeerLostError, PeerRefusedError
 from shared.logs.rate_limit import RateLimit
 from shared.network.hosts import is_loopback
 from shared.security.tls import JOIN_HINT, TLS_FIRST_BYTE
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.connection_limits import ConnectionLimits
 from shared.wire.encryption import encrypt_as_server
 from shared.wire.headers import RefusedHeader
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.security.member_list import Member
     from shared.wire.permissions import Door
     from shared.wire.pipe import TcpPipe
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ from shared.wire.pipe import TcpListener
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.wire.connection import Connection, Payload, WireTraffic
+    from shared.wire.connection import Connection, Payload
     from shared.wire.header import Header
     from shared.wire.permissions import Door
     from shared.wire.pipe import TcpPipe
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

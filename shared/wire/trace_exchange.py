@@ -11,8 +11,9 @@ from shared.security.data_security import THE_GATEWAY
 from shared.tracing.clocks import ClockOffset, RoundTrip, align_clocks
 from shared.tracing.recording import encode_recording
 from shared.tracing.spans import tracer
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import TraceHeader, TraceRequestHeader
+from shared.wire.wire_traffic import WireTraffic
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address

@@ -14,8 +14,9 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, NodeState, State, StealRequest
 from shared.payloads.frames import Outcome
 from shared.payloads.versions import PROTOCOL
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, TakeHeader, TileHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.harness import address_of, cut_off, running_cluster
 from tests.slow_devices import SlowDevice
 

@@ -23,10 +23,11 @@ from shared.security.data_security import ANY_EDGE, DataSecurity
 from shared.security.key_folder import KNOWN_MEMBERS_FILE, read_gateway, store_gateway
 from shared.security.member_list import Role
 from shared.wire.camera_headers import CameraHeader, ReadyHeader
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import MembersHeader, MembersRequestHeader
 from shared.wire.permissions import EDGE_DOOR
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 from tests.members import KeyedCluster
 from tests.settling import until
 

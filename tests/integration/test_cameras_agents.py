@@ -18,7 +18,8 @@ from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.wire.camera_headers import CameraHeader, ControlHeader, OutcomeHeader, ReadyHeader
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
+from shared.wire.wire_traffic import WireTraffic
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, edge_side, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
 from tests.extent import one_in

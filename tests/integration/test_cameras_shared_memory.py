@@ -19,8 +19,9 @@ from shared.wire.camera_headers import (
     FrameHeader,
     ReadyHeader,
 )
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.shared_pictures import SharedPictureWriter
+from shared.wire.wire_traffic import WireTraffic
 from tests.cameras import agents, assigned, edge_side, until_gone
 from tests.commands import DEEPTHINGS
 

@@ -18,9 +18,10 @@ from shared.payloads.versions import PROTOCOL
 from shared.wire import connection as connection_module
 from shared.wire.camera_headers import FrameHeader, ReadyHeader
 from shared.wire.codec import MAGIC, MessageKind, encode_prefix
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, TakeHeader
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=480, width=640)

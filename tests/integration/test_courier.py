@@ -13,10 +13,10 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.wire import connection as connection_module
 from shared.wire.camera_headers import FrameHeader
-from shared.wire.connection import WireTraffic
-from shared.wire.courier import Courier
+from shared.wire.courier import MAX_BYTES_AT_ONCE, Courier
 from shared.wire.headers import TakeHeader
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 
 CAP = 8
@@ -158,6 +158,22 @@ async def test_a_peer_that_stops_reading_is_told_as_lost(monkeypatch):
         with frozen() as deaf:
             await courier.send(deaf, picture(32 * 2**20))
             assert await asyncio.wait_for(told.get(), 10) == deaf
+
+
+async def test_a_message_whose_end_is_never_read_is_told_as_lost(monkeypatch):
+    """Its begin fitted into the kernel's buffer, so that it did not wait in the queue."""
+    monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.1)
+    told = asyncio.Queue()
+    async with courier_of(told.put_nowait) as courier:
+        with frozen() as deaf:
+            await courier.send(deaf, number(1))
+            for _ in range(100):  # until the kernel cannot hold more
+                await asyncio.sleep(0.3)
+                if courier._routes[deaf]._connection.closed:
+                    break
+                await courier.send(deaf, picture(MAX_BYTES_AT_ONCE))
+            assert told.get_nowait() == deaf
+    assert told.empty()
 
 
 async def test_a_peer_that_closes_its_connection_gets_the_rest_over_another():

@@ -23,7 +23,7 @@ from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
 from shared.wire.camera_headers import CameraHeader, ControlHeader, FrameHeader, ReadyHeader
 from shared.wire.codec import MAGIC, MessageKind
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import (
     BorderHeader,
     PictureRequestHeader,
@@ -33,6 +33,7 @@ from shared.wire.headers import (
     StripsRequestHeader,
     TakeHeader,
 )
+from shared.wire.wire_traffic import WireTraffic
 from tests.harness import address_of, connected, running_cluster
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -25,8 +25,9 @@ from shared.security.data_security import THE_GATEWAY, DataSecurity, ExpectedPee
 from shared.security.issuing import make_key, public_key_of
 from shared.security.member_list import Role
 from shared.security.node_identity import NodeIdentity, load_identity, store_identity
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, PictureRequestHeader, ProgramRequestHeader, ResultHeader, TakeHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.harness import Witness, until_listening, until_said
 from tests.ports import free_port
 

@@ -16,7 +16,7 @@ from shared.security.member_list import Role
 from shared.wire import entrance
 from shared.wire.camera_headers import CameraHeader, ReadyHeader
 from shared.wire.codec import MessageKind, encode_prefix
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import (
     AbsentHeader,
     LinkHeader,
@@ -28,6 +28,7 @@ from shared.wire.headers import (
 )
 from shared.wire.permissions import EDGE_DOOR, GATEWAY_DOOR
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 from tests.members import KeyedCluster
 
 TAKE = TakeHeader(thief="porch", epoch=1)

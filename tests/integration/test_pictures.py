@@ -18,9 +18,9 @@ from gateway.cluster.trust.verification import fetch_picture
 from shared.errors import PeerLostError, ProtocolError
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import PictureHeader
 from shared.wire.server import DataServer
+from shared.wire.wire_traffic import WireTraffic
 
 STREET = next(open_source(str(FOOTAGE)).pictures())
 INFO = FrameInfo(

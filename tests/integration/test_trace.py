@@ -12,11 +12,11 @@ import pytest
 
 from gateway.cluster import trace_collector
 from shared.network.addresses import LOOPBACK, Address
-from shared.wire.connection import WireTraffic
 from shared.wire.entrance import refuse_connection
 from shared.wire.headers import TraceHeader
 from shared.wire.server import DataServer
 from shared.wire.trace_exchange import request_cluster, send_spans
+from shared.wire.wire_traffic import WireTraffic
 from tests.commands import DEEPTHINGS
 from tests.harness import running_cluster
 from tests.ports import free_port

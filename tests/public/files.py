@@ -54,7 +54,7 @@ from shared.systemd.accounts import SERVICE_USER, ServiceAccount
 from shared.systemd.notification import MANAGER_VARIABLES
 from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
 from shared.systemd.units import UNITS_FOLDER
-from shared.wire.connection import WireTraffic
+from shared.wire.wire_traffic import WireTraffic
 from tests.networks import ModelBuilder
 from tests.public.shapes import plain, schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus

@@ -18,7 +18,7 @@ from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead
 from shared.errors import PeerLostError, ProtocolError, SourceError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
-from shared.wire.connection import Connection, WireTraffic
+from shared.wire.connection import Connection
 from shared.wire.headers import AbsentHeader, PictureHeader, PictureRequestHeader
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.payloads.frames import FrameInfo
     from shared.security.data_security import ExpectedPeer
     from shared.wire.connection import Payload
+    from shared.wire.wire_traffic import WireTraffic
 
 log = logging.getLogger(__name__)
 

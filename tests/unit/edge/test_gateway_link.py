@@ -12,8 +12,8 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import FrameDone, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import FrameDoneHeader, LinkHeader, TileDoneHeader, TileHeader, WorkerRef
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 
 GATEWAY, OTHER = Address("gateway", 7884), Address("other", 7884)

@@ -18,7 +18,7 @@ from gateway.cluster.collector import split_result
 from shared.engine.lanes import TileLanes
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
-from shared.wire.connection import WireTraffic
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 from tests.unit.edge.works import Courier, frame_info, reusing_work
 

@@ -17,8 +17,8 @@ from shared.payloads.cluster import Grant, StealRequest
 from shared.plan.payload_sizes import largest_pixels
 from shared.security.data_security import ExpectedPeer
 from shared.security.member_list import Role
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, TileHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 from tests.unit.edge.works import BROKER, frame_info, plans_of, renumbered, reusing_work
 

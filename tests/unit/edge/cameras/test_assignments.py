@@ -11,8 +11,8 @@ from shared.errors import PeerLostError
 from shared.network.addresses import Address
 from shared.payloads.cluster import CameraAssignment, CameraRef
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 
 BROKER = Address("10.0.0.1", 1883)

@@ -10,7 +10,7 @@ from edge.computing.programs import MAX_KEPT_PROGRAMS, ProgramCache
 from shared.errors import ModelError
 from shared.network.addresses import Address
 from shared.plan.plan import PartRef, ProgramParts, ProgramRef
-from shared.wire.connection import WireTraffic
+from shared.wire.wire_traffic import WireTraffic
 
 GATEWAY = Address("127.0.0.1", 4000)
 

@@ -11,8 +11,8 @@ from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
 from shared.security.data_security import THE_GATEWAY
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import StripsHeader, StripsRequestHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.settling import settled
 from tests.unit.edge.works import GATEWAY, as_received, reusing_work
 

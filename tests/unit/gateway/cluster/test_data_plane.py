@@ -14,7 +14,6 @@ from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.wire.camera_headers import ReadyHeader
 from shared.wire.codec import MAX_HEADER_BYTES
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import (
     AbsentHeader,
     LinkHeader,
@@ -28,6 +27,7 @@ from shared.wire.headers import (
     TileHeader,
 )
 from shared.wire.permissions import GATEWAY_DOOR
+from shared.wire.wire_traffic import WireTraffic
 
 LISTEN = Address("127.0.0.1", 4000)
 INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)

@@ -10,7 +10,6 @@ from shared.errors import PeerLostError, PeerRefusedError
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.security.member_list import Role
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import (
     AbsentHeader,
     LinkHeader,
@@ -19,6 +18,7 @@ from shared.wire.headers import (
     SettingsRequestHeader,
     TileHeader,
 )
+from shared.wire.wire_traffic import WireTraffic
 from tests.members import KeyedCluster
 
 INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)

@@ -10,8 +10,8 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, State
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
-from shared.wire.connection import WireTraffic
 from shared.wire.headers import TileHeader
+from shared.wire.wire_traffic import WireTraffic
 from tests.unit.edge.works import frame_info
 
 PLAN = SimpleNamespace(
