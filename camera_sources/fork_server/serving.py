@@ -142,7 +142,7 @@ def prepare() -> None:
     for reference in {reference for scheme, reference in BUILT_IN_SOURCES.items() if scheme not in RARE_SCHEMES}:
         importlib.import_module(reference.partition(":")[0])
     share_malloc_arena()
-    release_freed_memory()  # frozen objects share their memory pages: garbage collection would write to them
+    release_freed_memory()  # it freezes what agents share
 
 
 def become_agent(request: StartAgent, server: int) -> None:

@@ -59,6 +59,7 @@ class TaskQueue:
         self.pace = NodePace()
         self._order = order
         self._lease_s, self._longest_s = lease_s, longest_s
+        self._frames: dict[str, None] = {}  # in the order in which they were added
         self._waiting: deque[Task] = deque()
         self._leases = Leases(self.pace, lanes_of)
         self._ends = PredictedEnds(order, self._leases, self.pace)
@@ -99,6 +100,7 @@ class TaskQueue:
 
     def add_frame(self, frame: str, *, reuse: bool = False) -> None:
         """Queue a frame's tasks in the order of its tiles, behind those of earlier frames."""
+        self._frames[frame] = None
         if reuse:
             self._reuse.add_frame(frame)
         self._waiting.extend(Task(frame, tile) for tile in self._order.order)
@@ -248,6 +250,7 @@ class TaskQueue:
 
     def drop_frame(self, frame: str) -> None:
         """Remove the tasks of a frame that is finished or given up. A running computation is not interrupted."""
+        self._frames.pop(frame, None)
         self._waiting = deque(task for task in self._waiting if task.frame != frame)
         self._unfit = {task: nodes for task, nodes in self._unfit.items() if task.frame != frame}
         self._leases.drop_frame(frame)
@@ -263,11 +266,11 @@ class TaskQueue:
         return ScheduledTask(latest, wanted=self._wanted(latest, taker.node))
 
     def _lending_order(self) -> list[Task]:
-        """Return the waiting tasks as thieves take them: the last tiles of each frame first, but older frames first."""
-        frames: dict[str, list[Task]] = {}
+        """Return the waiting tasks as thieves take them: older frames first, and of each frame the last tile first."""
+        waiting: dict[str, list[Task]] = {frame: [] for frame in self._frames}
         for task in self._waiting:
-            frames.setdefault(task.frame, []).append(task)
-        return [task for tasks in frames.values() for task in reversed(tasks)]
+            waiting[task.frame].append(task)
+        return [task for tasks in waiting.values() for task in reversed(tasks)]
 
     def _take_back(self, tasks: list[Task]) -> list[Task]:
         for task in tasks:

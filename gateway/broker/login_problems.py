@@ -79,7 +79,7 @@ class LoginProblems:
         user = "" if self.broker is None else self.broker.refused.user_of(peer)
         for name in [user] if user in known else known:
             log.error(
-                "user %s sends more than %s commands a second: it is refused for a minute; look at what it does",
+                "user %s sends more than %s commands a second: it is suspended for a minute; look at what it does",
                 name, MAX_COMMANDS_PER_S,
             )  # fmt: skip
             self._users_until[name] = time.monotonic() + SUSPENSION_S
@@ -92,7 +92,7 @@ class LoginProblems:
         node = self._rates.on_message(topic, now)
         if node is not None:
             log.error(
-                "edge %s sends more than %s messages a second: it is refused for a minute; look into its log",
+                "edge %s sends more than %s messages a second: it is suspended for a minute; look into its log",
                 node, MAX_NODE_MESSAGES_PER_S,
             )  # fmt: skip
             self._access.suspend(self._rates.suspended(now))
@@ -127,13 +127,13 @@ class LoginProblems:
                 f"{more}; install another version of Mosquitto 2"
             )
         found += [
-            f"edge {node} sent more than {MAX_NODE_MESSAGES_PER_S} messages a second, and is kept out for a minute: "
+            f"edge {node} sent more than {MAX_NODE_MESSAGES_PER_S} messages a second, and is suspended for a minute: "
             f"look into its log, or remove it with 'deepthings revoke {node}'"
             for node in self._rates.suspended(now)
         ]
         found += [
-            f"user {user} sent more than {MAX_COMMANDS_PER_S} commands a second, and is kept out for a minute: look at "
-            f"what that program does, or remove it with 'deepthings user remove {user}'"
+            f"user {user} sent more than {MAX_COMMANDS_PER_S} commands a second, and is suspended for a minute: "
+            f"look at what that program does, or remove it with 'deepthings user remove {user}'"
             for user, until in sorted(self._users_until.items())
             if until > now
         ]

@@ -162,7 +162,7 @@ class DataPlane:
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 
     def _may_have_settings(self, connection: Connection, camera: str) -> bool:
-        """Return whether a peer may get the settings of a camera.
+        """Return whether a peer may get the settings of a camera; in a cluster without keys, every peer may.
 
         In a cluster with keys, a member may if the camera is assigned to it. In an open cluster, a peer without keys
         may if the camera is assigned to an edge that is not a member.

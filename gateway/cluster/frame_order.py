@@ -26,8 +26,8 @@ MIN_ORDER_WAIT_S = 0.1
 
 PATIENCE_SHARE = 3.0
 """A frame waits for earlier ones at most this many times as long as it took itself. Simulated with six devices that are
-2.6 times as slow as a seventh, 2.0 keeps all frames in order (1.0: three of five); the rest is for a device that is
-held up for a moment. Frames that were dropped are not waited for."""
+2.6 times as slow as a seventh, 2.0 keeps all frames in order (1.0: three of five); the rest, for a device that is
+held up for a moment, is assumed. Frames that were dropped are not waited for."""
 
 MAX_ORDERED_SESSIONS = 256
 """Sessions of agents whose newest frame is remembered: more than a home has cameras."""

@@ -236,6 +236,11 @@ class PlanChanges:
             kept_refused, kept_cost = ALL_FRAMES.order(kept)  # a device may have less memory by now
             if ALL_FRAMES.order(fitted) > (kept_refused, MIN_FITTING_GAIN * kept_cost):
                 return None
+        if fitted.refused:
+            log.warning(
+                "no stages fit the memory of all devices; the best ones are used: %s. Add a device, or allow that one "
+                "more with --max-memory", fitted.refused,
+            )  # fmt: skip
         return PartitionedModel(self._model, fitted.stages, method), fitted.devices
 
     async def _search(self, nodes: Sequence[str]) -> None:

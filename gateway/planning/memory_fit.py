@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 SPARE_ROOM = 0.9
 """A tile that did not fit gets this part of the rows that would just fit: its halo does not become smaller."""
 
-
 CUTS_OF_GRID = 3
 """Cuts that are predicted in full for each grid: those that a simpler prediction finds best, of all, and of those whose
 weights the smallest device can hold."""

@@ -47,7 +47,9 @@ class ExistingFileType(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            self.fail(f"{error.message.rstrip('.')}; write the path of a file that exists", param, ctx)
+            is_unreadable = Path(value).is_file()
+            cure = "check its permissions" if is_unreadable else "write the path of a file that exists"
+            self.fail(f"{error.message.rstrip('.')}; {cure}", param, ctx)
 
 
 class ThreadsType(click.IntRange):
@@ -80,7 +82,9 @@ threads_option = click.option(
     help="Number of computing threads; auto: one for each core that this process may use.",
 )  # fmt: skip
 max_cores_option = click.option(
-    "--max-cores", type=click.IntRange(1), help="The most cores to compute on; other programs get the others."
+    "--max-cores",
+    type=click.IntRange(1),
+    help="Compute on at most this many cores, and leave the others to other programs.",
 )
 keys_option = click.option(
     "--keys", type=click.Path(file_okay=False, path_type=Path), show_default="~/.local/state/deepthings/node",

@@ -41,7 +41,7 @@ TRACE_FILE = "deepthings-trace.json"
 @click.command()
 @gateway_option
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, KEPT_S), default=10.0, help="Trace the frames of the last so many seconds."
+    "--seconds", type=click.FloatRange(0.1, KEPT_S), default=10.0, help="Trace the frames of this many last seconds."
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=TRACE_FILE, help="The file for the trace."

@@ -47,10 +47,10 @@ class _Check(NamedTuple):
 
 
 _LOGGED_IN = ("name", "port", "broker", "login")
-"""The checks that a check needs which uses a connection to the broker."""
+"""A check that uses a connection to the broker needs these checks to pass."""
 
 _WITH_GATEWAY = (*_LOGGED_IN, "access rules", "gateway")
-"""The checks that a check needs which uses the gateway's messages."""
+"""A check that uses messages of the gateway needs these checks to pass."""
 
 
 class _SortedProblems:

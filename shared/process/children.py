@@ -101,7 +101,7 @@ async def stop_process(process: StoppableProcess, timeout_s: float) -> None:
 
 
 async def run_module(module: str, text: str, timeout_s: float) -> str:
-    """Run a module of this program in a child process with `text` as its input; return its output, "" if it fails.
+    """Run a module of this program in a child process with `text` as its input; return what it has printed.
 
     The process is killed when this is cancelled, or after `timeout_s`. Raises TimeoutError.
     """

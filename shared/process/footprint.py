@@ -50,7 +50,8 @@ def child_processes(process: int) -> list[int]:
     children: list[int] = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{process}/task").iterdir():
-            children.extend(int(word) for word in (task / "children").read_text(encoding="ascii").split())
+            with contextlib.suppress(OSError):  # this thread has ended meanwhile
+                children.extend(int(word) for word in (task / "children").read_text(encoding="ascii").split())
     return children
 
 

@@ -41,7 +41,9 @@ def release_freed_memory() -> None:
 
     Models are in reference cycles of protobuf: without a garbage collection they would stay in memory for a long time.
     The objects that remain are frozen: they last until the next phase, so collections until then need not visit them.
-    Freed memory is returned with glibc only.
+    Frozen objects that turn into garbage stay until the next call. Processes that are forked afterwards share the
+    memory pages of frozen objects, and must not call this: a collection would copy them. Freed memory is returned with
+    glibc only.
     """
     gc.unfreeze()
     gc.collect()

@@ -72,14 +72,12 @@ class Connection:
         """The peer keeps the connection open to receive, so a server must not close it when nothing comes."""
         self.bound_of: Callable[[Header], int | None] | None = None
         """A function that returns the largest payload, in bytes, for a header; None if the message is unwanted."""
-        self.on_unsent: Callable[[], None] = lambda: None
-        """Called if the rest of a message that `send_now` accepted cannot be sent; the connection is closed then."""
         self._used_at = time.monotonic()
         self._pipe = pipe
         self._traffic = traffic
         self._sending = asyncio.Lock()
         self._rest: list[memoryview] = []
-        self._finishing: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Task[bool] | None = None
         self._ahead = ReadAhead(READ_AHEAD_BYTES)
         self._ahead.room[: len(received)] = received
         self._ahead.add(len(received))
@@ -179,15 +177,23 @@ class Connection:
         buffers = [*(encode_start(header) for header in headers[:-1]), *encode_buffers(headers[-1], payload)[0]]
         with self._closing_on_failure("stopped reading"):
             self._rest = [memoryview(bytes(left)) for left in self._pipe.write_now(buffers)]
-        if self._rest:
-            self._finishing = asyncio.create_task(self._send_rest())
+        self._finishing = asyncio.create_task(self._send_rest()) if self._rest else None
         return True
 
-    async def _send_rest(self) -> None:
+    @property
+    def finishing(self) -> asyncio.Task[bool] | None:
+        """Return the task that sends the rest of what `send_now` accepted, or None if nothing was left.
+
+        Its result is whether the rest was sent; if not, the connection is closed.
+        """
+        return self._finishing
+
+    async def _send_rest(self) -> bool:
         try:
             await self._write((), 0)
         except DeepThingsError:
-            self.on_unsent()
+            return False
+        return True
 
     async def _write(self, buffers: Sequence[memoryview], payload_bytes: int) -> None:
         async with self._sending:

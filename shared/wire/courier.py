@@ -28,8 +28,8 @@ IDLE_TIMEOUT_S = 120.0
 """A connection that was not used for this time is closed: the peer may have restarted with another address."""
 
 MAX_BYTES_AT_ONCE = 512 * 1024
-"""Payloads up to this size are sent without queuing. The kernel usually accepts all of it, and copying the rest costs
-less than another turn of the event loop."""
+"""Payloads up to this size are sent without queuing, and the rest that the kernel does not accept is copied. Measured
+on a busy edge, most are accepted whole; that a copy costs less than another turn of the event loop is assumed."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
@@ -135,8 +135,20 @@ class _Route:
             return False  # the caller queues it, and a new connection sends it
         if sent:
             self._used_at = now
-            _record_sent(header, now)
+            if connection.finishing is None:
+                _record_sent(header, now)
+            else:
+                connection.finishing.add_done_callback(lambda finishing: self._on_finished(finishing, header, now))
         return sent
+
+    def _on_finished(self, finishing: asyncio.Task[bool], header: Header, begun: float) -> None:
+        """Record a message whose rest was sent in the background, or report its loss, unless this route has ended."""
+        if finishing.cancelled() or self.task.done():
+            return
+        if finishing.result():
+            _record_sent(header, begun)
+        else:
+            self._on_lost(self._address)
 
     async def _next(self) -> tuple[Parcel, float] | None:
         """Return the next message and the time at which it was queued; None after the idle timeout."""
@@ -165,7 +177,6 @@ class _Route:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = await Connection.open(self._address, self._traffic, self.expected)
-                self._connection.on_unsent = lambda: self._on_lost(self._address)
             await self._connection.send(header, payload)
             _record_sent(header, queued_at)
             if outage.note_success():

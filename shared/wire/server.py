@@ -114,7 +114,7 @@ class DataServer:
         except (PeerRefusedError, ProtocolError) as error:
             await self._reject(address, connection, error)
         except TimeoutError:
-            log.warning("connection from %s closed: it sent no message", address)
+            log.warning("connection from %s closed: it sent no message that anybody waits for", address)
         except OSError as error:  # it was lost
             log.debug("%s: %s", address, error)
         except DeepThingsError as error:

@@ -176,6 +176,22 @@ async def test_a_message_whose_end_is_never_read_is_told_as_lost(monkeypatch):
     assert told.empty()
 
 
+async def test_nobody_is_told_of_an_address_that_is_dropped_while_a_message_is_sent():
+    """Another member may have that address now."""
+    told = asyncio.Queue()
+    async with courier_of(told.put_nowait) as courier:
+        with frozen() as deaf:
+            await courier.send(deaf, number(1))
+            await asyncio.sleep(0.3)
+            connection = courier._routes[deaf]._connection
+            while connection.finishing is None:  # until the kernel cannot hold more
+                await courier.send(deaf, picture(MAX_BYTES_AT_ONCE))
+            courier.drop_address(deaf)
+            assert not await asyncio.wait_for(connection.finishing, 10)
+            await settled()
+    assert told.empty()
+
+
 async def test_a_peer_that_closes_its_connection_gets_the_rest_over_another():
     async with courier_of() as courier:
         arrived = asyncio.Queue()

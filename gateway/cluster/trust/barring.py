@@ -116,7 +116,10 @@ class Barring:
         present = self._members.present
         problems = (*self._standings.problems(present), *self._members.problems())
         if present and self._standings.all_barred.issuperset(present):
-            problems = (*problems, "no edge may compute: all are barred, and frames are dropped; see their problems")
+            problems = (
+                *problems,
+                "no edge may compute: all are barred, and frames are dropped; look at the problem of each edge",
+            )
         return problems
 
     def _bar(self, node: str) -> None:

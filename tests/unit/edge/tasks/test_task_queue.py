@@ -51,6 +51,15 @@ def test_thieves_help_an_earlier_frame_first_and_begin_at_the_back_of_each():
     assert lent == [Task("first", 1), Task("first", 0), Task("second", 1), Task("second", 0)]
 
 
+def test_a_task_that_comes_back_does_not_put_its_frame_before_earlier_ones():
+    queue = queue_of(2, frame="first")
+    queue.add_frame("second")
+    *_, came_back = (queue.lend_task(thief(), 0).task for _ in range(3))
+    queue.requeue_node("thief")
+    assert came_back == Task("second", 1)
+    assert [queue.lend_task(thief(), 0).task.frame for _ in range(4)] == ["first", "first", "second", "second"]
+
+
 def test_waiting_counts_what_anyone_may_take():
     queue = queue_of(3)
     queue.take_task(0)
