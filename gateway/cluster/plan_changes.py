@@ -49,8 +49,10 @@ MIN_REPLACEMENT_GAIN = 0.9
 MIN_FITTING_GAIN = 0.95
 """The same of tiles that are fitted to devices, for the product of latency and of the time of the busiest device."""
 
-FITTED_LASTS_S = 10.0
-"""Tiles that were fitted to the devices are not fitted again for measured speeds before they have lasted this long."""
+FITTED_LASTS_S = 45.0
+"""Tiles that were fitted to the devices are not fitted again for measured speeds before they have lasted this long.
+Edges of 0.06 core take some 10 s to prepare others, and seem slower meanwhile: refitted every 12 s, six of them had a
+fifth of the frames."""
 
 SEARCH_LASTS_S = 60.0
 """The same for plans that were searched."""
