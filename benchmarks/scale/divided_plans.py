@@ -14,7 +14,7 @@ from benchmarks.running import GATEWAY_NODE
 from benchmarks.scale.process_trees import process_tree, proportional_bytes
 from benchmarks.scale.scale_cluster import NO_COMPUTING_OPTION, CameraFeed
 from benchmarks.scale.scale_rows import rate_text, time_text
-from gateway.cluster.plan_changes import SEARCH_LASTS_S
+from gateway.cluster.plan_changes import CAMERA_LASTS_S, FITTED_LASTS_S
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 from gateway.planning.plan_prediction import predict_plan
@@ -41,9 +41,9 @@ It does not check results. A check takes many seconds and comes once in an hour,
 not another.
 """
 
-FITTING_S = SEARCH_LASTS_S + 20.0
-"""In this time, the gateway fits tiles to the speeds of the devices and to the camera's edge, and weak devices prepare
-their programs for these tiles."""
+FITTING_S = FITTED_LASTS_S + CAMERA_LASTS_S + 20.0
+"""In this time, the gateway fits tiles to the speeds of the devices, then to the camera's edge, and weak devices
+prepare their programs for these tiles, or find them in the cache."""
 
 ALONE_FPS = 0.5
 """Pictures a second of a camera so slow that the cluster has only one frame at a time."""
