@@ -82,7 +82,7 @@ def _read_file(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise SourceError(f"picture {path} does not exist") from None
+        raise SourceError(f"picture {path} does not exist; name a picture file") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SourceError(f"picture {path} cannot be read: {reason}") from error

@@ -78,7 +78,7 @@ def test_a_grey_picture_has_three_channels(tmp_path):
 
 
 def test_a_missing_picture_is_refused_by_name(tmp_path):
-    with pytest.raises(SourceError, match=r"missing\.png does not exist"):
+    with pytest.raises(SourceError, match=r"missing\.png does not exist; name a picture file"):
         read_picture(tmp_path / "missing.png")
 
 
